@@ -1,0 +1,145 @@
+import { z } from "zod"
+
+/**
+ * What parent and engine say to each other over their unix socket. One message is
+ * `u32 headerBytes | u32 bodyBytes | header (JSON) | body`, little-endian; the body is a picture on the way down and the
+ * embeddings (float32, face after face) on the way up, so neither is ever copied into JSON.
+ */
+
+export const analyzeOptions = z.strictObject({
+  /** Smaller faces are not looked for. */
+  faceWidthPxMin: z.number().positive(),
+  /** At most so many faces, largest first. */
+  facesMax: z.int().positive(),
+  embed: z.enum(["none", "all", "largest"]),
+})
+export type AnalyzeOptions = z.output<typeof analyzeOptions>
+
+export const toEngine = z.discriminatedUnion("kind", [
+  z.strictObject({ kind: z.literal("analyze"), id: z.int(), options: analyzeOptions, traceparent: z.string().optional() }),
+  z.strictObject({ kind: z.literal("ping"), id: z.int() }),
+])
+export type ToEngine = z.output<typeof toEngine>
+
+const box = z.strictObject({ x: z.number(), y: z.number(), width: z.number(), height: z.number() })
+const point = z.tuple([z.number(), z.number()])
+const wireFace = z.strictObject({
+  box,
+  score: z.number(),
+  landmarks: z.tuple([point, point, point, point, point]),
+  quality: z.strictObject({
+    score: z.number(),
+    faceWidthPx: z.number(),
+    eyeDistancePx: z.number(),
+    brightness: z.number(),
+    contrast: z.number(),
+    sharpness: z.number(),
+    yaw: z.number(),
+    pitch: z.number(),
+    roll: z.number(),
+  }),
+  /** Position of this face's embedding in the body, counted in embeddings; absent when none was computed. */
+  embeddingIndex: z.int().nonnegative().optional(),
+})
+
+/** Why a picture was not analysed. The codes are those of the HTTP answers. */
+export const pictureRefusals = ["unsupported_media_type", "image_too_large", "bad_image"] as const
+export type PictureRefusal = (typeof pictureRefusals)[number]
+
+export const stageTimings = z.strictObject({ decode: z.number(), detect: z.number(), align: z.number(), embed: z.number() })
+export type StageTimings = z.output<typeof stageTimings>
+
+export const fromEngine = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("ready"),
+    pid: z.int(),
+    runtime: z.strictObject({ name: z.string(), version: z.string(), provider: z.string(), threads: z.int() }),
+    models: z.array(
+      z.strictObject({
+        role: z.string(),
+        name: z.string(),
+        version: z.string(),
+        loadMs: z.number(),
+        warmMs: z.number(),
+        goldenError: z.number(),
+      }),
+    ),
+  }),
+  /** The engine cannot serve: a file is missing or wrong, or a known answer came out differently. It exits after this. */
+  z.strictObject({ kind: z.literal("unfit"), why: z.string() }),
+  z.strictObject({ kind: z.literal("pong"), id: z.int(), residentBytes: z.number() }),
+  z.strictObject({
+    kind: z.literal("analysis"),
+    id: z.int(),
+    image: z.strictObject({ width: z.int(), height: z.int() }),
+    faces: z.array(wireFace),
+    timingsMs: stageTimings,
+  }),
+  z.strictObject({ kind: z.literal("refused"), id: z.int(), reason: z.enum(pictureRefusals), why: z.string() }),
+  /** A bug or a failing provider: this picture got no answer. */
+  z.strictObject({ kind: z.literal("failed"), id: z.int(), why: z.string() }),
+])
+export type FromEngine = z.output<typeof fromEngine>
+
+/** A header is small JSON; a body is at most one picture. More than this is a broken stream, not a message. */
+const headerBytesMax = 4 * 1024 * 1024
+const bodyBytesMax = 64 * 1024 * 1024
+
+const noBody = new Uint8Array(0)
+
+/** The prefix and header of one message; the body follows as it is, uncopied. */
+export function encodeHead(header: ToEngine | FromEngine, bodyBytes: number): Buffer {
+  const json = Buffer.from(JSON.stringify(header))
+  const head = Buffer.allocUnsafe(8 + json.length)
+  head.writeUInt32LE(json.length, 0)
+  head.writeUInt32LE(bodyBytes, 4)
+  json.copy(head, 8)
+  return head
+}
+
+/**
+ * Cuts a byte stream into messages. `push` may be given any cut of the stream; `receive` is called once for each whole message
+ * with a body that belongs to the receiver. Throws when the stream is not ours.
+ */
+export function createDecoder<Header>(schema: z.ZodType<Header>, receive: (header: Header, body: Uint8Array) => void) {
+  const prefix = Buffer.alloc(8)
+  let prefixFilled = 0
+  let content: Buffer | undefined
+  let filled = 0
+  let headerBytes = 0
+
+  function finish() {
+    const whole = content ?? Buffer.alloc(0)
+    const header = schema.parse(JSON.parse(whole.toString("utf8", 0, headerBytes)))
+    const body = whole.length === headerBytes ? noBody : whole.subarray(headerBytes)
+    content = undefined
+    prefixFilled = 0
+    filled = 0
+    receive(header, body)
+  }
+
+  return {
+    push(chunk: Uint8Array) {
+      let offset = 0
+      while (offset < chunk.length) {
+        if (content === undefined) {
+          const take = Math.min(8 - prefixFilled, chunk.length - offset)
+          prefix.set(chunk.subarray(offset, offset + take), prefixFilled)
+          prefixFilled += take
+          offset += take
+          if (prefixFilled < 8) return
+          headerBytes = prefix.readUInt32LE(0)
+          const bodyBytes = prefix.readUInt32LE(4)
+          if (headerBytes > headerBytesMax || bodyBytes > bodyBytesMax)
+            throw new Error(`message of ${headerBytes} + ${bodyBytes} bytes: not our stream`)
+          content = Buffer.allocUnsafe(headerBytes + bodyBytes)
+        }
+        const take = Math.min(content.length - filled, chunk.length - offset)
+        content.set(chunk.subarray(offset, offset + take), filled)
+        filled += take
+        offset += take
+        if (filled === content.length) finish()
+      }
+    },
+  }
+}

@@ -148,6 +148,16 @@ export const modelSets = z.array(
   z.strictObject({ name: z.string(), detector: z.string(), landmarks: z.string().optional(), embedder: z.string() }),
 )
 
+const paths = z.record(z.string(), z.string())
+
+/** A `ModelSet` as it travels to an engine. */
+export const modelSet = z.strictObject({
+  name: z.string(),
+  detector: z.strictObject({ manifest: detector, paths }),
+  landmarks: z.strictObject({ manifest: landmarks, paths }).optional(),
+  embedder: z.strictObject({ manifest: embedder, paths }),
+})
+
 /** A model with the places of its verified files: file name → absolute path. */
 export interface LocatedModel<Manifest extends ModelManifest = ModelManifest> {
   readonly manifest: Manifest
@@ -158,6 +168,6 @@ export interface LocatedModel<Manifest extends ModelManifest = ModelManifest> {
 export interface ModelSet {
   readonly name: string
   readonly detector: LocatedModel<DetectorManifest>
-  readonly landmarks?: LocatedModel<LandmarksManifest>
+  readonly landmarks?: LocatedModel<LandmarksManifest> | undefined
   readonly embedder: LocatedModel<EmbedderManifest>
 }

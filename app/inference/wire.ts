@@ -1,4 +1,5 @@
 import { z } from "zod"
+import { modelSet } from "./manifest.ts"
 
 /**
  * What parent and engine say to each other over their unix socket. One message is
@@ -16,6 +17,8 @@ export const analyzeOptions = z.strictObject({
 export type AnalyzeOptions = z.output<typeof analyzeOptions>
 
 export const toEngine = z.discriminatedUnion("kind", [
+  /** The first message: which models to serve. */
+  z.strictObject({ kind: z.literal("open"), set: modelSet, threads: z.int().positive() }),
   z.strictObject({ kind: z.literal("analyze"), id: z.int(), options: analyzeOptions, traceparent: z.string().optional() }),
   z.strictObject({ kind: z.literal("ping"), id: z.int() }),
 ])

@@ -1,0 +1,208 @@
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { nowTickMs } from "../base/ticks.ts"
+import { type Channel, channelHandlers } from "./channel.ts"
+import type { ModelSet } from "./manifest.ts"
+import { type AnalyzeOptions, type FromEngine, fromEngine, type ToEngine } from "./wire.ts"
+
+export type Ready = Extract<FromEngine, { kind: "ready" }>
+
+/** How one picture came back from one engine. `lost`: the engine died or was killed with the picture in hand. */
+export type EngineAnswer =
+  | {
+      readonly kind: "analysis"
+      readonly analysis: Extract<FromEngine, { kind: "analysis" }>
+      readonly embeddings: Float32Array
+    }
+  | Extract<FromEngine, { kind: "refused" | "failed" }>
+  | { readonly kind: "lost"; readonly why: string }
+
+export type EngineExit = {
+  readonly reason: "unfit" | "never_ready" | "stuck" | "silent" | "crashed" | "stopped"
+  readonly why: string
+  readonly wasReady: boolean
+}
+
+export interface EngineEvents {
+  ready(ready: Ready): void
+  exited(exit: EngineExit): void
+}
+
+export interface EngineLimits {
+  readonly startMs: number
+  readonly stuckRunMs: number
+  readonly pingEveryMs: number
+  readonly pongLateMs: number
+}
+
+/** One engine process, seen from the parent. It takes one picture at a time. */
+export interface EngineProcess {
+  readonly pid: number
+  /** Milliseconds the present run has taken; 0 when idle. */
+  busyForMs(): number
+  residentBytes(): number
+  analyze(picture: Uint8Array, options: AnalyzeOptions): Promise<EngineAnswer>
+  stop(): Promise<void>
+}
+
+/**
+ * The environment an engine really starts with: JavaScript's `process.env` does not reach libc, so what native code must see is
+ * set here. ORT_DISABLE_TELEMETRY: a box with biometrics tells nobody anything. MALLOC_ARENA_MAX: glibc's arenas per thread
+ * otherwise hold on to freed picture buffers.
+ */
+function engineEnvironment(): Record<string, string> {
+  const passed = ["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "GATEHOUSE_LOG"].flatMap((name): [string, string][] => {
+    const value = process.env[name]
+    return value === undefined ? [] : [[name, value]]
+  })
+  return { ...Object.fromEntries(passed), ORT_DISABLE_TELEMETRY: "1", MALLOC_ARENA_MAX: "2" }
+}
+
+/**
+ * Starts `command … engine --socket <path>` and opens `set` in it. The socket lies in a folder of its own (0700) that is gone
+ * as soon as the engine has connected, so nothing is left behind whoever is killed.
+ */
+export function startEngine(
+  command: readonly string[],
+  set: ModelSet,
+  threads: number,
+  limits: EngineLimits,
+  events: EngineEvents,
+): EngineProcess {
+  const folder = mkdtempSync(join(tmpdir(), "gatehouse-"))
+  const socketPath = join(folder, "engine.sock")
+  let channel: Channel<ToEngine> | undefined
+  let run: { readonly id: number; readonly sinceTickMs: number; readonly settle: (answer: EngineAnswer) => void } | undefined
+  let ready = false
+  let ending: Pick<EngineExit, "reason" | "why"> | undefined
+  let residentBytes = 0
+  let nextId = 1
+  let pingSentTickMs: number | undefined
+  let lastPingTickMs = nowTickMs()
+  const startedTickMs = nowTickMs()
+
+  const listener = Bun.listen({
+    unix: socketPath,
+    socket: channelHandlers<FromEngine, ToEngine>(fromEngine, {
+      opened: (opened) => {
+        channel = opened
+        forgetSocket()
+        opened.send({ kind: "open", set, threads })
+      },
+      received,
+      closed: (why) => kill("crashed", why),
+    }),
+  })
+  const child = Bun.spawn([...command, "engine", "--socket", socketPath], {
+    env: engineEnvironment(),
+    stdin: "ignore",
+    stdout: "inherit",
+    stderr: "inherit",
+  })
+  const watch = setInterval(watchOver, Math.min(limits.pingEveryMs, 250))
+  watch.unref()
+  const exited = child.exited.then(() => {
+    clearInterval(watch)
+    forgetSocket()
+    const { reason, why } = ending ?? {
+      reason: "crashed" as const,
+      why: `exit code ${child.exitCode}, signal ${child.signalCode}`,
+    }
+    settleRun({ kind: "lost", why })
+    events.exited({
+      reason: ready || reason === "unfit" || reason === "stopped" ? reason : "never_ready",
+      why,
+      wasReady: ready,
+    })
+  })
+
+  return {
+    pid: child.pid,
+    busyForMs: () => (run === undefined ? 0 : nowTickMs() - run.sinceTickMs),
+    residentBytes: () => residentBytes,
+    analyze: (picture, options) =>
+      new Promise((settle) => {
+        if (!ready || channel === undefined || run !== undefined) {
+          settle({ kind: "lost", why: "the engine was not free" })
+          return
+        }
+        run = { id: nextId++, sinceTickMs: nowTickMs(), settle }
+        channel.send({ kind: "analyze", id: run.id, options }, picture)
+      }),
+    stop: async () => {
+      ending ??= { reason: "stopped", why: "asked to stop" }
+      channel?.close()
+      const killer = setTimeout(() => child.kill("SIGKILL"), channel === undefined ? 0 : 1000)
+      await exited
+      clearTimeout(killer)
+    },
+  }
+
+  function received(message: FromEngine, body: Uint8Array) {
+    switch (message.kind) {
+      case "ready":
+        ready = true
+        events.ready(message)
+        return
+      case "unfit":
+        kill("unfit", message.why)
+        return
+      case "pong":
+        pingSentTickMs = undefined
+        residentBytes = message.residentBytes
+        return
+      case "refused":
+      case "failed":
+        if (message.id === run?.id) settleRun(message)
+        return
+      case "analysis":
+        if (message.id === run?.id) settleRun({ kind: "analysis", analysis: message, embeddings: toFloats(body) })
+        return
+    }
+  }
+
+  function settleRun(answer: EngineAnswer) {
+    const settled = run
+    run = undefined
+    settled?.settle(answer)
+  }
+
+  /** Kept apart from the engine's own word: a process that hangs cannot say so. */
+  function watchOver() {
+    const tickMs = nowTickMs()
+    if (!ready) {
+      if (tickMs - startedTickMs > limits.startMs) kill("never_ready", `not ready after ${limits.startMs} ms`)
+      return
+    }
+    if (run !== undefined) {
+      pingSentTickMs = undefined
+      lastPingTickMs = tickMs
+      if (tickMs - run.sinceTickMs > limits.stuckRunMs) kill("stuck", `one run took more than ${limits.stuckRunMs} ms`)
+      return
+    }
+    if (pingSentTickMs !== undefined) {
+      if (tickMs - pingSentTickMs > limits.pongLateMs) kill("silent", `no heart-beat for ${limits.pongLateMs} ms`)
+      return
+    }
+    if (tickMs - lastPingTickMs < limits.pingEveryMs) return
+    pingSentTickMs = tickMs
+    lastPingTickMs = tickMs
+    channel?.send({ kind: "ping", id: nextId++ })
+  }
+
+  function kill(reason: EngineExit["reason"], why: string) {
+    ending ??= { reason, why }
+    child.kill("SIGKILL")
+  }
+
+  function forgetSocket() {
+    listener.stop()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** The body may start at any byte, a Float32Array only at a multiple of four. */
+function toFloats(body: Uint8Array): Float32Array {
+  return new Float32Array(body.slice().buffer)
+}

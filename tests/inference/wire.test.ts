@@ -19,11 +19,7 @@ describe("the wire between parent and engine", () => {
     (cutBytes) => {
       const received = decodeAll(stream, cutBytes)
       expect(received.map(({ header }) => header)).toEqual([pong(0), pong(1), pong(2)])
-      expect(
-        received.map(({ body }) =>
-          Buffer.from(body).equals(Buffer.from(bodies[received.findIndex((r) => r.body === body)] ?? [])),
-        ),
-      ).toEqual([true, true, true])
+      expect(received.map(({ body }) => Buffer.from(body))).toEqual(bodies.map((body) => Buffer.from(body)))
     },
   )
 

@@ -1,0 +1,67 @@
+import { Command, CommanderError } from "commander"
+import { version } from "../base/version.ts"
+import { adminCommand } from "./admin.ts"
+import { doctorCommand } from "./doctor.ts"
+import { engineCommand } from "./engine.ts"
+import { enrolCommand } from "./enrol.ts"
+import { evalCommand } from "./eval.ts"
+import { identifyCommand } from "./identify.ts"
+import { modelsCommand } from "./models.ts"
+import type { CliContext, CliNeeds } from "./needs.ts"
+import { exitCodes, exitCodesHelp } from "./outcome.ts"
+import { serveCommand } from "./serve.ts"
+import { processTerminal, type Terminal } from "./terminal.ts"
+import { verifyCommand } from "./verify.ts"
+import { versionCommand } from "./version.ts"
+
+/** The whole command line. One file for each command; what a command does to the box comes from `needs`. */
+export function createCli(context: CliContext): Command {
+  const program = new Command("gatehouse")
+    .description("Face recognition on the spot: a camera's picture in, a name out.")
+    .version(version, "-V, --version")
+    .addHelpText("after", exitCodesHelp)
+    .showSuggestionAfterError()
+  for (const create of [
+    serveCommand,
+    enrolCommand,
+    identifyCommand,
+    verifyCommand,
+    evalCommand,
+    doctorCommand,
+    modelsCommand,
+    versionCommand,
+    adminCommand,
+  ])
+    program.addCommand(create(context))
+  program.addCommand(engineCommand(context), { hidden: true })
+  return program
+}
+
+/** Runs one command line (without the program's own name) and returns its exit code. */
+export async function runCli(argv: readonly string[], needs: CliNeeds, terminal: Terminal = processTerminal): Promise<number> {
+  let code: number = exitCodes.yes
+  const program = createCli({
+    needs,
+    terminal,
+    exit: (ended) => {
+      code = ended
+    },
+  })
+  for (const command of [program, ...allCommands(program)])
+    command.exitOverride().configureOutput({
+      writeOut: (text) => terminal.out(text.trimEnd()),
+      writeErr: (text) => terminal.err(text.trimEnd()),
+    })
+  try {
+    await program.parseAsync([...argv], { from: "user" })
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    // Help and version that were asked for are answers; a bare `gatehouse` or anything misspelt is not.
+    return error.exitCode === 0 ? exitCodes.yes : exitCodes.usage
+  }
+  return code
+}
+
+function allCommands(program: Command): readonly Command[] {
+  return program.commands.flatMap((command) => [command, ...allCommands(command)])
+}

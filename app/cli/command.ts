@@ -1,0 +1,64 @@
+import { Command } from "commander"
+import { type Config, readConfig } from "../config/config.ts"
+import type { CliContext } from "./needs.ts"
+import { exitCodes, type Outcome } from "./outcome.ts"
+
+export interface JsonOption {
+  readonly json?: boolean
+}
+
+/** The settings of the box that a command line may say; stronger than the environment. */
+export interface BoxOptions extends JsonOption {
+  readonly config?: string
+  readonly data?: string
+  readonly engines?: string
+  readonly set?: string
+}
+
+/** A command that prints `--json` when asked. */
+export function jsonCommand(name: string, description: string): Command {
+  return new Command(name).description(description).option("--json", "print the result as one JSON document")
+}
+
+/** A command that opens the engines. */
+export function enginesCommand(name: string, description: string): Command {
+  return jsonCommand(name, description)
+    .option("--config <file>", "configuration file (GATEHOUSE_CONFIG)")
+    .option("--engines <count>", "engine processes, or auto (GATEHOUSE_ENGINES)")
+    .option("--set <name>", "model set, or auto (GATEHOUSE_MODEL_SET); `gatehouse models` lists them")
+}
+
+/** A command that also opens the data folder. */
+export function boxCommand(name: string, description: string): Command {
+  return enginesCommand(name, description).option("--data <folder>", "data folder (GATEHOUSE_DATA)")
+}
+
+/** Runs a command's work and ends with its outcome; a failure is one line, and no stack. */
+export async function end(context: CliContext, options: JsonOption, outcome: Outcome | Promise<Outcome>): Promise<void> {
+  const ended = await outcome
+  if (ended.kind === "failed") {
+    context.terminal.err(`gatehouse: ${ended.why}`)
+    if (options.json === true) printJson(context, { error: { message: ended.why } })
+  }
+  context.exit(exitCodes[ended.kind])
+}
+
+/** The configuration these options make, or the failure that ends the command. */
+export async function withConfig(
+  options: BoxOptions & { readonly host?: string; readonly port?: string },
+  work: (config: Config) => Promise<Outcome>,
+): Promise<Outcome> {
+  const config = readConfig({
+    configFile: options.config,
+    dataFolder: options.data,
+    host: options.host,
+    port: options.port,
+    engines: options.engines,
+    modelSet: options.set,
+  })
+  return config.kind === "failed" ? config : work(config.value)
+}
+
+export function printJson(context: CliContext, value: unknown): void {
+  context.terminal.out(JSON.stringify(value, undefined, 2))
+}

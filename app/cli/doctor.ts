@@ -1,0 +1,85 @@
+import { existsSync, readdirSync } from "node:fs"
+import type { Command } from "commander"
+import type { Result } from "../base/result.ts"
+import type { Config } from "../config/config.ts"
+import type { Space } from "../face/embedding.ts"
+import type { PoolStatus } from "../inference/pool.ts"
+import { type BoxOptions, boxCommand, end, printJson, withConfig } from "./command.ts"
+import { checkEngines, checkGallery, checkModels } from "./doctor/box.ts"
+import { checkDataFolder } from "./doctor/data-folder.ts"
+import { type Finding, fail, formatFindings, ok } from "./doctor/finding.ts"
+import { checkMachine, readMachineFacts } from "./doctor/machine.ts"
+import type { CliContext, CliNeeds, ModelListing } from "./needs.ts"
+import type { Outcome } from "./outcome.ts"
+
+export function doctorCommand(context: CliContext): Command {
+  return boxCommand("doctor", "say what is active on this machine, what is wrong, and the remedy").action(
+    async (options: BoxOptions) => end(context, options, run(context, options)),
+  )
+}
+
+async function run(context: CliContext, options: BoxOptions): Promise<Outcome> {
+  const findings: Finding[] = [...checkMachine(readMachineFacts())]
+  const examined = await withConfig(options, async (config) => {
+    findings.push(...(await examine(config, context.needs)))
+    return { kind: "yes" }
+  })
+  // A configuration that cannot be read is one more thing found, not the end of the report.
+  if (examined.kind === "failed") findings.push(fail("configuration", "cannot be used", examined.why))
+  const healthy = findings.every((finding) => finding.level !== "fail")
+  if (options.json === true) printJson(context, { healthy, findings })
+  else context.terminal.out(formatFindings(findings))
+  return { kind: healthy ? "yes" : "no" }
+}
+
+async function examine(config: Config, needs: CliNeeds): Promise<readonly Finding[]> {
+  const listing = await needs.listModels(config)
+  const engines = await startEngines(config, needs)
+  return [
+    ...(await checkDataFolder(config.dataFolder)),
+    ...checkModels(listing),
+    ...checkEngines(engines.status),
+    ...(await examineGallery(config, needs, listing, engines.space)),
+  ]
+}
+
+async function startEngines(
+  config: Config,
+  needs: CliNeeds,
+): Promise<{ readonly status: Result<PoolStatus>; readonly space?: Space }> {
+  const opened = await needs.openEngines(config)
+  if (opened.kind === "failed") return { status: opened }
+  const { pool, set, close } = opened.value
+  try {
+    return { status: { kind: "ok", value: await whenStarted(pool.status) }, space: set.embedder.manifest.space }
+  } finally {
+    await close()
+  }
+}
+
+/** Engines are open when the first is ready; the report waits for the others, but not for ever. */
+async function whenStarted(status: () => PoolStatus): Promise<PoolStatus> {
+  for (let tries = 0; tries < 100; tries++) {
+    if (status().engines.every((engine) => engine.state !== "starting")) break
+    await Bun.sleep(100)
+  }
+  return status()
+}
+
+async function examineGallery(
+  config: Config,
+  needs: CliNeeds,
+  listing: ModelListing,
+  inUse: Space | undefined,
+): Promise<readonly Finding[]> {
+  // Opening makes the files; the doctor only looks.
+  const untouched = !existsSync(config.dataFolder) || readdirSync(config.dataFolder).length === 0
+  if (untouched) return [ok("gallery", "none yet: nobody has been enrolled")]
+  const opened = await needs.openGallery(config)
+  const spaces = new Set(listing.sets.flatMap((set) => set.models.flatMap((model) => model.space ?? [])))
+  try {
+    return checkGallery(opened, inUse, spaces)
+  } finally {
+    if (opened.kind === "ok") await opened.value.close()
+  }
+}

@@ -1,0 +1,88 @@
+import type { Result } from "../../base/result.ts"
+import type { Space } from "../../face/embedding.ts"
+import type { Gallery } from "../../gallery/gallery.ts"
+import type { PoolStatus } from "../../inference/pool.ts"
+import type { ModelListing } from "../needs.ts"
+import { type Finding, fail, ok, warn } from "./finding.ts"
+
+export function checkModels({ sets, inUse }: ModelListing): readonly Finding[] {
+  const findings: Finding[] = [
+    inUse.kind === "ok"
+      ? ok("model set", `${inUse.value} in use`)
+      : fail("model set", inUse.why, "run scripts/models.ts, or point GATEHOUSE_MODEL_DIR at the weights"),
+  ]
+  for (const set of sets)
+    for (const model of set.models) {
+      const name = `${set.name}: ${model.role} ${model.name} ${model.version}`
+      if (model.state.kind === "ok") findings.push(ok("model", name))
+      // Only the set in use has to be whole; another one may lack its files for good.
+      else if (inUse.kind === "ok" && inUse.value === set.name) findings.push(fail("model", name, model.state.why))
+      else findings.push(warn("model", `${name} cannot be used`, model.state.why))
+    }
+  return findings
+}
+
+/** An engine is ready only after its models gave their known answers. */
+export function checkEngines(status: Result<PoolStatus>): readonly Finding[] {
+  if (status.kind === "failed") return [fail("engines", "none started", status.why)]
+  const { state, reasons, engines, runtime, models } = status.value
+  const counted = `${engines.filter((engine) => engine.state === "idle" || engine.state === "busy").length} of ${engines.length} ready`
+  const findings = [
+    state === "ready"
+      ? ok("engines", counted)
+      : fail("engines", `${counted}: ${reasons.join("; ")}`, "the log of the box (GATEHOUSE_LOG=debug) tells more"),
+  ]
+  if (runtime !== undefined)
+    findings.push(
+      ok("inference", `${runtime.name} ${runtime.version}, provider ${runtime.provider}, ${runtime.threads} threads`),
+    )
+  for (const model of models)
+    findings.push(
+      ok(
+        "known answer",
+        `${model.role} ${model.name} ${model.version}: error ${model.goldenError.toExponential(1)}, first run ${model.warmMs.toFixed(0)} ms`,
+      ),
+    )
+  return findings
+}
+
+/** `spaces`: those the model sets at hand embed into. */
+export function checkGallery(
+  opened: Result<Gallery>,
+  inUse: Space | undefined,
+  spaces: ReadonlySet<string>,
+): readonly Finding[] {
+  if (opened.kind === "failed") return [fail("gallery", "cannot be opened", opened.why)]
+  const counts = opened.value.counts()
+  const findings: Finding[] = [ok("gallery", `${counts.subjects} subjects, ${counts.faces} faces`)]
+  for (const { space, faces } of counts.spaces) {
+    if (space === inUse) findings.push(ok("space", `${space}: ${faces} faces, served by the set in use`))
+    else if (spaces.has(space))
+      findings.push(
+        warn(
+          "space",
+          `${space}: ${faces} faces are not searched`,
+          "the set in use embeds elsewhere: enrol them again, or start with the set of this space (--set)",
+        ),
+      )
+    else
+      findings.push(
+        warn(
+          "space",
+          `${space}: ${faces} faces belong to no model at hand`,
+          "bring that model back, or enrol these people again and delete the old faces",
+        ),
+      )
+  }
+  for (const index of opened.value.indexStatus())
+    findings.push(
+      index.state === "failed"
+        ? warn(
+            "index",
+            `${index.space}: ${index.state}`,
+            "searches compare with every face instead, which is slower; the log of the box has the cause",
+          )
+        : ok("index", `${index.space}: ${index.faces} faces, ${index.state}, hnswlib ${index.variant}`),
+    )
+  return findings
+}

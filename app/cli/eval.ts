@@ -1,0 +1,58 @@
+import type { Command } from "commander"
+import type { Calibration } from "../inference/manifest.ts"
+import { type BoxOptions, end, enginesCommand, printJson, withConfig } from "./command.ts"
+import { evaluate } from "./eval/evaluate.ts"
+import { parsePairs } from "./eval/pairs.ts"
+import { embedCentreFaces } from "./eval/pictures.ts"
+import { formatEvaluation } from "./eval/report.ts"
+import type { CliContext } from "./needs.ts"
+import type { Outcome } from "./outcome.ts"
+import { startProgress } from "./terminal.ts"
+
+interface EvalOptions extends BoxOptions {
+  readonly pairs: string
+  readonly images: string
+  readonly out?: string
+}
+
+export function evalCommand(context: CliContext): Command {
+  return enginesCommand("eval", "measure a model set on pairs of photographs (the face nearest the centre of each)")
+    .requiredOption("--pairs <file>", "list of pairs in the format of LFW's pairs.txt")
+    .requiredOption("--images <folder>", "its pictures: <folder>/<name>/<name>_0001.jpg")
+    .option("--out <file>", "write the similarity of every pair to this JSON file")
+    .action(async (options: EvalOptions) => end(context, options, run(context, options)))
+}
+
+async function run(context: CliContext, options: EvalOptions): Promise<Outcome> {
+  const file = Bun.file(options.pairs)
+  if (!(await file.exists())) return { kind: "failed", why: `there is no list of pairs ${options.pairs}` }
+  const list = parsePairs(await file.text())
+  if (list.kind === "failed") return { kind: "failed", why: `${options.pairs}: ${list.why}` }
+  return withConfig(options, async (config) => {
+    const opened = await context.needs.openEngines(config)
+    if (opened.kind === "failed") return opened
+    const { pool, set, close } = opened.value
+    try {
+      const files = list.value.pictures.map((picture) => picture.file)
+      using progress = startProgress(context.terminal, "pictures", files.length)
+      const vectors = await embedCentreFaces(pool.analyze, options.images, files, progress.step)
+      if (vectors.kind === "failed") return vectors
+      const { calibration, space } = set.embedder.manifest
+      const evaluation = evaluate(list.value, vectors.value, namedThresholds(calibration))
+      const { pairs, ...figures } = evaluation
+      if (options.out !== undefined) await Bun.write(options.out, JSON.stringify({ set: set.name, space, pairs }, undefined, 1))
+      if (options.json === true) printJson(context, { set: set.name, space, pairs: pairs.length, ...figures })
+      else context.terminal.out(formatEvaluation(evaluation, set.name))
+      return { kind: "yes" }
+    } finally {
+      await close()
+    }
+  })
+}
+
+/** What the box itself would decide by, at the rates that were observed. */
+function namedThresholds({ curve }: Calibration): Record<string, number> {
+  return Object.fromEntries(
+    curve.filter((point) => point.extrapolated !== true).map((point) => [`calibrated FMR ${point.fmr}`, point.similarity]),
+  )
+}

@@ -1,0 +1,58 @@
+import type { Result } from "../base/result.ts"
+import type { Config } from "../config/config.ts"
+import type { Gallery } from "../gallery/gallery.ts"
+import type { ModelSet } from "../inference/manifest.ts"
+import type { EnginePool } from "../inference/pool.ts"
+import type { Terminal } from "./terminal.ts"
+
+/** Running engines of one model set, without a data folder. At least one engine is ready. */
+export interface Engines {
+  readonly set: ModelSet
+  readonly pool: EnginePool
+  close(): Promise<void>
+}
+
+/** A model as `models` and `doctor` list it. */
+export interface ListedModel {
+  readonly role: string
+  readonly name: string
+  readonly version: string
+  readonly licence: string
+  /** The embedder's. */
+  readonly space?: string
+  /** `ok` or what is wrong with its files, with the remedy. */
+  readonly state: { readonly kind: "ok" } | { readonly kind: "failed"; readonly why: string }
+}
+
+export interface ListedSet {
+  readonly name: string
+  readonly models: readonly ListedModel[]
+}
+
+export interface ModelListing {
+  /** Best first. */
+  readonly sets: readonly ListedSet[]
+  /** The set an engine would serve now. */
+  readonly inUse: Result<string>
+}
+
+/** What `main.ts` hands the commands. Whatever is opened logs warnings and errors alone, for the result stands on standard output. */
+export interface CliNeeds {
+  /** Until the process is told to stop. */
+  serve(config: Config): Promise<Result<void>>
+  openEngines(config: Config): Promise<Result<Engines>>
+  openGallery(config: Config): Promise<Result<Gallery>>
+  listModels(config: Config): Promise<ModelListing>
+  /** The new admin key; the old one is void from then on. */
+  resetAdminKey(config: Config): Promise<Result<string>>
+  /** One engine process, until its parent is gone. */
+  runEngine(socketPath: string): Promise<void>
+}
+
+/** What every command gets. */
+export interface CliContext {
+  readonly needs: CliNeeds
+  readonly terminal: Terminal
+  /** Keeps the exit code of the command that ran. */
+  exit(code: number): void
+}

@@ -1,0 +1,171 @@
+import { Database, SQLiteError, type SQLQueryBindings, type Statement as SqliteStatement } from "bun:sqlite"
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from "node:fs"
+import { dirname } from "node:path"
+import { assert } from "../base/assert.ts"
+import { migrate } from "./migrate.ts"
+import { migrations } from "./migrations/index.ts"
+
+export type SqlValue = string | number | null | Uint8Array
+
+/** A prepared statement with its values by position. Rows come back as objects named by their columns. */
+export interface Statement<Row> {
+  all(...values: SqlValue[]): Row[]
+  get(...values: SqlValue[]): Row | undefined
+  /** How many rows it changed. */
+  run(...values: SqlValue[]): number
+}
+
+export interface Transaction {
+  /** Runs after the commit is on disk, never after a rollback. For what follows from the data: indexes, listeners. */
+  afterCommit(effect: () => void): void
+}
+
+/** An async body would commit before its work is done, so the type turns it away. */
+type Settled<Value> = Value extends PromiseLike<unknown> ? never : Value
+
+/** The one SQLite file of a box. Everything that must survive is in it. */
+export interface Store {
+  prepare<Row>(sql: string): Statement<Row>
+  /**
+   * All or nothing, and on disk (fsync) when it returns. What `body` throws rolls everything back. One at a time: `body` may
+   * not start another.
+   */
+  transact<Value>(body: (transaction: Transaction) => Settled<Value>): Value
+  /** Another number when another process has changed the file; our own changes do not move it. */
+  dataVersion(): number
+  close(): void
+}
+
+export type OpenedStore = { readonly kind: "ok"; readonly store: Store } | { readonly kind: "failed"; readonly why: string }
+
+/** How long a write waits for another process's transaction. Ours take milliseconds; a backup may take longer. */
+const busyWaitMs = 5000
+
+/** Up to this size a file is checked whole at every start (about 0.4 s); larger ones only as far as they are read. */
+const checkedBytesMax = 256 * 1024 * 1024
+
+/** Opens or makes the file at `path`, with its folder, readable by this user alone, and brings its schema up to date. */
+export function openStore(path: string, steps: readonly string[] = migrations): OpenedStore {
+  let database: Database | undefined
+  try {
+    makePrivateFile(path)
+    database = new Database(path, { create: true, readwrite: true, strict: true })
+    const migrated = prepareDatabase(database, path, steps)
+    if (migrated.kind === "ok") return { kind: "ok", store: storeOf(database) }
+    database.close()
+    return { kind: "failed", why: `${path}: ${migrated.why}` }
+  } catch (error) {
+    database?.close()
+    return { kind: "failed", why: `${path}: ${wordsFor(error)}` }
+  }
+}
+
+function prepareDatabase(database: Database, path: string, steps: readonly string[]): ReturnType<typeof migrate> {
+  // First of all: the switch to WAL itself fails at once when another process holds the file.
+  database.run(`pragma busy_timeout = ${busyWaitMs}`)
+  database.run("pragma journal_mode = wal")
+  // FULL makes each commit wait for the disk. NORMAL would lose acknowledged people in a power cut.
+  database.run("pragma synchronous = full")
+  database.run("pragma foreign_keys = on")
+  // Deleted vectors are overwritten with zeros, not left in free pages.
+  database.run("pragma secure_delete = on")
+  database.run("pragma temp_store = memory")
+  if (statSync(path).size <= checkedBytesMax) {
+    const found = database.query<{ quick_check: string }, []>("pragma quick_check(1)").get()?.quick_check
+    if (found !== "ok") return { kind: "failed", why: `it is damaged (${found}): restore a backup` }
+  }
+  return migrate(database, steps)
+}
+
+function storeOf(database: Database): Store {
+  const prepared: SqliteStatement<unknown, SQLQueryBindings[]>[] = []
+  let effects: (() => void)[] | undefined
+
+  function prepare<Row>(sql: string): Statement<Row> {
+    const statement = database.prepare<Row, SQLQueryBindings[]>(sql)
+    prepared.push(statement)
+    return {
+      all: (...values) => statement.all(...values),
+      get: (...values) => statement.get(...values) ?? undefined,
+      run: (...values) => statement.run(...values).changes,
+    }
+  }
+
+  const dataVersion = prepare<{ data_version: number }>("pragma data_version")
+
+  function transact<Value>(body: (transaction: Transaction) => Settled<Value>): Value {
+    assert(effects === undefined, "a transaction does not start another")
+    const following: (() => void)[] = []
+    effects = following
+    try {
+      database.run("begin immediate")
+      const value = body({ afterCommit: (effect) => following.push(effect) })
+      assert(!isPromise(value), "the body of a transaction is not async")
+      database.run("commit")
+      effects = undefined
+      runAll(following)
+      return value
+    } catch (error) {
+      // A full disk makes SQLite roll back by itself; a second rollback would be an error that hides the first.
+      if (effects !== undefined && database.inTransaction) database.run("rollback")
+      throw error
+    } finally {
+      effects = undefined
+    }
+  }
+
+  return {
+    prepare,
+    transact,
+    dataVersion: () => dataVersion.get()?.data_version ?? 0,
+    close() {
+      // An unfinished statement keeps the file open, and the WAL would not be folded into it.
+      for (const statement of prepared) statement.finalize()
+      database.close(true)
+    },
+  }
+}
+
+/** Every effect runs, even after one threw: they belong to different owners, and the commit has happened for all of them. */
+function runAll(effects: readonly (() => void)[]): void {
+  const errors: unknown[] = []
+  for (const effect of effects) {
+    try {
+      effect()
+    } catch (error) {
+      errors.push(error)
+    }
+  }
+  if (errors.length > 0) throw errors[0]
+}
+
+function isPromise(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "then" in value
+}
+
+/** SQLite gives its side files (-wal, -shm) the mode of the file itself, so the file is made before SQLite sees it. */
+function makePrivateFile(path: string): void {
+  // A folder that is there already keeps its mode: it may be shared on purpose, and the file alone is what must be private.
+  if (!existsSync(dirname(path))) mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  closeSync(openSync(path, "a", 0o600))
+  chmodSync(path, 0o600)
+}
+
+function wordsFor(error: unknown): string {
+  if (error instanceof SQLiteError) {
+    switch (error.code) {
+      case "SQLITE_NOTADB":
+        return "it is not a database: move it away, or restore a backup"
+      case "SQLITE_CORRUPT":
+        return "it is damaged: restore a backup"
+      case "SQLITE_BUSY":
+        return `another process held it for more than ${busyWaitMs / 1000} s: stop that one first`
+      case "SQLITE_READONLY":
+      case "SQLITE_CANTOPEN":
+        return `it cannot be written (${error.message}): look at the owner and the mode of the folder`
+      default:
+        return `${error.message} (${error.code})`
+    }
+  }
+  return error instanceof Error ? error.message : String(error)
+}

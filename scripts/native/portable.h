@@ -1,0 +1,21 @@
+// Read before everything else when the index addon is compiled.
+//
+// A compiler on a new system binds log, exp and pow to the newest version of the C library it knows, and the addon then
+// refuses to load on older boxes (glibc 2.28 is our floor). The first version of each is still there: bind to that one.
+#pragma once
+
+#if defined(__aarch64__)
+#define GATEHOUSE_FIRST_GLIBC "GLIBC_2.17"
+#elif defined(__x86_64__)
+#define GATEHOUSE_FIRST_GLIBC "GLIBC_2.2.5"
+#endif
+
+#ifdef GATEHOUSE_FIRST_GLIBC
+#define GATEHOUSE_BIND(function) __asm__(".symver " #function "," #function "@" GATEHOUSE_FIRST_GLIBC)
+GATEHOUSE_BIND(log);
+GATEHOUSE_BIND(exp);
+GATEHOUSE_BIND(pow);
+GATEHOUSE_BIND(logf);
+GATEHOUSE_BIND(expf);
+GATEHOUSE_BIND(powf);
+#endif

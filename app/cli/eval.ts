@@ -1,11 +1,13 @@
 import type { Command } from "commander"
 import type { Calibration } from "../inference/manifest.ts"
+import type { Analyze } from "../pipeline/analyze.ts"
 import { type BoxOptions, end, enginesCommand, printJson, withConfig } from "./command.ts"
 import { evaluate } from "./eval/evaluate.ts"
-import { parsePairs } from "./eval/pairs.ts"
+import { type PairList, parsePairs } from "./eval/pairs.ts"
 import { embedCentreFaces } from "./eval/pictures.ts"
 import { formatEvaluation } from "./eval/report.ts"
 import type { CliContext } from "./needs.ts"
+import { withEngines } from "./opened-box.ts"
 import type { Outcome } from "./outcome.ts"
 import { startProgress } from "./terminal.ts"
 
@@ -28,14 +30,9 @@ async function run(context: CliContext, options: EvalOptions): Promise<Outcome> 
   if (!(await file.exists())) return { kind: "failed", why: `there is no list of pairs ${options.pairs}` }
   const list = parsePairs(await file.text())
   if (list.kind === "failed") return { kind: "failed", why: `${options.pairs}: ${list.why}` }
-  return withConfig(options, async (config) => {
-    const opened = await context.needs.openEngines(config)
-    if (opened.kind === "failed") return opened
-    const { pool, set, close } = opened.value
-    try {
-      const files = list.value.pictures.map((picture) => picture.file)
-      using progress = startProgress(context.terminal, "pictures", files.length)
-      const vectors = await embedCentreFaces(pool.analyze, options.images, files, progress.step)
+  return withConfig(options, (config) =>
+    withEngines(config, context.needs, async ({ analyze, set }) => {
+      const vectors = await embedListed(context, list.value, analyze, options.images)
       if (vectors.kind === "failed") return vectors
       const { calibration, space } = set.embedder.manifest
       const evaluation = evaluate(list.value, vectors.value, namedThresholds(calibration))
@@ -44,10 +41,14 @@ async function run(context: CliContext, options: EvalOptions): Promise<Outcome> 
       if (options.json === true) printJson(context, { set: set.name, space, pairs: pairs.length, ...figures })
       else context.terminal.out(formatEvaluation(evaluation, set.name))
       return { kind: "yes" }
-    } finally {
-      await close()
-    }
-  })
+    }),
+  )
+}
+
+async function embedListed(context: CliContext, list: PairList, analyze: Analyze, folder: string) {
+  const files = list.pictures.map((picture) => picture.file)
+  using progress = startProgress(context.terminal, "pictures", files.length)
+  return await embedCentreFaces(analyze, folder, files, progress.step)
 }
 
 /** What the box itself would decide by, at the rates that were observed. */

@@ -4,11 +4,8 @@ import type { Result } from "../../base/result.ts"
 import { nowTickMs } from "../../base/ticks.ts"
 import type { AnalyzedFace } from "../../face/face.ts"
 import type { ImageSize } from "../../face/geometry.ts"
-import type { Answer } from "../../inference/answer.ts"
 import type { AnalyzeOptions } from "../../inference/wire.ts"
-
-/** What is asked of the engines here: `EnginePool.analyze`. */
-export type Analyze = (picture: Uint8Array, options: AnalyzeOptions, deadlineTickMs: number) => Promise<Answer>
+import type { Analyze } from "../../pipeline/analyze.ts"
 
 /**
  * LFW's people are about 100 px wide in pictures of 250 px; some stand further back. Several faces are looked at, for the person
@@ -19,7 +16,7 @@ const analyzeOptions: AnalyzeOptions = { faceWidthPxMin: 40, facesMax: 10, embed
 /** Nobody waits at a camera: a picture may take its time behind the others. */
 const deadlineMs = 60_000
 
-/** Two pictures for each engine: one in work, one waiting. */
+/** Two pictures for each of four engines: one in work, one waiting. */
 const pictureCountAtOnce = 8
 
 /** The unit vector of the face nearest the centre, for each file in which one was found. Stops at the first file it cannot read. */

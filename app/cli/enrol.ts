@@ -1,0 +1,54 @@
+import type { Command } from "commander"
+import { enrol } from "../pipeline/enrol.ts"
+import { type BoxOptions, boxCommand, end, printJson, withConfig } from "./command.ts"
+import { type EnrolledFile, enrolFolder } from "./enrol/folder.ts"
+import { listPeople } from "./enrol/people.ts"
+import type { CliContext } from "./needs.ts"
+import { withBox } from "./opened-box.ts"
+import type { Outcome } from "./outcome.ts"
+import { formatTable, startProgress } from "./terminal.ts"
+
+export function enrolCommand(context: CliContext): Command {
+  return boxCommand("enrol", "enrol everybody in a folder that holds a subfolder of pictures for each person")
+    .argument("<folder>", "<folder>/<name>/*.jpg, .png or .webp; a person of that name in the gallery gets the new faces")
+    .action(async (folder: string, options: BoxOptions) => end(context, options, run(context, folder, options)))
+}
+
+async function run(context: CliContext, folder: string, options: BoxOptions): Promise<Outcome> {
+  const people = await listPeople(folder)
+  if (people.kind === "failed") return people
+  return withConfig(options, (config) =>
+    withBox(config, context.needs, async ({ gallery, analyze, set }) => {
+      const { enrolment, ...look } = config.recognition
+      const { faceWidthPxMin, ...limits } = enrolment
+      const needs = { analyze, subject: gallery.subject, addFace: gallery.addFace, space: set.embedder.manifest.space }
+      const enrolOptions = { ...look, faceWidthPxMin, limits, faces: "largest" as const }
+      using progress = startProgress(context.terminal, "pictures", people.value.flatMap((person) => person.files).length)
+      const files = await enrolFolder(
+        people.value,
+        gallery,
+        (picture, id) => enrol(picture, id, needs, enrolOptions),
+        progress.step,
+      )
+      if (options.json === true) printJson(context, { ...count(files), files })
+      else context.terminal.out(toText(files))
+      return { kind: files.every((file) => file.kind === "enrolled") ? "yes" : "no" }
+    }),
+  )
+}
+
+function count(files: readonly EnrolledFile[]) {
+  const enrolled = files.filter((file) => file.kind === "enrolled")
+  return {
+    subjects: new Set(enrolled.map((file) => file.name)).size,
+    enrolled: enrolled.length,
+    refused: files.length - enrolled.length,
+  }
+}
+
+function toText(files: readonly EnrolledFile[]): string {
+  const rows = files.map((file) => [file.name, file.file, file.kind, file.kind === "enrolled" ? file.note : file.why])
+  const { subjects, enrolled, refused } = count(files)
+  const summary = `${enrolled} faces of ${subjects} people enrolled${refused > 0 ? `, ${refused} pictures left out` : ""}`
+  return `${formatTable(["name", "picture", "result", ""], rows)}\n\n${summary}`
+}

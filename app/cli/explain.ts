@@ -1,0 +1,26 @@
+import { unreachable } from "../base/assert.ts"
+import type { Enrolment } from "../pipeline/enrol.ts"
+
+/** Why a picture gave no face to work with, for a person. */
+export function explain(outcome: Exclude<Enrolment, { kind: "enrolled" }>): string {
+  switch (outcome.kind) {
+    case "refused":
+    case "unavailable":
+      return outcome.why
+    case "overloaded":
+    case "expired":
+      return "the engines did not keep up; try again with fewer pictures at once"
+    case "no_face":
+      return "no face found"
+    case "several_faces":
+      return `${outcome.faces.length} faces of similar size; crop it to the one that is meant`
+    case "low_quality": {
+      const figures = outcome.shortfalls.map(({ figure, value, min }) => `${figure} ${value.toFixed(2)} below ${min}`)
+      return `too poor a picture: ${figures.join(", ")}`
+    }
+    case "no_subject":
+      return "the person was deleted meanwhile"
+    default:
+      return unreachable(outcome)
+  }
+}

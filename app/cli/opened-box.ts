@@ -1,0 +1,52 @@
+import { createMetrics } from "../base/metrics.ts"
+import type { Config } from "../config/config.ts"
+import type { Gallery } from "../gallery/gallery.ts"
+import { type Thresholds, thresholdsFrom } from "../gallery/match.ts"
+import type { ModelSet } from "../inference/manifest.ts"
+import type { Analyze } from "../pipeline/analyze.ts"
+import type { RecognizeNeeds } from "../pipeline/recognize.ts"
+import type { CliNeeds } from "./needs.ts"
+import type { Outcome } from "./outcome.ts"
+import { patient } from "./patient.ts"
+
+/** Engines and gallery open at once, for the commands that work on people. */
+export interface OpenedBox {
+  readonly set: ModelSet
+  readonly gallery: Gallery
+  readonly analyze: Analyze
+  readonly thresholds: Thresholds
+  /** What `pipeline/recognize.ts` asks for. */
+  readonly recognizeNeeds: RecognizeNeeds
+}
+
+/** Does `work` with the running engines and closes them, however it ended. */
+export async function withEngines(
+  config: Config,
+  needs: CliNeeds,
+  work: (opened: Pick<OpenedBox, "set" | "analyze" | "thresholds">) => Promise<Outcome>,
+): Promise<Outcome> {
+  const engines = await needs.openEngines(config)
+  if (engines.kind === "failed") return engines
+  const { set, pool, close } = engines.value
+  try {
+    return await work({ set, analyze: patient(pool.analyze), thresholds: thresholdsFrom(set.embedder.manifest.calibration) })
+  } finally {
+    await close()
+  }
+}
+
+/** As `withEngines`, with the gallery of the data folder. */
+export async function withBox(config: Config, needs: CliNeeds, work: (box: OpenedBox) => Promise<Outcome>): Promise<Outcome> {
+  const gallery = await needs.openGallery(config)
+  if (gallery.kind === "failed") return gallery
+  try {
+    return await withEngines(config, needs, ({ set, analyze, thresholds }) => {
+      const { search } = gallery.value
+      const space = set.embedder.manifest.space
+      const recognizeNeeds = { analyze, search, space, thresholds, metrics: createMetrics() }
+      return work({ set, gallery: gallery.value, analyze, thresholds, recognizeNeeds })
+    })
+  } finally {
+    await gallery.value.close()
+  }
+}

@@ -1,8 +1,8 @@
 import type { Golden } from "../manifest.ts"
 
-/** An output of a network: `data` in row-major order of `dims`. */
+/** An output of a network: `data` in row-major order of `shape`. */
 export interface OutputTensor {
-  readonly dims: readonly number[]
+  readonly shape: readonly number[]
   readonly data: ArrayLike<number>
 }
 
@@ -31,7 +31,7 @@ export function goldenError(golden: Golden, outputs: Readonly<Record<string, Out
   let worst = 0
   for (const [name, expected] of Object.entries(golden.outputs)) {
     const output = outputs[name]
-    if (output === undefined || !sameShape(output.dims, expected.shape)) return Number.POSITIVE_INFINITY
+    if (output === undefined || !sameShape(output.shape, expected.shape)) return Number.POSITIVE_INFINITY
     const largest = expected.values.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
     for (const [index, value] of expected.values.entries()) {
       const difference = Math.abs((output.data[index * expected.stride] ?? Number.NaN) - value)

@@ -29,7 +29,11 @@ export async function withEngines(
   if (engines.kind === "failed") return engines
   const { set, pool, close } = engines.value
   try {
-    return await work({ set, analyze: patient(pool.analyze), thresholds: thresholdsFrom(set.embedder.manifest.calibration) })
+    return await work({
+      set,
+      analyze: patient(pool.analyze),
+      thresholds: thresholdsFrom(set.embedder.manifest.calibration.curve),
+    })
   } finally {
     await close()
   }

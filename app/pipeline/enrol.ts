@@ -1,0 +1,98 @@
+import { assert, unreachable } from "../base/assert.ts"
+import type { Space } from "../face/embedding.ts"
+import type { DetectedFace } from "../face/face.ts"
+import type { Quality } from "../face/quality.ts"
+import type { Gallery, GalleryFace, Subject } from "../gallery/gallery.ts"
+import { type Analyze, type LookOptions, lookAt, type NoAnalysis } from "./analyze.ts"
+import { type FaceRule, type SubjectFace, subjectFace } from "./subject-face.ts"
+import { type GivenVector, readVector, type VectorRefusal } from "./vector.ts"
+
+export interface EnrolNeeds {
+  readonly analyze: Analyze
+  readonly subject: (id: string) => Subject | undefined
+  readonly addFace: Gallery["addFace"]
+  /** The space the engines embed into. */
+  readonly space: Space
+}
+
+/** Least figures of a picture that may stand for a person. */
+export interface QualityLimits {
+  readonly qualityScoreMin: number
+  readonly sharpnessMin: number
+}
+
+export interface EnrolOptions extends LookOptions {
+  readonly faces: FaceRule
+  readonly limits: QualityLimits
+}
+
+/** A figure that misses its limit. */
+export interface Shortfall {
+  readonly figure: "score" | "sharpness"
+  readonly value: number
+  readonly min: number
+}
+
+export type Enrolment =
+  | { readonly kind: "enrolled"; readonly face: GalleryFace; readonly ignoredFaces: readonly DetectedFace[] }
+  | { readonly kind: "no_subject" }
+  | Exclude<SubjectFace, { kind: "face" }>
+  | { readonly kind: "low_quality"; readonly quality: Quality; readonly shortfalls: readonly Shortfall[] }
+  | NoAnalysis
+
+/** Adds the face in a picture of one person to that person. */
+export async function enrol(
+  picture: Uint8Array,
+  subjectId: string,
+  needs: EnrolNeeds,
+  options: EnrolOptions,
+): Promise<Enrolment> {
+  if (needs.subject(subjectId) === undefined) return { kind: "no_subject" }
+  const analysis = await lookAt(picture, needs, "largest", options)
+  if (analysis.kind !== "ok") return analysis
+
+  const found = subjectFace(analysis.faces, options.faces)
+  if (found.kind !== "face") return found
+  const { quality, embedding: vector } = found.face
+  const shortfalls = shortfallsOf(quality, options.limits)
+  if (shortfalls.length > 0) return { kind: "low_quality", quality, shortfalls }
+
+  assert(vector !== undefined, "an engine asked to embed the largest face embeds it")
+  const added = needs.addFace({ subjectId, space: needs.space, vector, source: "picture", quality })
+  switch (added.kind) {
+    case "added":
+      return { kind: "enrolled", face: added.face, ignoredFaces: found.ignoredFaces }
+    case "no_subject": // Deleted while the engines were at work.
+      return added
+    case "bad_vector":
+      throw new Error(`an engine's own vector was refused: ${added.why}`)
+    default:
+      return unreachable(added)
+  }
+}
+
+export type VectorEnrolment =
+  | { readonly kind: "enrolled"; readonly face: GalleryFace }
+  | { readonly kind: "no_subject" }
+  | VectorRefusal
+
+/** Adds a vector that was made elsewhere in the same space; its quality is the sender's affair. */
+export function enrolVector(
+  given: GivenVector,
+  subjectId: string,
+  needs: Pick<EnrolNeeds, "addFace" | "space">,
+): VectorEnrolment {
+  const read = readVector(given, needs.space)
+  if (read.kind !== "ok") return read
+  const added = needs.addFace({ subjectId, ...read.embedding, source: "vector" })
+  return added.kind === "added" ? { kind: "enrolled", face: added.face } : added
+}
+
+function shortfallsOf(quality: Quality, limits: QualityLimits): Shortfall[] {
+  const figures: Shortfall[] = [
+    { figure: "score", value: quality.score, min: limits.qualityScoreMin },
+    { figure: "sharpness", value: quality.sharpness, min: limits.sharpnessMin },
+  ]
+  // Written so that a figure that is no number misses its limit too.
+  return figures.filter(({ value, min }) => !(value >= min))
+}

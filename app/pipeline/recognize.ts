@@ -1,0 +1,57 @@
+import { assert } from "../base/assert.ts"
+import type { Metrics } from "../base/metrics.ts"
+import { elapsedMs, nowTickMs } from "../base/ticks.ts"
+import type { Space } from "../face/embedding.ts"
+import type { AnalyzedFace } from "../face/face.ts"
+import type { ImageSize } from "../face/geometry.ts"
+import type { Thresholds } from "../gallery/match.ts"
+import { type Analysis, type Analyze, type LookOptions, lookAt, type NoAnalysis } from "./analyze.ts"
+import { type Named, nameOf, type Search } from "./name.ts"
+
+export interface RecognizeNeeds {
+  readonly analyze: Analyze
+  readonly search: Search
+  /** The space the engines embed into. */
+  readonly space: Space
+  readonly thresholds: Thresholds
+  readonly metrics: Pick<Metrics, "stageSeconds" | "facesTotal">
+}
+
+export interface RecognizeOptions extends LookOptions {
+  readonly candidates: number
+  /** Similarity of a match, in place of the calibrated one. */
+  readonly threshold?: number | undefined
+}
+
+export type RecognizedFace = AnalyzedFace & Named
+
+export type Recognition =
+  | {
+      readonly kind: "recognized"
+      readonly image: ImageSize
+      /** Largest first; none is an answer like any other. */
+      readonly faces: readonly RecognizedFace[]
+      readonly timingsMs: Analysis["timingsMs"] & { readonly search: number; readonly total: number }
+    }
+  | NoAnalysis
+
+/** Who is in the picture. */
+export async function recognize(picture: Uint8Array, needs: RecognizeNeeds, options: RecognizeOptions): Promise<Recognition> {
+  const startTickMs = nowTickMs()
+  const analysis = await lookAt(picture, needs, "all", options)
+  if (analysis.kind !== "ok") return analysis
+
+  const searchTickMs = nowTickMs()
+  const faces = await Promise.all(analysis.faces.map((face) => recognizeFace(face, needs, options)))
+  const search = elapsedMs(searchTickMs)
+
+  needs.metrics.stageSeconds.observe({ stage: "search" }, search / 1000)
+  for (const { decision } of faces) needs.metrics.facesTotal.inc({ decision })
+  const timingsMs = { ...analysis.timingsMs, search, total: elapsedMs(startTickMs) }
+  return { kind: "recognized", image: analysis.image, faces, timingsMs }
+}
+
+async function recognizeFace(face: AnalyzedFace, needs: RecognizeNeeds, options: RecognizeOptions): Promise<RecognizedFace> {
+  assert(face.embedding !== undefined, "an engine asked to embed all faces embeds all faces")
+  return { ...face, ...(await nameOf({ space: needs.space, vector: face.embedding }, needs, options)) }
+}

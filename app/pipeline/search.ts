@@ -1,0 +1,27 @@
+import { elapsedMs, nowTickMs } from "../base/ticks.ts"
+import type { Space } from "../face/embedding.ts"
+import type { Thresholds } from "../gallery/match.ts"
+import { type Named, nameOf, type Search } from "./name.ts"
+import { type GivenVector, readVector, type VectorRefusal } from "./vector.ts"
+
+export interface SearchNeeds {
+  readonly search: Search
+  readonly space: Space
+  readonly thresholds: Thresholds
+}
+
+export interface SearchOptions {
+  readonly candidates: number
+  readonly threshold?: number | undefined
+}
+
+export type Found = (Named & { readonly kind: "searched"; readonly timingsMs: { readonly search: number } }) | VectorRefusal
+
+/** Whose vector this is. */
+export async function searchVector(given: GivenVector, needs: SearchNeeds, options: SearchOptions): Promise<Found> {
+  const read = readVector(given, needs.space)
+  if (read.kind !== "ok") return read
+  const startTickMs = nowTickMs()
+  const named = await nameOf(read.embedding, needs, options)
+  return { kind: "searched", ...named, timingsMs: { search: elapsedMs(startTickMs) } }
+}

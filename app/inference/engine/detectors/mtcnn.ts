@@ -1,0 +1,200 @@
+import type { DetectedFace } from "../../../face/face.ts"
+import type { Box, Point } from "../../../face/geometry.ts"
+import type { Pixels } from "../../../face/pixels.ts"
+import type { DetectorManifest } from "../../manifest.ts"
+import { cropInto, squareAround } from "../crop.ts"
+import type { FloatTensor, Network } from "../ort.ts"
+import { resize, resizeNear, shrinkInto } from "../resample.ts"
+import { type Detector, inputPxMax } from "./detector.ts"
+import { type Scored, suppress } from "./overlap.ts"
+
+type MtcnnDecode = Extract<DetectorManifest["decode"], { kind: "mtcnn" }>
+
+/** What the three networks look at, in pixels. */
+const proposalPx = 12
+const refinePx = 24
+const outputPx = 48
+
+/** The proposal network answers for every second pixel of its input. */
+const proposalStridePx = 2
+
+/** Overlaps of the published cascade: within a level, over all levels, after each later network. */
+const overlapInLevelMax = 0.5
+const overlapMax = 0.7
+
+/** A picture of nothing but faces has about this many; a hostile one could have a hundred thousand and hold the engine. */
+const candidatesMax = 1500
+/** Crops in one run: enough to keep a core busy, and small enough to stay in its cache. */
+const batchMax = 64
+
+export interface MtcnnNetworks {
+  readonly proposal: Network
+  readonly refine: Network
+  readonly output: Network
+}
+
+/** A box with the correction its network asks for: fractions of the box's sides, for left, top, right and bottom. */
+interface Candidate extends Scored {
+  readonly correction: readonly [number, number, number, number]
+}
+
+/** The picture at one scale. */
+interface Level {
+  readonly pixels: Pixels
+  /** Level pixels in one picture pixel. */
+  readonly scaleX: number
+  readonly scaleY: number
+}
+
+/** MTCNN: proposals from a pyramid of scales, then two networks that look at each proposal more closely. */
+export function createMtcnn(networks: MtcnnNetworks, input: DetectorManifest["input"], decode: MtcnnDecode): Detector {
+  const [proposalMin, refineMin, outputMin] = decode.scoreMin
+  let levelTensor = new Float32Array(0)
+  const cropTensor = new Float32Array(batchMax * 3 * outputPx * outputPx)
+
+  async function propose({ pixels, scaleX, scaleY }: Level): Promise<Candidate[]> {
+    const { width, height } = pixels
+    if (levelTensor.length < 3 * width * height) levelTensor = new Float32Array(3 * width * height)
+    shrinkInto(levelTensor, width, height, pixels, 1, input)
+    const data = levelTensor.subarray(0, 3 * width * height)
+    const outputs = await networks.proposal.run({ data, shape: [1, 3, height, width] })
+    const { data: scores, shape } = named(outputs, "prob")
+    const { data: corrections } = named(outputs, "box")
+    const columns = shape[3] ?? 0
+    const cells = columns * (shape[2] ?? 0)
+    const found: Candidate[] = []
+    for (let cell = 0; cell < cells; cell++) {
+      const score = scores[cells + cell]!
+      if (!(score > proposalMin)) continue
+      const x = (cell % columns) * proposalStridePx
+      const y = Math.floor(cell / columns) * proposalStridePx
+      found.push({
+        score,
+        box: { x: x / scaleX, y: y / scaleY, width: proposalPx / scaleX, height: proposalPx / scaleY },
+        correction: [
+          corrections[cell]!,
+          corrections[cells + cell]!,
+          corrections[2 * cells + cell]!,
+          corrections[3 * cells + cell]!,
+        ],
+      })
+    }
+    return suppress(best(found), overlapInLevelMax, "union")
+  }
+
+  /** Runs `network` on a square crop around each box; `read` is told the square and where its values stand in the batch. */
+  async function lookCloser<Found>(
+    network: Network,
+    sizePx: number,
+    levels: readonly Level[],
+    boxes: readonly Box[],
+    read: (outputs: Readonly<Record<string, FloatTensor>>, index: number, square: Box) => Found | undefined,
+  ): Promise<Found[]> {
+    const found: Found[] = []
+    const cropValues = 3 * sizePx * sizePx
+    for (let from = 0; from < boxes.length; from += batchMax) {
+      const squares = boxes.slice(from, from + batchMax).map(squareAround)
+      for (const [index, square] of squares.entries()) {
+        const { pixels, scaleX, scaleY } = levelFor(levels, square.width, sizePx)
+        const box = { x: square.x * scaleX, y: square.y * scaleY, width: square.width * scaleX, height: square.height * scaleY }
+        cropInto(cropTensor, index * cropValues, sizePx, pixels, box, input)
+      }
+      const data = cropTensor.subarray(0, squares.length * cropValues)
+      const outputs = await network.run({ data, shape: [squares.length, 3, sizePx, sizePx] })
+      for (const [index, square] of squares.entries()) {
+        const one = read(outputs, index, square)
+        if (one !== undefined) found.push(one)
+      }
+    }
+    return found
+  }
+
+  function readCandidate(
+    outputs: Readonly<Record<string, FloatTensor>>,
+    index: number,
+    box: Box,
+    scoreMin: number,
+  ): Candidate | undefined {
+    const score = named(outputs, "prob").data[2 * index + 1]!
+    if (!(score > scoreMin)) return undefined
+    const { data } = named(outputs, "box")
+    return { score, box, correction: [data[4 * index]!, data[4 * index + 1]!, data[4 * index + 2]!, data[4 * index + 3]!] }
+  }
+
+  async function cascade(picture: Pixels, faceWidthPxMin: number, pyramidFactor: number): Promise<DetectedFace[]> {
+    const pyramid = await pyramidOf(picture, proposalPx / faceWidthPxMin, pyramidFactor)
+    const proposals: Candidate[] = []
+    for (const level of pyramid) proposals.push(...(await propose(level)))
+    const levels = [{ pixels: picture, scaleX: 1, scaleY: 1 }, ...pyramid]
+
+    const proposed = suppress(best(proposals), overlapMax, "union").map(correct)
+    const refined = await lookCloser(networks.refine, refinePx, levels, proposed, (outputs, index, square) =>
+      readCandidate(outputs, index, square, refineMin),
+    )
+    const corrected = suppress(refined, overlapMax, "union").map(correct)
+    const faces = await lookCloser(networks.output, outputPx, levels, corrected, (outputs, index, square) => {
+      const candidate = readCandidate(outputs, index, square, outputMin)
+      if (candidate === undefined) return undefined
+      const { data } = named(outputs, "lmk")
+      // Five x, then five y, as fractions of the square.
+      const point = (number: number): Point => [
+        square.x + data[10 * index + number]! * square.width,
+        square.y + data[10 * index + 5 + number]! * square.height,
+      ]
+      const landmarks: DetectedFace["landmarks"] = [point(0), point(1), point(2), point(3), point(4)]
+      return { box: correct(candidate), score: candidate.score, landmarks }
+    })
+    return suppress(faces, overlapMax, "smaller")
+  }
+
+  return {
+    async detect(picture, faceWidthPxMin) {
+      const faces = await cascade(picture, faceWidthPxMin, decode.pyramidFactor)
+      if (faces.length > 0) return faces
+      // A face between two scales can be missed: another start and finer steps look between them.
+      return cascade(picture, faceWidthPxMin * decode.retrySmallest, decode.retryFactor)
+    },
+  }
+}
+
+/** From the largest level to the last in which a face still fits; each is made from the one above. */
+async function pyramidOf(picture: Pixels, wantedScale: number, factor: number): Promise<Level[]> {
+  const { width, height } = picture
+  const shorterPx = Math.min(width, height)
+  // Enlarging beyond twice the size invents no detail.
+  const firstScale = Math.min(2, wantedScale, Math.sqrt(inputPxMax / (width * height)))
+  const levels: Level[] = []
+  for (let scale = firstScale; shorterPx * scale >= proposalPx; scale *= factor) {
+    const [levelWidth, levelHeight] = [Math.ceil(width * scale), Math.ceil(height * scale)]
+    const above = levels.at(-1)?.pixels
+    const pixels = above ? resizeNear(above, levelWidth, levelHeight) : await resize(picture, levelWidth, levelHeight)
+    levels.push({ pixels, scaleX: levelWidth / width, scaleY: levelHeight / height })
+  }
+  return levels
+}
+
+/** The coarsest level in which the square still has as many pixels as the crop wants: nothing is lost, and little is averaged. */
+function levelFor(levels: readonly Level[], squarePx: number, sizePx: number): Level {
+  const [picture, ...pyramid] = levels
+  return pyramid.findLast(({ scaleX }) => squarePx * scaleX >= sizePx) ?? picture!
+}
+
+function correct({ box, correction: [left, top, right, bottom] }: Candidate): Box {
+  return {
+    x: box.x + left * box.width,
+    y: box.y + top * box.height,
+    width: box.width * (1 + right - left),
+    height: box.height * (1 + bottom - top),
+  }
+}
+
+function best(found: readonly Candidate[]): readonly Candidate[] {
+  if (found.length <= candidatesMax) return found
+  return found.toSorted((a, b) => b.score - a.score).slice(0, candidatesMax)
+}
+
+function named(outputs: Readonly<Record<string, FloatTensor>>, name: string): FloatTensor {
+  const output = outputs[name]
+  if (output === undefined) throw new Error(`the network has no output ${name}: it is not part of an MTCNN`)
+  return output
+}

@@ -1,0 +1,32 @@
+import type { Box } from "../../../face/geometry.ts"
+
+export interface Scored {
+  readonly box: Box
+  readonly score: number
+}
+
+/**
+ * Greedy suppression: of boxes that overlap by more than `overlapMax` the best stays. Best first in the answer.
+ * @param measure `union`: shared area by the area of both together; `smaller`: by the smaller of the two, which also drops a
+ *   box inside another
+ */
+export function suppress<Found extends Scored>(
+  found: readonly Found[],
+  overlapMax: number,
+  measure: "union" | "smaller",
+): Found[] {
+  const kept: Found[] = []
+  for (const candidate of found.toSorted((a, b) => b.score - a.score)) {
+    if (kept.every((better) => overlap(better.box, candidate.box, measure) <= overlapMax)) kept.push(candidate)
+  }
+  return kept
+}
+
+function overlap(a: Box, b: Box, measure: "union" | "smaller"): number {
+  const width = Math.min(a.x + a.width, b.x + b.width) - Math.max(a.x, b.x)
+  const height = Math.min(a.y + a.height, b.y + b.height) - Math.max(a.y, b.y)
+  if (width <= 0 || height <= 0) return 0
+  const shared = width * height
+  const [areaA, areaB] = [a.width * a.height, b.width * b.height]
+  return shared / (measure === "union" ? areaA + areaB - shared : Math.min(areaA, areaB))
+}

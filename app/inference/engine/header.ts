@@ -1,0 +1,221 @@
+import type { PictureRefusal } from "../wire.ts"
+
+export type PictureFormat = "jpeg" | "png" | "webp"
+
+/** As in EXIF: 1 is upright; 2 mirrored; 3 upside down; 4 both; 5–8 lie on their side. */
+export type Orientation = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8
+
+export interface Refusal {
+  readonly kind: "refused"
+  readonly reason: PictureRefusal
+  readonly why: string
+}
+
+/** What the first bytes say. `width` and `height` are those stored, before the orientation is applied. */
+export type PictureHeader =
+  | {
+      readonly kind: "ok"
+      readonly format: PictureFormat
+      readonly width: number
+      readonly height: number
+      readonly orientation: Orientation
+    }
+  | Refusal
+
+export const imageBytesMax = 8 * 1024 * 1024
+/** 25 megapixels: 75 MB as pixels. A larger camera picture says nothing more about a face. */
+export const imagePxMax = 25_000_000
+export const imageSidePxMax = 16_384
+/** Each scan of a progressive JPEG goes over all pixels again; a real one has about ten, and a hostile one thousands. */
+const jpegScansMax = 100
+
+/**
+ * Reads type, size and orientation from the header alone, so that nothing is decoded that should not be. Bytes are hostile
+ * until proven otherwise: every read is checked, and the worst answer is a refusal.
+ */
+export function readHeader(picture: Uint8Array): PictureHeader {
+  if (picture.length > imageBytesMax) {
+    return refused("image_too_large", `${picture.length} bytes; at most ${imageBytesMax} are taken`)
+  }
+  if (startsWith(picture, 0, 0xff, 0xd8, 0xff)) return checked("jpeg", readJpeg(picture))
+  if (startsWith(picture, 0, 0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a)) return checked("png", readPng(picture))
+  if (hasText(picture, 0, "RIFF") && hasText(picture, 8, "WEBP")) return checked("webp", readWebp(picture))
+  const other = nameOfOther(picture)
+  if (other === undefined) return refused("bad_image", "the bytes are no JPEG, PNG or WebP picture")
+  return refused("unsupported_media_type", `this is ${other}; send JPEG, PNG or WebP`)
+}
+
+interface StoredSize {
+  readonly width: number
+  readonly height: number
+  readonly orientation: Orientation
+}
+
+/** What is wrong with a header, in words. */
+type Flaw = string
+
+function checked(format: PictureFormat, found: StoredSize | Flaw): PictureHeader {
+  if (typeof found === "string") return refused("bad_image", `${format.toUpperCase()}: ${found}`)
+  const { width, height } = found
+  if (width === 0 || height === 0) return refused("bad_image", `${format.toUpperCase()}: a picture without pixels`)
+  if (width > imageSidePxMax || height > imageSidePxMax) {
+    return refused("image_too_large", `${width} × ${height} pixels; a side may have ${imageSidePxMax}`)
+  }
+  if (width * height > imagePxMax) {
+    return refused("image_too_large", `${width} × ${height} pixels; at most ${imagePxMax} are taken`)
+  }
+  return { kind: "ok", format, ...found }
+}
+
+/** Walks the segments up to the frame header; an EXIF block comes before it. */
+function readJpeg(bytes: Uint8Array): StoredSize | Flaw {
+  let orientation: Orientation = 1
+  let at = 2
+  while (at + 4 <= bytes.length) {
+    if (bytes[at] !== 0xff) return "no marker where one belongs"
+    const marker = bytes[at + 1] ?? 0
+    // A marker may be preceded by any number of fill bytes, and a few stand alone without a length.
+    if (marker === 0xff) at += 1
+    else if (marker === 0x01 || (marker >= 0xd0 && marker <= 0xd7)) at += 2
+    else {
+      const length = u16(bytes, at + 2)
+      if (length < 2) return "a segment shorter than its own length"
+      if (isFrameHeader(marker)) {
+        if (at + 9 > bytes.length) return "cut off in the frame header"
+        if (isProgressive(marker) && countScans(bytes) > jpegScansMax) return `more than ${jpegScansMax} scans`
+        return { height: u16(bytes, at + 5), width: u16(bytes, at + 7), orientation }
+      }
+      if (marker === 0xd9 || marker === 0xda) return "no frame header before the data"
+      if (marker === 0xe1 && hasText(bytes, at + 4, "Exif\0\0")) {
+        orientation = readExifOrientation(bytes.subarray(at + 10, at + 2 + length)) ?? orientation
+      }
+      at += 2 + length
+    }
+  }
+  return "cut off before the frame header"
+}
+
+/** SOF0–SOF15 without the three of that range that mean something else: DHT, JPG, DAC. */
+function isFrameHeader(marker: number): boolean {
+  return marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc
+}
+
+function isProgressive(marker: number): boolean {
+  return marker === 0xc2 || marker === 0xc6 || marker === 0xca || marker === 0xce
+}
+
+/** Counts the scans (SOS) up to one above the bound. A thumbnail inside EXIF may add one or two; that does not matter. */
+function countScans(bytes: Uint8Array): number {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  const startOfScan = Buffer.from([0xff, 0xda])
+  let scans = 0
+  for (let at = buffer.indexOf(startOfScan); at >= 0; at = buffer.indexOf(startOfScan, at + 2)) {
+    scans += 1
+    if (scans > jpegScansMax) break
+  }
+  return scans
+}
+
+/** Tag 0x0112 of the first directory of a TIFF block; `undefined` when it is not there or makes no sense. */
+function readExifOrientation(tiff: Uint8Array): Orientation | undefined {
+  const little = hasText(tiff, 0, "II*\0")
+  if (!little && !hasText(tiff, 0, "MM\0*")) return undefined
+  const short = (at: number) => (little ? u16le(tiff, at) : u16(tiff, at))
+  const long = (at: number) => (little ? short(at) + short(at + 2) * 65_536 : short(at) * 65_536 + short(at + 2))
+  const directory = long(4)
+  const entries = short(directory)
+  for (let index = 0; index < entries; index++) {
+    const entry = directory + 2 + index * 12
+    if (entry + 12 > tiff.length) return undefined
+    if (short(entry) === 0x0112) return toOrientation(short(entry + 8))
+  }
+  return undefined
+}
+
+function toOrientation(value: number): Orientation | undefined {
+  return value >= 1 && value <= 8 ? (value as Orientation) : undefined
+}
+
+/** The size stands in the first chunk, which must be IHDR. */
+function readPng(bytes: Uint8Array): StoredSize | Flaw {
+  if (bytes.length < 33) return "cut off in the header"
+  if (!hasText(bytes, 12, "IHDR")) return "the first chunk is not IHDR"
+  return { width: u32(bytes, 16), height: u32(bytes, 20), orientation: 1 }
+}
+
+/** Three ways to begin: VP8X (extended), VP8L (lossless), VP8 (lossy). */
+function readWebp(bytes: Uint8Array): StoredSize | Flaw {
+  if (bytes.length < 30) return "cut off in the header"
+  if (hasText(bytes, 12, "VP8X")) return { width: 1 + u24le(bytes, 24), height: 1 + u24le(bytes, 27), orientation: 1 }
+  if (hasText(bytes, 12, "VP8L")) {
+    if (bytes[20] !== 0x2f) return "no lossless signature"
+    const [low, high] = [u16le(bytes, 21), u16le(bytes, 23)]
+    return { width: 1 + (low & 0x3fff), height: 1 + ((low >> 14) | ((high & 0x0fff) << 2)), orientation: 1 }
+  }
+  if (hasText(bytes, 12, "VP8 ")) {
+    if (!startsWith(bytes, 23, 0x9d, 0x01, 0x2a)) return "no key frame"
+    return { width: u16le(bytes, 26) & 0x3fff, height: u16le(bytes, 28) & 0x3fff, orientation: 1 }
+  }
+  return "unknown first chunk"
+}
+
+/** Names for formats people send by mistake: the answer should say what arrived. */
+function nameOfOther(bytes: Uint8Array): string | undefined {
+  if (hasText(bytes, 4, "ftyp")) {
+    if (hasText(bytes, 8, "avi")) return "AVIF"
+    if (["heic", "heix", "hevc", "heim", "heis", "mif1", "msf1"].some((brand) => hasText(bytes, 8, brand))) return "HEIF"
+    return "an MP4 video"
+  }
+  const known: readonly (readonly [start: string, name: string])[] = [
+    ["GIF8", "GIF"],
+    ["II*\0", "TIFF"],
+    ["MM\0*", "TIFF"],
+    ["II+\0", "TIFF"],
+    ["MM\0+", "TIFF"],
+    ["BM", "BMP"],
+    ["%PDF", "PDF"],
+    ["8BPS", "a Photoshop file"],
+    ["RIFF", "a RIFF file (video or sound)"],
+    ["PK\x03\x04", "a ZIP archive"],
+    ["\0\0\x01\0", "an icon"],
+    ["\0\0\0\fjP  ", "JPEG 2000"],
+    ["\0\0\0\fJXL ", "JPEG XL"],
+  ]
+  for (const [start, name] of known) if (hasText(bytes, 0, start)) return name
+  if (startsWith(bytes, 0, 0xff, 0x0a)) return "JPEG XL"
+  if (startsWith(bytes, 0, 0xff, 0x4f, 0xff, 0x51)) return "JPEG 2000"
+  const text = new TextDecoder().decode(bytes.subarray(0, 64)).trimStart()
+  if (text.startsWith("<")) return "SVG, HTML or another markup text"
+  if (text.startsWith("{") || text.startsWith("[")) return "JSON"
+  return undefined
+}
+
+function refused(reason: PictureRefusal, why: string): Refusal {
+  return { kind: "refused", reason, why }
+}
+
+function startsWith(bytes: Uint8Array, at: number, ...expected: number[]): boolean {
+  return expected.every((byte, index) => bytes[at + index] === byte)
+}
+
+function hasText(bytes: Uint8Array, at: number, text: string): boolean {
+  for (let index = 0; index < text.length; index++) if (bytes[at + index] !== text.charCodeAt(index)) return false
+  return true
+}
+
+/** Beyond the end everything reads as zero: a wrong number at worst, never an exception. */
+function u16(bytes: Uint8Array, at: number): number {
+  return ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0)
+}
+
+function u16le(bytes: Uint8Array, at: number): number {
+  return ((bytes[at + 1] ?? 0) << 8) | (bytes[at] ?? 0)
+}
+
+function u24le(bytes: Uint8Array, at: number): number {
+  return ((bytes[at + 2] ?? 0) << 16) | u16le(bytes, at)
+}
+
+function u32(bytes: Uint8Array, at: number): number {
+  return u16(bytes, at) * 65_536 + u16(bytes, at + 2)
+}

@@ -1,0 +1,84 @@
+import { type PixelScaling, type Pixels, planesOf } from "../../face/pixels.ts"
+import { sharp } from "./vips.ts"
+
+/**
+ * Every value the mean of `factor × factor` pixels, scaled and laid out as planes in one pass over the picture, which is
+ * faster than a resize by libvips with a layout pass behind it (2 MP by 3: 1.9 ms against 2.1 ms, without a second thread).
+ * What remains at the right and lower edge when `factor` does not divide the size (`factor − 1` pixels at most) is left out.
+ * @param tensor [1, 3, planeHeight, planeWidth]; written from the top left, the rest stays as it is
+ */
+export function shrinkInto(
+  tensor: Float32Array,
+  planeWidth: number,
+  planeHeight: number,
+  { data, width, height }: Pixels,
+  factor: number,
+  scaling: PixelScaling,
+): void {
+  const { red, green, blue } = planesOf(scaling, 0, planeWidth * planeHeight)
+  const share = 1 / (factor * factor)
+  const [redFactor, greenFactor, blueFactor] = [red.factor * share, green.factor * share, blue.factor * share]
+  const rowBytes = width * 3
+  const cellBytes = factor * 3
+  const columns = Math.floor(width / factor)
+  const rows = Math.floor(height / factor)
+  for (let row = 0; row < rows; row++) {
+    let at = row * planeWidth
+    let cell = row * factor * rowBytes
+    for (let column = 0; column < columns; column++, at++, cell += cellBytes) {
+      let r = 0
+      let g = 0
+      let b = 0
+      for (let j = 0, line = cell; j < factor; j++, line += rowBytes) {
+        for (let from = line, end = line + cellBytes; from < end; from += 3) {
+          r += data[from]!
+          g += data[from + 1]!
+          b += data[from + 2]!
+        }
+      }
+      tensor[red.start + at] = r * redFactor + red.bias
+      tensor[green.start + at] = g * greenFactor + green.bias
+      tensor[blue.start + at] = b * blueFactor + blue.bias
+    }
+  }
+}
+
+/** Any size from any other, averaged over what each new pixel covers. For whole pictures. */
+export async function resize({ data, width, height }: Pixels, toWidth: number, toHeight: number): Promise<Pixels> {
+  const resized = await sharp(data, { raw: { width, height, channels: 3 }, limitInputPixels: false })
+    .resize(toWidth, toHeight, { fit: "fill", kernel: "linear" })
+    .raw()
+    .toBuffer()
+  return { data: resized, width: toWidth, height: toHeight }
+}
+
+/**
+ * Bilinear, between half and any multiple of the size: below half it would skip pixels. Faster than libvips on the small
+ * levels of a pyramid, where starting a job costs more than the pixels do.
+ */
+export function resizeNear({ data, width, height }: Pixels, toWidth: number, toHeight: number): Pixels {
+  const out = new Uint8Array(toWidth * toHeight * 3)
+  const stepX = width / toWidth
+  const stepY = height / toHeight
+  let to = 0
+  for (let row = 0; row < toHeight; row++) {
+    const y = Math.min(height - 1, Math.max(0, (row + 0.5) * stepY - 0.5))
+    const y0 = Math.floor(y)
+    const below = y - y0
+    const top = y0 * width * 3
+    const bottom = Math.min(y0 + 1, height - 1) * width * 3
+    for (let column = 0; column < toWidth; column++, to += 3) {
+      const x = Math.min(width - 1, Math.max(0, (column + 0.5) * stepX - 0.5))
+      const x0 = Math.floor(x)
+      const right = x - x0
+      const near = x0 * 3
+      const far = Math.min(x0 + 1, width - 1) * 3
+      for (let channel = 0; channel < 3; channel++) {
+        const upper = data[top + near + channel]! * (1 - right) + data[top + far + channel]! * right
+        const lower = data[bottom + near + channel]! * (1 - right) + data[bottom + far + channel]! * right
+        out[to + channel] = upper * (1 - below) + lower * below + 0.5
+      }
+    }
+  }
+  return { data: out, width: toWidth, height: toHeight }
+}

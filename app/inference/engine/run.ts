@@ -1,0 +1,208 @@
+import { assert, unreachable } from "../../base/assert.ts"
+import { createLifetimes } from "../../base/lifetimes.ts"
+import type { Result } from "../../base/result.ts"
+import { elapsedMs, nowTickMs } from "../../base/ticks.ts"
+import type { AnalyzedFace, DetectedFace } from "../../face/face.ts"
+import type { Box, ImageSize, Landmarks } from "../../face/geometry.ts"
+import type { Pixels } from "../../face/pixels.ts"
+import { measureQuality } from "../../face/quality.ts"
+import type { DetectorManifest, LocatedModel, ModelManifest, ModelSet } from "../manifest.ts"
+import type { AnalyzeOptions, StageTimings } from "../wire.ts"
+import { createPictureDecoder } from "./decode.ts"
+import type { Detector } from "./detectors/detector.ts"
+import { createMtcnn } from "./detectors/mtcnn.ts"
+import { createYunet } from "./detectors/yunet.ts"
+import { createEmbedder, type Embedder } from "./embed.ts"
+import type { Refusal } from "./header.ts"
+import { createPoints68, type LandmarkRefiner } from "./landmarks.ts"
+import { type OpenModel, onlyNetwork, openModel } from "./model.ts"
+import { runtime } from "./ort.ts"
+
+/** Every way a picture can come back from the analyzer. */
+export type Analysis =
+  | { readonly kind: "ok"; readonly image: ImageSize; readonly faces: AnalyzedFace[]; readonly timingsMs: StageTimings }
+  | Refusal
+
+export interface ServedModel {
+  readonly role: string
+  readonly name: string
+  readonly version: string
+  readonly loadMs: number
+  readonly warmMs: number
+  readonly goldenError: number
+}
+
+/** All that an engine computes. One picture at a time: the buffers of the stages are used again. */
+export interface Analyzer {
+  readonly runtime: { readonly name: string; readonly version: string; readonly provider: string; readonly threads: number }
+  readonly models: readonly ServedModel[]
+  analyze(picture: Uint8Array, options: AnalyzeOptions): Promise<Analysis>
+  close(): Promise<void>
+}
+
+export type OpenedAnalyzer =
+  | { readonly kind: "ready"; readonly analyzer: Analyzer }
+  | { readonly kind: "unfit"; readonly why: string }
+
+/**
+ * Opens the models of a set and looks at one made-up picture, so that the first real one finds everything warm. `unfit` says in
+ * words which file is missing or wrong, or which known answer came out differently.
+ * @param options.threads computing threads of each network
+ */
+export async function openAnalyzer(set: ModelSet, options: { readonly threads: number }): Promise<OpenedAnalyzer> {
+  const lifetimes = createLifetimes()
+  const unfit = async (why: string): Promise<OpenedAnalyzer> => {
+    await lifetimes.close()
+    return { kind: "unfit", why: `model set ${set.name}: ${why}` }
+  }
+  const served: ServedModel[] = []
+  async function open<Manifest extends ModelManifest>(located: LocatedModel<Manifest>): Promise<Result<OpenModel<Manifest>>> {
+    const opened = await openModel(located, options)
+    if (opened.kind === "failed") return opened
+    const { manifest, loadMs, warmMs, goldenError } = lifetimes.adopt(opened.value, (model) => model.close())
+    served.push({ role: manifest.role, name: manifest.name, version: manifest.version, loadMs, warmMs, goldenError })
+    return opened
+  }
+
+  const detector = await open(set.detector)
+  if (detector.kind === "failed") return unfit(detector.why)
+  const landmarks = set.landmarks && (await open(set.landmarks))
+  if (landmarks?.kind === "failed") return unfit(landmarks.why)
+  const embedder = await open(set.embedder)
+  if (embedder.kind === "failed") return unfit(embedder.why)
+
+  try {
+    const stages: Stages = {
+      detector: createDetector(detector.value),
+      refiner: landmarks && createPoints68(onlyNetwork(landmarks.value), landmarks.value.manifest.input),
+      embedder: createEmbedder(onlyNetwork(embedder.value), embedder.value.manifest),
+    }
+    await warm(stages)
+    return { kind: "ready", analyzer: createAnalyzer(stages, served, options.threads, () => lifetimes.close()) }
+  } catch (error) {
+    return unfit(`the networks do not work together: ${error instanceof Error ? error.message : String(error)}`)
+  }
+}
+
+interface Stages {
+  readonly detector: Detector
+  readonly refiner: LandmarkRefiner | undefined
+  readonly embedder: Embedder
+}
+
+function createAnalyzer(stages: Stages, models: readonly ServedModel[], threads: number, close: () => Promise<void>): Analyzer {
+  const decoder = createPictureDecoder()
+  let busy = false
+
+  async function analyze(picture: Uint8Array, options: AnalyzeOptions): Promise<Analysis> {
+    const lap = stopwatch()
+    const decoded = await decoder.decode(picture)
+    if (decoded.kind === "refused") return decoded
+    const { pixels } = decoded
+    const decode = lap()
+
+    const found = await detect(stages, pixels, options)
+    const detectMs = lap()
+
+    const qualities = found.map((face) => measureQuality(pixels, face))
+    const embeddedCount = { none: 0, largest: 1, all: found.length }[options.embed]
+    stages.embedder.align(pixels, found.slice(0, embeddedCount))
+    const align = lap()
+
+    const embeddings = await stages.embedder.run()
+    const faces = found.map((face, index): AnalyzedFace => {
+      const embedding = embeddings[index]
+      return { ...face, quality: qualities[index]!, ...(embedding && { embedding }) }
+    })
+    const image = { width: pixels.width, height: pixels.height }
+    return { kind: "ok", image, faces, timingsMs: { decode, detect: detectMs, align, embed: lap() } }
+  }
+
+  return {
+    runtime: { ...runtime, threads },
+    models,
+    async analyze(picture, options) {
+      assert(!busy, "an engine is given one picture at a time")
+      busy = true
+      try {
+        return await analyze(picture, options)
+      } finally {
+        busy = false
+      }
+    },
+    close,
+  }
+}
+
+/** Largest first, none below the asked size, with the most exact landmarks the set can give. */
+async function detect({ detector, refiner }: Stages, pixels: Pixels, options: AnalyzeOptions): Promise<DetectedFace[]> {
+  const found = await detector.detect(pixels, options.faceWidthPxMin)
+  const wanted = found
+    .filter(({ box, landmarks }) => box.width >= options.faceWidthPxMin && isFace(landmarks))
+    .toSorted((a, b) => areaOf(b.box) - areaOf(a.box))
+    .slice(0, options.facesMax)
+  const refined = refiner === undefined ? wanted : await refiner.refine(pixels, wanted)
+  return refined.map((face) => ({ ...face, box: clip(face.box, pixels) }))
+}
+
+function createDetector(model: OpenModel<DetectorManifest>): Detector {
+  const { decode, input } = model.manifest
+  switch (decode.kind) {
+    case "yunet":
+      return createYunet(onlyNetwork(model), input, decode)
+    case "mtcnn": {
+      const [proposal, refine, output] = model.networks
+      assert(proposal && refine && output, "MTCNN is three files, in the order of their use")
+      return createMtcnn({ proposal, refine, output }, input, decode)
+    }
+    default:
+      return unreachable(decode)
+  }
+}
+
+/** A grey picture of a camera's size, and a face claimed in its middle: every loop and every network runs once. */
+async function warm({ detector, refiner, embedder }: Stages): Promise<void> {
+  const pixels: Pixels = { data: new Uint8Array(1280 * 720 * 3).fill(127), width: 1280, height: 720 }
+  const claimed: DetectedFace = {
+    box: { x: 590, y: 300, width: 100, height: 120 },
+    score: 1,
+    landmarks: [
+      [620, 350],
+      [660, 350],
+      [640, 372],
+      [623, 394],
+      [657, 394],
+    ],
+  }
+  await detector.detect(pixels, 48)
+  await refiner?.refine(pixels, [claimed])
+  measureQuality(pixels, claimed)
+  embedder.align(pixels, [claimed])
+  await embedder.run()
+}
+
+/** Points in one place, or no numbers at all, are no face: they would be aligned to nothing and look alike. */
+function isFace([leftEye, rightEye, ...others]: Landmarks): boolean {
+  const eyesPx = Math.hypot(rightEye[0] - leftEye[0], rightEye[1] - leftEye[1])
+  return eyesPx >= 1 && others.every(([x, y]) => Number.isFinite(x) && Number.isFinite(y))
+}
+
+function clip(box: Box, { width, height }: Pixels): Box {
+  const [left, top] = [Math.max(0, box.x), Math.max(0, box.y)]
+  const [right, bottom] = [Math.min(width, box.x + box.width), Math.min(height, box.y + box.height)]
+  return { x: left, y: top, width: Math.max(0, right - left), height: Math.max(0, bottom - top) }
+}
+
+function areaOf({ width, height }: Box): number {
+  return width * height
+}
+
+/** Milliseconds since the last call. */
+function stopwatch(): () => number {
+  let tickMs = nowTickMs()
+  return () => {
+    const lapMs = elapsedMs(tickMs)
+    tickMs = nowTickMs()
+    return lapMs
+  }
+}

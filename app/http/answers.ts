@@ -1,0 +1,193 @@
+import { z } from "zod"
+
+/** Answer schemas by name, for the components of the OpenAPI document; the types of the routes' answers come from them too. */
+export const answerSchemas = z.registry<{ id: string; description?: string }>()
+
+const box = z
+  .strictObject({ x: z.number(), y: z.number(), width: z.number(), height: z.number() })
+  .register(answerSchemas, { id: "Box", description: "Pixels of the upright picture, origin at the top left." })
+const image = z.strictObject({ width: z.int(), height: z.int() }).register(answerSchemas, { id: "ImageSize" })
+const point = z.tuple([z.number(), z.number()]).readonly()
+const landmarks = z
+  .tuple([point, point, point, point, point])
+  .readonly()
+  .register(answerSchemas, { id: "Landmarks", description: "Image-left eye, image-right eye, nose, corners of the mouth." })
+const quality = z
+  .strictObject({
+    score: z.number(),
+    faceWidthPx: z.number(),
+    eyeDistancePx: z.number(),
+    brightness: z.number(),
+    contrast: z.number(),
+    sharpness: z.number(),
+    yaw: z.number(),
+    pitch: z.number(),
+    roll: z.number(),
+  })
+  .register(answerSchemas, { id: "Quality", description: "Score, brightness, contrast, sharpness: 0 to 1. Angles in degrees." })
+
+const list = <Item extends z.ZodType>(item: Item) => z.array(item).readonly()
+
+const decision = z.enum(["match", "uncertain", "unknown"]).register(answerSchemas, {
+  id: "Decision",
+  description: "At most 1 in 10 000 comparisons of strangers is a match, 1 in 100 uncertain.",
+})
+const candidate = z
+  .strictObject({ subjectId: z.string(), name: z.string(), similarity: z.number() })
+  .register(answerSchemas, { id: "Candidate" })
+const match = z
+  .strictObject({ subjectId: z.string(), name: z.string(), faceId: z.string(), similarity: z.number() })
+  .register(answerSchemas, { id: "Match" })
+const named = { decision, match: match.optional(), candidates: list(candidate) }
+
+const detectedFace = { box, score: z.number(), landmarks }
+const qualifiedFace = { ...detectedFace, quality }
+const embedded = { embedding: list(z.number()), space: z.string() }
+
+const models = z
+  .strictObject({ detector: z.string(), embedder: z.string(), space: z.string() })
+  .register(answerSchemas, { id: "Models" })
+const requestId = z.string()
+const engineTimings = { wait: z.number(), decode: z.number(), detect: z.number(), align: z.number(), embed: z.number() }
+const picture = { requestId, models, image }
+
+export const recognitionAnswer = z
+  .strictObject({
+    ...picture,
+    faces: list(
+      z
+        .strictObject({
+          ...qualifiedFace,
+          ...named,
+          embedding: embedded.embedding.optional(),
+          space: embedded.space.optional(),
+        })
+        .register(answerSchemas, { id: "RecognizedFace" }),
+    ),
+    timingsMs: z.strictObject({ ...engineTimings, search: z.number(), total: z.number() }),
+  })
+  .register(answerSchemas, { id: "Recognition" })
+
+export const detectionAnswer = z
+  .strictObject({
+    ...picture,
+    faces: list(z.strictObject(qualifiedFace).register(answerSchemas, { id: "Face" })),
+    timingsMs: z.strictObject({ ...engineTimings, total: z.number() }),
+  })
+  .register(answerSchemas, { id: "Detection" })
+
+export const embeddingAnswer = z
+  .strictObject({
+    ...picture,
+    faces: list(z.strictObject({ ...qualifiedFace, ...embedded }).register(answerSchemas, { id: "EmbeddedFace" })),
+    timingsMs: z.strictObject({ ...engineTimings, total: z.number() }),
+  })
+  .register(answerSchemas, { id: "Embeddings" })
+
+export const verificationAnswer = z
+  .strictObject({
+    requestId,
+    models,
+    similarity: z.number(),
+    decision: z.enum(["same", "uncertain", "different"]),
+    a: z.strictObject(qualifiedFace),
+    b: z.strictObject(qualifiedFace),
+    timingsMs: z.strictObject({ total: z.number() }),
+  })
+  .register(answerSchemas, { id: "Verification" })
+
+export const searchAnswer = z
+  .strictObject({ requestId, ...named, timingsMs: z.strictObject({ search: z.number() }) })
+  .register(answerSchemas, { id: "SearchResult" })
+
+export const subjectAnswer = z
+  .strictObject({
+    id: z.string(),
+    name: z.string(),
+    createdAtMs: z.number(),
+    updatedAtMs: z.number(),
+    faceCount: z.int(),
+  })
+  .register(answerSchemas, { id: "Subject" })
+
+const next = z.string().optional().describe("give it back as `after` for the next page; absent on the last")
+
+export const subjectsAnswer = z
+  .strictObject({ items: list(subjectAnswer), next })
+  .register(answerSchemas, { id: "SubjectPage" })
+
+const enrolledFace = z
+  .strictObject({
+    id: z.string(),
+    subjectId: z.string(),
+    space: z.string(),
+    source: z.enum(["picture", "vector"]),
+    quality: quality.optional(),
+    createdAtMs: z.number(),
+  })
+  .register(answerSchemas, { id: "EnrolledFace" })
+
+export const enrolmentAnswer = z
+  .strictObject({
+    face: enrolledFace,
+    ignoredFaces: list(z.strictObject({ box, score: z.number() })).describe("faces of the picture that were left aside"),
+  })
+  .register(answerSchemas, { id: "Enrolment" })
+
+export const facesAnswer = z.strictObject({ items: list(enrolledFace), next }).register(answerSchemas, { id: "FacePage" })
+
+export const aliveAnswer = z.strictObject({ status: z.literal("alive") }).register(answerSchemas, { id: "Alive" })
+
+export const readyAnswer = z
+  .strictObject({ status: z.enum(["ready", "degraded"]), reasons: list(z.string()) })
+  .register(answerSchemas, { id: "Ready" })
+
+export const systemAnswer = z
+  .strictObject({
+    version: z.string(),
+    uptimeS: z.number(),
+    state: z.enum(["starting", "ready", "degraded", "down"]),
+    reasons: list(z.string()),
+    modelSet: z.string(),
+    models,
+    loadedModels: list(
+      z.strictObject({
+        role: z.string(),
+        name: z.string(),
+        version: z.string(),
+        loadMs: z.number(),
+        warmMs: z.number(),
+        goldenError: z.number(),
+      }),
+    ),
+    runtime: z
+      .strictObject({ name: z.string(), version: z.string(), provider: z.string(), threads: z.int() })
+      .optional()
+      .describe("absent until the first engine is ready"),
+    engines: list(z.strictObject({ pid: z.int(), state: z.string(), busyForMs: z.number(), residentBytes: z.number() })),
+    engineRestarts: z.int(),
+    queue: z.strictObject({ waiting: z.int(), waitingMax: z.int() }),
+    gallery: z.strictObject({
+      subjects: z.int(),
+      faces: z.int(),
+      spaces: list(z.strictObject({ space: z.string(), faces: z.int() })),
+    }),
+    index: list(z.strictObject({ space: z.string(), faces: z.int(), state: z.string(), variant: z.string() })),
+    thresholds: z.strictObject({ match: z.number(), uncertain: z.number() }),
+    memory: z.strictObject({ residentBytes: z.number(), enginesBytes: z.number() }),
+  })
+  .register(answerSchemas, { id: "System" })
+
+/** Printed from this very code, so its shape is the OpenAPI standard's affair. */
+export const openApiAnswer = z.record(z.string(), z.unknown()).register(answerSchemas, { id: "OpenApi" })
+
+export const errorAnswer = z
+  .strictObject({
+    error: z.strictObject({
+      code: z.string(),
+      message: z.string(),
+      requestId,
+      details: z.record(z.string(), z.unknown()).optional(),
+    }),
+  })
+  .register(answerSchemas, { id: "Error" })

@@ -1,0 +1,131 @@
+import { type Context, Hono } from "hono"
+import type { ContentfulStatusCode } from "hono/utils/http-status"
+import { elapsedMs, nowTickMs } from "../base/ticks.ts"
+import { continueTrace, type TraceContext, toTraceparent } from "../base/trace.ts"
+import { type Door, pass } from "./door.ts"
+import { createIntake } from "./intake.ts"
+import type { HttpNeeds } from "./needs.ts"
+import { type Problem, problem, statusOf } from "./problem.ts"
+import type { AnyReply, Content, Route } from "./route.ts"
+import { allRoutes } from "./routes/all.ts"
+
+/** What the server knows of a connection and a `Request` does not tell. */
+export interface Connection {
+  readonly address?: string | undefined
+}
+
+interface Variables {
+  requestId: string
+  trace: TraceContext
+  arrivedTickMs: number
+  /** Pattern of the route, never the path itself: that may hold ids. */
+  route: string
+  bytesIn: number
+  bytesOut: number
+}
+
+type Env = { Bindings: Connection; Variables: Variables }
+
+/** The HTTP face of the box. Ask it with `app.request(path, init, connection)`, or serve it with `serveHttp`. */
+export function createHttpApp(needs: HttpNeeds): Hono<Env> {
+  const routes = allRoutes(needs)
+  const door: Door = {
+    keys: needs.keys,
+    intake: createIntake(needs.http.intakeBytesMax),
+    budgetMs: needs.recognition.budgetMs,
+  }
+  const app = new Hono<Env>()
+  app.use(observe(needs))
+  for (const route of routes) mount(app, route, door)
+  for (const [path, methods] of Map.groupBy(routes, ({ path }) => path)) {
+    const allow = methods.map(({ method }) => (method === "get" ? "GET, HEAD" : method.toUpperCase())).join(", ")
+    app.all(honoPath(path), (c) => {
+      c.set("route", path)
+      return sendProblem(c, problem("method_not_allowed", `${path} takes ${allow}`, { headers: { allow } }))
+    })
+  }
+  app.notFound((c) => sendProblem(c, problem("not_found", "there is no such path; /openapi.json lists those there are")))
+  app.onError((error, c) => {
+    needs.log.error({ requestId: c.var.requestId, route: c.var.route, err: error }, "a bug: the request was not answered")
+    return sendProblem(c, problem("internal", "something is broken in the box; its log has the cause under this requestId"))
+  })
+  return app
+}
+
+function mount(app: Hono<Env>, route: Route, door: Door) {
+  app.on(route.method.toUpperCase(), honoPath(route.path), async (c) => {
+    c.set("route", route.path)
+    const reply = await pass(
+      {
+        request: c.req.raw,
+        visitor: { headers: c.req.raw.headers, address: c.env?.address },
+        requestId: c.var.requestId,
+        id: c.req.param("id"),
+        query: c.req.queries(),
+        arrivedTickMs: c.var.arrivedTickMs,
+        countBytes: (bytes) => c.set("bytesIn", bytes),
+      },
+      route,
+      door,
+    )
+    return reply.kind === "problem" ? sendProblem(c, reply) : send(c, reply, route.answers[reply.status])
+  })
+}
+
+/** Request id, trace, the one log line and the figures of every request, whatever became of it. */
+function observe({ log, metrics }: HttpNeeds) {
+  return async (c: Context<Env>, next: () => Promise<void>) => {
+    const trace = continueTrace(c.req.header("traceparent"))
+    const arrivedTickMs = nowTickMs()
+    const requestId = crypto.randomUUID()
+    c.set("requestId", requestId)
+    c.set("trace", trace)
+    c.set("arrivedTickMs", arrivedTickMs)
+    c.set("route", "none")
+    c.set("bytesIn", 0)
+    c.set("bytesOut", 0)
+    await next()
+
+    c.header("x-request-id", requestId)
+    c.header("traceparent", toTraceparent(trace))
+    // Answers hold people: no cache on the way may keep one.
+    c.header("cache-control", "no-store")
+    c.header("x-content-type-options", "nosniff")
+
+    const { route, bytesIn, bytesOut } = c.var
+    const { status } = c.res
+    const method = knownMethods.has(c.req.method) ? c.req.method : "other"
+    const ms = elapsedMs(arrivedTickMs)
+    metrics.requestSeconds.observe({ method, route, status }, ms / 1000)
+    log.info(
+      { requestId, traceId: trace.traceId, spanId: trace.spanId, method, route, status, ms, bytesIn, bytesOut },
+      "request",
+    )
+  }
+}
+
+/** Callers may invent methods; the figures must not grow a row for each. */
+const knownMethods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+
+function honoPath(path: string): string {
+  return path.replaceAll(/\{(\w+)\}/g, ":$1")
+}
+
+function send(c: Context<Env>, reply: AnyReply, content: Content | undefined): Response {
+  if (content === undefined || content === "nothing") return c.body(null, reply.status as 204)
+  const isText = "mediaType" in content
+  const text = isText ? String(reply.body) : JSON.stringify(reply.body)
+  return sendText(c, text, isText ? content.mediaType : "application/json", reply.status as ContentfulStatusCode)
+}
+
+function sendProblem(c: Context<Env>, { code, message, details, retryAfterS, headers }: Problem): Response {
+  const error = { code, message, requestId: c.var.requestId, ...(details === undefined ? {} : { details }) }
+  for (const [name, value] of Object.entries(headers ?? {})) c.header(name, value)
+  if (retryAfterS !== undefined) c.header("retry-after", String(Math.max(1, Math.ceil(retryAfterS))))
+  return sendText(c, JSON.stringify({ error }), "application/json", statusOf[code])
+}
+
+function sendText(c: Context<Env>, text: string, mediaType: string, status: ContentfulStatusCode): Response {
+  c.set("bytesOut", Buffer.byteLength(text))
+  return c.body(text, status, { "content-type": mediaType })
+}

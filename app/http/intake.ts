@@ -1,0 +1,66 @@
+/** Room for the bodies of all requests in flight, so that many large uploads at once cannot take the box's memory. */
+export interface Intake {
+  /** Takes room for `bytes` and returns how to give it back; `undefined` when there is not that much. */
+  reserve(bytes: number): (() => void) | undefined
+}
+
+export function createIntake(bytesMax: number): Intake {
+  let taken = 0
+  return {
+    reserve(bytes) {
+      // One body always fits, whatever its size: the limit of its route has judged it already.
+      if (taken > 0 && taken + bytes > bytesMax) return undefined
+      taken += bytes
+      return () => {
+        taken -= bytes
+      }
+    },
+  }
+}
+
+export type ReadBody =
+  | { readonly kind: "ok"; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly kind: "too_large" }
+  /** The caller's own deadline passed while the body was still on its way. */
+  | { readonly kind: "too_slow" }
+  /** The caller went away. */
+  | { readonly kind: "cut" }
+
+/** The whole body, as long as it is no larger than `bytesMax` and there within `budgetMs`. */
+export async function readBody(request: Request, bytesMax: number, budgetMs: number): Promise<ReadBody> {
+  const declared = request.headers.get("content-length")
+  if (declared !== null && Number(declared) > bytesMax) return { kind: "too_large" }
+  const stopping = new AbortController()
+  const timer = setTimeout(() => stopping.abort(), budgetMs)
+  const late = new Promise<ReadBody>((settle) => {
+    stopping.signal.addEventListener("abort", () => settle({ kind: "too_slow" }), { once: true })
+  })
+  try {
+    return await Promise.race([late, readStream(request.body, bytesMax, stopping.signal)])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function readStream(body: ReadableStream<Uint8Array> | null, bytesMax: number, signal: AbortSignal): Promise<ReadBody> {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  const reader = body?.getReader()
+  signal.addEventListener("abort", () => void reader?.cancel().catch(() => undefined), { once: true })
+  try {
+    while (reader !== undefined) {
+      const { done, value } = await reader.read()
+      if (done) break
+      length += value.length
+      if (length > bytesMax) {
+        await reader.cancel()
+        return { kind: "too_large" }
+      }
+      chunks.push(value)
+    }
+  } catch {
+    // A body's stream fails for one reason: its connection ended before the body did.
+    return { kind: "cut" }
+  }
+  return { kind: "ok", bytes: Buffer.concat(chunks) }
+}

@@ -1,0 +1,23 @@
+import type { Keys } from "../access/keys.ts"
+import type { Log } from "../base/log.ts"
+import type { Metrics } from "../base/metrics.ts"
+import type { Gallery } from "../gallery/gallery.ts"
+import type { Thresholds } from "../gallery/match.ts"
+import type { EnginePool } from "../inference/pool.ts"
+import type { ServedModels } from "../pipeline/models.ts"
+import type { RecognitionOptions } from "../pipeline/options.ts"
+import type { HttpOptions } from "./options.ts"
+
+/** What `main.ts` hands to the HTTP door. */
+export interface HttpNeeds {
+  readonly pool: Pick<EnginePool, "analyze" | "status">
+  readonly gallery: Gallery
+  readonly keys: Pick<Keys, "verify">
+  /** What the engines serve; every embedding of theirs lives in `models.space`. */
+  readonly models: ServedModels
+  readonly thresholds: Thresholds
+  readonly recognition: RecognitionOptions
+  readonly http: Pick<HttpOptions, "imageBytesMax" | "intakeBytesMax">
+  readonly metrics: Metrics
+  readonly log: Log
+}

@@ -1,0 +1,128 @@
+import { z } from "zod"
+import { assert } from "../base/assert.ts"
+import { version } from "../base/version.ts"
+import { answerSchemas, errorAnswer } from "./answers.ts"
+import type { BodyFormat } from "./body.ts"
+import { type ErrorCode, statusOf } from "./problem.ts"
+import { deadlineMs, requestSchemas } from "./requests.ts"
+import { type Content, doorCodes, type Route } from "./route.ts"
+
+type Json = Record<string, unknown>
+
+/** The OpenAPI 3.1 document of the routes, printed from what they are parsed and typed by. */
+export function openApi(routes: readonly Route[]): Json {
+  const paths: Record<string, Json> = {}
+  for (const route of routes) paths[route.path] = { ...paths[route.path], [route.method]: operation(route) }
+  return {
+    openapi: "3.1.0",
+    info: { title: "Gatehouse", version, summary: "Face recognition on the box: a camera's picture in, a name out" },
+    paths,
+    components: {
+      schemas: { ...components(answerSchemas, "output"), ...components(requestSchemas, "input") },
+      securitySchemes: {
+        bearer: { type: "http", scheme: "bearer" },
+        apiKey: { type: "apiKey", in: "header", name: "x-api-key" },
+      },
+    },
+  }
+}
+
+function operation(route: Route): Json {
+  const parameters = parametersOf(route)
+  return {
+    summary: route.summary,
+    operationId: `${route.method}${route.path.replaceAll(/[/.{}]+(\w?)/g, (_, letter: string) => letter.toUpperCase())}`,
+    security: route.access === "open" ? [] : [{ bearer: [] }, { apiKey: [] }],
+    ...(parameters.length === 0 ? {} : { parameters }),
+    ...(route.body === undefined
+      ? {}
+      : { requestBody: { required: true, content: mapValues(route.body, (format) => ({ schema: bodySchema(format) })) } }),
+    responses: { ...mapValues(route.answers, answer), ...errors(route) },
+  }
+}
+
+function parametersOf(route: Route): Json[] {
+  const properties: Json = route.query === undefined ? {} : asJson(jsonSchema(route.query, "output").properties)
+  return [
+    ...(route.path.includes("{id}")
+      ? [{ name: "id", in: "path", required: true, schema: { type: "string", format: "uuid" } }]
+      : []),
+    ...Object.entries(properties).map(([name, schema]) => ({ name, in: "query", schema })),
+    ...(route.timed === true
+      ? [
+          {
+            name: "x-deadline-ms",
+            in: "header",
+            description: "how long the caller will wait; work that comes too late is not done",
+            schema: jsonSchema(deadlineMs, "output"),
+          },
+        ]
+      : []),
+  ]
+}
+
+function bodySchema({ schema }: BodyFormat<unknown>): unknown {
+  return schema instanceof z.ZodType ? reference(schema, requestSchemas) : schema
+}
+
+function answer(content: Content): Json {
+  if (content === "nothing") return { description: "done" }
+  if ("mediaType" in content)
+    return { description: "the answer", content: { [content.mediaType]: { schema: { type: "string" } } } }
+  return { description: "the answer", content: { "application/json": { schema: reference(content, answerSchemas) } } }
+}
+
+function errors(route: Route): Json {
+  const codes = new Set<ErrorCode>([...doorCodes(route), ...(route.errors ?? [])])
+  const byStatus = Map.groupBy(codes, (code) => statusOf[code])
+  return Object.fromEntries(
+    [...byStatus].map(([status, codes]) => [
+      status,
+      {
+        description: codes.join(", "),
+        content: { "application/json": { schema: reference(errorAnswer, answerSchemas) } },
+        ...(status === 503
+          ? { headers: { "retry-after": { description: "seconds", schema: { type: "integer", minimum: 1 } } } }
+          : {}),
+      },
+    ]),
+  )
+}
+
+type Names = z.core.$ZodRegistry<{ id: string }>
+
+function reference(schema: z.ZodType, names: Names): Json {
+  const id = names.get(schema)?.id
+  assert(id !== undefined, "every body and every answer has a name in the document")
+  return { $ref: toRef(id) }
+}
+
+const toRef = (id: string) => `#/components/schemas/${id}`
+
+function components(names: Names, io: "input" | "output"): Json {
+  const { schemas } = z.toJSONSchema(names, { uri: toRef, io, override: drop })
+  return mapValues(schemas, withoutOwnAddress)
+}
+
+function jsonSchema(schema: z.ZodType, io: "input" | "output"): Json {
+  return withoutOwnAddress(z.toJSONSchema(schema, { io, override: drop }))
+}
+
+/** A component's address is its place in the document, and its dialect the document's. */
+function withoutOwnAddress(schema: object): Json {
+  const { $schema: _dialect, $id: _address, id: _name, ...rest } = schema as Json
+  return rest
+}
+
+/** That our own types are read-only says nothing to a caller. */
+function drop({ jsonSchema }: { jsonSchema: { readOnly?: boolean } }) {
+  delete jsonSchema.readOnly
+}
+
+function mapValues<From>(record: Readonly<Record<string, From>>, to: (value: From) => unknown): Json {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, to(value)]))
+}
+
+function asJson(value: unknown): Json {
+  return (value ?? {}) as Json
+}

@@ -1,0 +1,97 @@
+import { version } from "../../base/version.ts"
+import { aliveAnswer, readyAnswer, systemAnswer } from "../answers.ts"
+import type { HttpNeeds } from "../needs.ts"
+import { problem } from "../problem.ts"
+import { type Route, reply, route } from "../route.ts"
+
+/** Engines that start are a matter of seconds; engines that are all down come back by themselves or not at all. */
+const retryAfterS = 2
+
+/** What the box says of itself. */
+export function systemRoutes(needs: HttpNeeds): Route[] {
+  const { pool, gallery, metrics } = needs
+
+  return [
+    route({
+      method: "get",
+      path: "/healthz",
+      access: "open",
+      summary: "The process is alive",
+      answers: { 200: aliveAnswer },
+      handle: () => reply(200, { status: "alive" }),
+    }),
+
+    route({
+      method: "get",
+      path: "/readyz",
+      access: "open",
+      summary: "Pictures can be answered rightly, if perhaps more slowly (degraded)",
+      answers: { 200: readyAnswer },
+      errors: ["unavailable"],
+      handle: () => {
+        const { status, reasons } = readiness(needs)
+        if (status === "ready" || status === "degraded") return reply(200, { status, reasons })
+        const details = { status, reasons }
+        return problem("unavailable", `not ready: ${reasons.join("; ") || status}`, { retryAfterS, details })
+      },
+    }),
+
+    route({
+      method: "get",
+      path: "/v1/system",
+      access: "key",
+      summary: "Models, engines, gallery, thresholds and memory as they are now",
+      answers: { 200: systemAnswer },
+      handle: () => {
+        const status = pool.status()
+        const { status: state, reasons } = readiness(needs)
+        return reply(200, {
+          version,
+          uptimeS: Math.round(process.uptime()),
+          state,
+          reasons,
+          modelSet: status.set,
+          models: needs.models,
+          loadedModels: status.models,
+          ...(status.runtime === undefined ? {} : { runtime: status.runtime }),
+          engines: status.engines,
+          engineRestarts: status.restarts,
+          queue: { waiting: status.waiting, waitingMax: status.waitingMax },
+          gallery: gallery.counts(),
+          index: gallery.indexStatus(),
+          thresholds: needs.thresholds,
+          memory: {
+            residentBytes: process.memoryUsage.rss(),
+            enginesBytes: status.engines.reduce((sum, { residentBytes }) => sum + residentBytes, 0),
+          },
+        })
+      },
+    }),
+
+    route({
+      method: "get",
+      path: "/metrics",
+      access: "key_unless_local",
+      summary: "Figures for Prometheus; open to this very machine, with a key to others",
+      answers: { 200: { mediaType: metrics.registry.contentType } },
+      handle: async () => {
+        pool.status() // Brings the gauges of the engines up to date.
+        metrics.subjects.set(gallery.counts().subjects)
+        metrics.indexedFaces.set(activeIndex(needs)?.faces ?? 0)
+        return reply(200, await metrics.registry.metrics())
+      },
+    }),
+  ]
+}
+
+/** The engines' own word, lowered to degraded while the active index has failed and answers come from elsewhere, slowly. */
+function readiness(needs: HttpNeeds) {
+  const { state, reasons } = needs.pool.status()
+  if (activeIndex(needs)?.state !== "failed") return { status: state, reasons }
+  const why = "the face index has failed; searches take the slow way"
+  return { status: state === "ready" ? ("degraded" as const) : state, reasons: [...reasons, why] }
+}
+
+function activeIndex({ gallery, models }: HttpNeeds) {
+  return gallery.indexStatus().find(({ space }) => space === models.space)
+}

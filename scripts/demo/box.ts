@@ -1,0 +1,74 @@
+import { randomBytes } from "node:crypto"
+import { mkdtemp, rm } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { projectRoot } from "../../app/base/paths.ts"
+
+export interface DemoBox {
+  readonly url: string
+  readonly key: string
+  /** When the box has stopped, whoever stopped it. */
+  readonly exited: Promise<unknown>
+  close(): Promise<void>
+}
+
+/** Two minutes: the first start on a slow machine reads and warms every model. */
+const startMs = 120_000
+
+/** The real box as its own process, on a data folder that is gone afterwards and a port the system chose. */
+export async function startBox(env: Readonly<Record<string, string>> = {}): Promise<DemoBox> {
+  const folder = await mkdtemp(join(tmpdir(), "gatehouse-demo-"))
+  const key = randomBytes(24).toString("base64url")
+  const child = Bun.spawn(
+    [process.execPath, join(projectRoot, "app/main.ts"), "serve", "--data", folder, "--host", "127.0.0.1", "--port", "0"],
+    {
+      env: { ...process.env, GATEHOUSE_LOG: "warn", ...env, GATEHOUSE_ADMIN_KEY: key },
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "inherit",
+    },
+  )
+  const close = async () => {
+    child.kill("SIGTERM")
+    await child.exited
+    await rm(folder, { recursive: true, force: true })
+  }
+  try {
+    const url = await announcedUrl(child.stdout)
+    await whenReady(url)
+    return { url, key, exited: child.exited, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** The box prints its address as soon as it listens; with port 0 nobody knows it before. */
+function announcedUrl(stdout: ReadableStream<Uint8Array>): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>()
+  const read = async () => {
+    const decoder = new TextDecoder()
+    let text = ""
+    // To the end: a box whose output nobody takes waits for us once the pipe is full.
+    for await (const chunk of stdout) {
+      text += decoder.decode(chunk, { stream: true })
+      const url = text.match(/(http:\/\/[\w.:[\]]+:\d+)\D/)?.[1]
+      if (url === undefined) continue
+      text = ""
+      resolve(url)
+    }
+    reject(new Error("the box ended before it listened; the lines above say why"))
+  }
+  read().catch(reject)
+  return promise
+}
+
+async function whenReady(url: string): Promise<void> {
+  const untilMs = Date.now() + startMs
+  while (Date.now() < untilMs) {
+    const response = await fetch(`${url}/readyz`)
+    if (response.ok) return
+    await Bun.sleep(100)
+  }
+  throw new Error(`the box was not ready after ${startMs / 1000} s; the lines above say why`)
+}

@@ -1,0 +1,108 @@
+import { createCanvas, GlobalFonts, loadImage, type SKRSContext2D } from "@napi-rs/canvas"
+import type { Box } from "../../app/face/geometry.ts"
+import type { AnsweredFace } from "./ask.ts"
+
+const fontName = "Gatehouse Demo"
+const fontFile = new URL("../../node_modules/@fontsource/dejavu-sans/files/dejavu-sans-latin-700-normal.woff2", import.meta.url)
+
+/** Told apart in bright and dark pictures, and by people who do not see red and green apart: the words say it as well. */
+const colours = { match: "#1fbf5f", uncertain: "#f0a500", unknown: "#4aa3ff", "not found": "#e0483e" } as const
+
+/** The picture with a box and a label for every face, as PNG. */
+export async function drawAnswers(picture: Uint8Array, faces: readonly AnsweredFace[]): Promise<Buffer> {
+  registerFont()
+  const image = await loadImage(picture)
+  const canvas = createCanvas(image.width, image.height)
+  const context = canvas.getContext("2d")
+  context.drawImage(image, 0, 0)
+  // Labels last: a neighbour's box must not cross them.
+  for (const face of faces) if (face.box !== undefined) drawBox(context, face.box, colours[face.decision])
+  for (const face of faces) if (face.box !== undefined) drawLabel(context, face, face.box)
+  return canvas.toBuffer("image/png")
+}
+
+export interface Tile {
+  readonly picture: Uint8Array
+  readonly faces: readonly AnsweredFace[]
+}
+
+const tilePx = 240
+const captionPx = 44
+const tilesPerRow = 8
+
+/** Many small pictures on one sheet, each with what the box said below it. */
+export async function drawSheet(tiles: readonly Tile[]): Promise<Buffer> {
+  registerFont()
+  const rows = Math.ceil(tiles.length / tilesPerRow)
+  const canvas = createCanvas(tilesPerRow * tilePx, rows * (tilePx + captionPx))
+  const context = canvas.getContext("2d")
+  context.fillStyle = "#101418"
+  context.fillRect(0, 0, canvas.width, canvas.height)
+  for (const [i, { picture, faces }] of tiles.entries()) {
+    const x = (i % tilesPerRow) * tilePx
+    const y = Math.floor(i / tilesPerRow) * (tilePx + captionPx)
+    const image = await loadImage(picture)
+    const scale = tilePx / Math.max(image.width, image.height)
+    context.drawImage(image, x, y, image.width * scale, image.height * scale)
+    const face = faces[0]
+    if (face === undefined) continue
+    if (face.box !== undefined) {
+      const { x: left, y: top, width, height } = face.box
+      drawBox(
+        context,
+        { x: x + left * scale, y: y + top * scale, width: width * scale, height: height * scale },
+        colours[face.decision],
+      )
+    }
+    drawCaption(context, face, x, y + tilePx)
+  }
+  return canvas.toBuffer("image/png")
+}
+
+function drawBox(context: SKRSContext2D, { x, y, width, height }: Box, colour: string) {
+  context.lineWidth = Math.max(2, width / 40)
+  context.strokeStyle = colour
+  context.strokeRect(x, y, width, height)
+}
+
+/** Two lines on a plate above the box, or inside it where the picture ends. */
+function drawLabel(context: SKRSContext2D, face: AnsweredFace, box: Box) {
+  const heightPx = Math.max(15, Math.min(24, box.width / 6))
+  const lines = [`${face.right ? "✓" : "✗"} ${labelOf(face)}`, detailOf(face)]
+  context.font = `${heightPx}px "${fontName}"`
+  const width = Math.max(...lines.map((line) => context.measureText(line).width)) + heightPx
+  const height = heightPx * 2.7
+  const x = Math.max(0, Math.min(context.canvas.width - width, box.x + box.width / 2 - width / 2))
+  const y = Math.max(0, box.y - height - 2)
+  context.fillStyle = "rgba(10, 14, 18, 0.85)"
+  context.fillRect(x, y, width, height)
+  context.fillStyle = colours[face.decision]
+  context.fillRect(x, y, heightPx / 4, height)
+  context.fillText(lines[0] ?? "", x + heightPx / 2, y + heightPx * 1.1)
+  context.fillStyle = "#ffffff"
+  context.fillText(lines[1] ?? "", x + heightPx / 2, y + heightPx * 2.3)
+}
+
+function drawCaption(context: SKRSContext2D, face: AnsweredFace, x: number, y: number) {
+  context.font = `15px "${fontName}"`
+  context.fillStyle = colours[face.decision]
+  context.fillText(`${face.right ? "✓" : "✗"} ${labelOf(face)}`, x + 6, y + 17, tilePx - 12)
+  context.fillStyle = "#ffffff"
+  context.fillText(detailOf(face), x + 6, y + 36, tilePx - 12)
+}
+
+/** What the box said; a name only when it named somebody. */
+function labelOf({ decision, name }: AnsweredFace): string {
+  if (decision === "match") return name ?? ""
+  return decision === "uncertain" ? `${name ?? ""}?` : decision
+}
+
+function detailOf({ decision, similarity }: AnsweredFace): string {
+  return similarity === undefined ? decision : `${decision} ${similarity.toFixed(2)}`
+}
+
+/** A machine without fonts draws no text at all and says nothing about it. */
+function registerFont() {
+  if (GlobalFonts.has(fontName)) return
+  if (GlobalFonts.registerFromPath(fontFile.pathname, fontName) === null) throw new Error(`cannot read ${fontFile.pathname}`)
+}

@@ -1,0 +1,37 @@
+import type { Store } from "../store/store.ts"
+
+export interface FaceChange {
+  readonly seq: number
+  readonly faceNumber: number
+  /** The face's vector as it is in the table; absent when it is gone by now. */
+  readonly vector: Uint8Array | null
+}
+
+export type Changes = ReturnType<typeof openChanges>
+
+/**
+ * What happened to people and faces, in the order of commits. Written in the transaction of the change itself, so an index that
+ * has followed up to a number holds exactly what the tables held then, whichever process made the change.
+ */
+export function openChanges(store: Store) {
+  const insert = store.prepare(
+    "insert into changes (entity, kind, entity_id, face_number, space_number, at_ms) values (?, ?, ?, ?, ?, ?)",
+  )
+  const selectLast = store.prepare<{ seq: number }>("select coalesce(max(seq), 0) as seq from changes")
+  const selectFaces = store.prepare<FaceChange>(`
+    select changes.seq, changes.face_number as faceNumber, faces.vector
+    from changes left join faces on faces.number = changes.face_number
+    where changes.space_number = ? and changes.seq > ?
+    order by changes.seq limit ?`)
+
+  return {
+    recordSubject: (kind: "added" | "changed" | "deleted", id: string, atMs: number) => {
+      insert.run("subject", kind, id, null, null, atMs)
+    },
+    recordFace: (kind: "added" | "deleted", id: string, faceNumber: number, spaceNumber: number, atMs: number) => {
+      insert.run("face", kind, id, faceNumber, spaceNumber, atMs)
+    },
+    lastSeq: (): number => selectLast.get()?.seq ?? 0,
+    facesSince: (spaceNumber: number, seq: number, limit: number): FaceChange[] => selectFaces.all(spaceNumber, seq, limit),
+  }
+}

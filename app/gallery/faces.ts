@@ -1,0 +1,143 @@
+import { type Space, spaceDimension, toUnit } from "../face/embedding.ts"
+import type { Quality } from "../face/quality.ts"
+import type { Store, Transaction } from "../store/store.ts"
+import type { Changes } from "./changes.ts"
+import type { AddedFace, GalleryFace, NewFace, SpaceCount } from "./gallery.ts"
+
+/** A face with its vector, under the number by which indexes know it. */
+export interface NumberedVector {
+  readonly number: number
+  readonly vector: Uint8Array
+}
+
+/** A face that still exists, with its person's present name. */
+export interface NamedFace {
+  readonly faceId: string
+  readonly subjectId: string
+  readonly name: string
+  readonly vector: Uint8Array
+}
+
+interface FaceRow {
+  readonly id: string
+  readonly subjectId: string
+  readonly space: Space
+  readonly source: "picture" | "vector"
+  readonly quality: string | null
+  readonly createdAtMs: number
+}
+
+interface FaceKey {
+  readonly id: string
+  readonly number: number
+  readonly spaceNumber: number
+  readonly space: Space
+}
+
+export type Faces = ReturnType<typeof openFaces>
+
+/** `changed` is called after the commit, once for each space that a transaction touched. */
+export function openFaces(store: Store, changes: Changes, changed: (space: Space) => void) {
+  const selectSubject = store.prepare("select 1 from subjects where id = ?")
+  const insertSpace = store.prepare("insert into spaces (name) values (?) on conflict do nothing")
+  const selectSpace = store.prepare<{ number: number }>("select number from spaces where name = ?")
+  const selectSpaces = store.prepare<SpaceCount>(`
+    select spaces.name as space, count(faces.number) as faces
+    from spaces left join faces on faces.space_number = spaces.number group by spaces.number order by spaces.number`)
+  const insert = store.prepare<{ number: number }>(`
+    insert into faces (id, subject_id, space_number, vector, source, quality, created_at_ms)
+    values (?, ?, ?, ?, ?, ?, ?) returning number`)
+  const selectOf = store.prepare<FaceRow>(`
+    select faces.id, subject_id as subjectId, spaces.name as space, source, quality, created_at_ms as createdAtMs
+    from faces join spaces on spaces.number = space_number where subject_id = ? order by faces.number`)
+  const keyColumns = "faces.id, faces.number, space_number as spaceNumber, spaces.name as space"
+  const selectKeys = store.prepare<FaceKey>(
+    `select ${keyColumns} from faces join spaces on spaces.number = space_number where subject_id = ?`,
+  )
+  const selectKey = store.prepare<FaceKey>(
+    `select ${keyColumns} from faces join spaces on spaces.number = space_number where faces.id = ?`,
+  )
+  const remove = store.prepare("delete from faces where number = ?")
+  const selectVectors = store.prepare<NumberedVector>(
+    "select number, vector from faces where space_number = ? and number > ? order by number limit ?",
+  )
+  const selectNamed = store.prepare<NamedFace>(`
+    select faces.id as faceId, subject_id as subjectId, name, vector
+    from faces join subjects on subjects.id = subject_id where number = ?`)
+
+  function deleteAll(keys: readonly FaceKey[], transaction: Transaction, atMs: number): void {
+    for (const key of keys) {
+      remove.run(key.number)
+      changes.recordFace("deleted", key.id, key.number, key.spaceNumber, atMs)
+    }
+    for (const space of new Set(keys.map((key) => key.space))) transaction.afterCommit(() => changed(space))
+  }
+
+  return {
+    add(face: NewFace): AddedFace {
+      const dimension = spaceDimension(face.space)
+      if (face.vector.length !== dimension) {
+        return {
+          kind: "bad_vector",
+          why: `${face.space} has vectors of ${dimension} numbers, this one has ${face.vector.length}`,
+        }
+      }
+      const unit = toUnit(face.vector)
+      if (unit === undefined) return { kind: "bad_vector", why: "the vector has no direction: it is zero or not finite" }
+      return store.transact<AddedFace>((transaction) => {
+        if (selectSubject.get(face.subjectId) === undefined) return { kind: "no_subject" }
+        const id = Bun.randomUUIDv7()
+        const createdAtMs = Date.now()
+        const quality = face.quality === undefined ? null : JSON.stringify(face.quality)
+        insertSpace.run(face.space)
+        const spaceNumber = selectSpace.get(face.space)?.number ?? 0
+        const row = insert.get(id, face.subjectId, spaceNumber, toBytes(unit), face.source, quality, createdAtMs)
+        changes.recordFace("added", id, row?.number ?? 0, spaceNumber, createdAtMs)
+        transaction.afterCommit(() => changed(face.space))
+        const { subjectId, space, source } = face
+        return { kind: "added", face: withQuality({ id, subjectId, space, source, createdAtMs }, face.quality) }
+      })
+    },
+
+    /** `undefined` when the subject is unknown. */
+    of(subjectId: string): readonly GalleryFace[] | undefined {
+      const rows = selectOf.all(subjectId)
+      if (rows.length === 0 && selectSubject.get(subjectId) === undefined) return undefined
+      return rows.map(({ quality, ...rest }) =>
+        withQuality(rest, quality === null ? undefined : (JSON.parse(quality) as Quality)),
+      )
+    },
+
+    delete: (id: string): boolean =>
+      store.transact<boolean>((transaction) => {
+        const key = selectKey.get(id)
+        if (key === undefined) return false
+        deleteAll([key], transaction, Date.now())
+        return true
+      }),
+
+    deleteAllOf(subjectId: string, transaction: Transaction, atMs: number): void {
+      deleteAll(selectKeys.all(subjectId), transaction, atMs)
+    },
+
+    spaces: (): readonly SpaceCount[] => selectSpaces.all(),
+    spaceNumber: (space: Space): number | undefined => selectSpace.get(space)?.number,
+    vectorsAfter: (spaceNumber: number, number: number, limit: number): readonly NumberedVector[] =>
+      selectVectors.all(spaceNumber, number, limit),
+    named: (number: number): NamedFace | undefined => selectNamed.get(number),
+  }
+}
+
+function withQuality(face: Omit<GalleryFace, "quality">, quality: Quality | undefined): GalleryFace {
+  return quality === undefined ? face : { ...face, quality }
+}
+
+/** Float32, little-endian, which is the order of every processor we run on. */
+function toBytes(vector: Float32Array): Uint8Array {
+  return new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength)
+}
+
+/** A copy: bytes from SQLite need not lie on a multiple of four. */
+export function toVector(bytes: Uint8Array): Float32Array {
+  return new Float32Array(bytes.slice().buffer)
+}

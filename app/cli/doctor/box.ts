@@ -48,7 +48,7 @@ export function checkEngines(status: Result<PoolStatus>): readonly Finding[] {
 
 /** `spaces`: those the model sets at hand embed into. */
 export function checkGallery(
-  opened: Result<Gallery>,
+  opened: Result<Pick<Gallery, "counts" | "indexStatus">>,
   inUse: Space | undefined,
   spaces: ReadonlySet<string>,
 ): readonly Finding[] {

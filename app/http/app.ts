@@ -26,12 +26,15 @@ interface Variables {
 
 type Env = { Bindings: Connection; Variables: Variables }
 
+/** The bodies of all requests in flight may take as much memory as so many of the largest pictures. */
+const picturesInFlight = 32
+
 /** The HTTP face of the box. Ask it with `app.request(path, init, connection)`, or serve it with `serveHttp`. */
 export function createHttpApp(needs: HttpNeeds): Hono<Env> {
   const routes = allRoutes(needs)
   const door: Door = {
     keys: needs.keys,
-    intake: createIntake(needs.http.intakeBytesMax),
+    intake: createIntake(picturesInFlight * needs.http.imageBytesMax),
     budgetMs: needs.recognition.budgetMs,
   }
   const app = new Hono<Env>()

@@ -1,7 +1,6 @@
 import { unreachable } from "../base/assert.ts"
 import type { Quality } from "../face/quality.ts"
 import type { NoAnalysis } from "../pipeline/analyze.ts"
-import type { Shortfall } from "../pipeline/enrol.ts"
 import type { SubjectFace } from "../pipeline/subject-face.ts"
 import { problem } from "./problem.ts"
 
@@ -52,14 +51,13 @@ export function noSubjectFace(outcome: Exclude<SubjectFace, { kind: "face" }>, w
   }
 }
 
-export function lowQuality(quality: Quality, shortfalls: readonly Shortfall[]) {
-  const figures = shortfalls.map(({ figure, value, min }) => `${figure} ${value.toFixed(3)} is below ${min}`).join(", ")
+export function lowQuality(quality: Quality, qualityScoreMin: number) {
+  const { score, sharpness, brightness, contrast, faceWidthPx, yaw, pitch } = quality
+  const figures = `sharpness ${sharpness.toFixed(2)}, brightness ${brightness.toFixed(2)}, contrast ${contrast.toFixed(2)}, ${Math.round(faceWidthPx)} px wide, turned ${Math.round(yaw)}° and nodded ${Math.round(pitch)}°`
   return problem(
     "low_quality",
-    `the face is not good enough to stand for a person: ${figures}; take a sharper, larger picture`,
-    {
-      details: { quality, shortfalls },
-    },
+    `the face is not good enough to stand for a person: its score is ${score.toFixed(2)}, at least ${qualityScoreMin} is asked (${figures})`,
+    { details: { quality, qualityScoreMin } },
   )
 }
 

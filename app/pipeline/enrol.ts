@@ -15,29 +15,17 @@ export interface EnrolNeeds {
   readonly space: Space
 }
 
-/** Least figures of a picture that may stand for a person. */
-export interface QualityLimits {
-  readonly qualityScoreMin: number
-  readonly sharpnessMin: number
-}
-
 export interface EnrolOptions extends LookOptions {
   readonly faces: FaceRule
-  readonly limits: QualityLimits
-}
-
-/** A figure that misses its limit. */
-export interface Shortfall {
-  readonly figure: "score" | "sharpness"
-  readonly value: number
-  readonly min: number
+  /** Least quality score of a picture that may stand for a person; the score is low when any one figure is. */
+  readonly qualityScoreMin: number
 }
 
 export type Enrolment =
   | { readonly kind: "enrolled"; readonly face: GalleryFace; readonly ignoredFaces: readonly DetectedFace[] }
   | { readonly kind: "no_subject" }
   | Exclude<SubjectFace, { kind: "face" }>
-  | { readonly kind: "low_quality"; readonly quality: Quality; readonly shortfalls: readonly Shortfall[] }
+  | { readonly kind: "low_quality"; readonly quality: Quality; readonly qualityScoreMin: number }
   | NoAnalysis
 
 /** Adds the face in a picture of one person to that person. */
@@ -54,8 +42,9 @@ export async function enrol(
   const found = subjectFace(analysis.faces, options.faces)
   if (found.kind !== "face") return found
   const { quality, embedding: vector } = found.face
-  const shortfalls = shortfallsOf(quality, options.limits)
-  if (shortfalls.length > 0) return { kind: "low_quality", quality, shortfalls }
+  // Written so that a score that is no number does not pass either.
+  const { qualityScoreMin } = options
+  if (!(quality.score >= qualityScoreMin)) return { kind: "low_quality", quality, qualityScoreMin }
 
   assert(vector !== undefined, "an engine asked to embed the largest face embeds it")
   const added = needs.addFace({ subjectId, space: needs.space, vector, source: "picture", quality })
@@ -86,13 +75,4 @@ export function enrolVector(
   if (read.kind !== "ok") return read
   const added = needs.addFace({ subjectId, ...read.embedding, source: "vector" })
   return added.kind === "added" ? { kind: "enrolled", face: added.face } : added
-}
-
-function shortfallsOf(quality: Quality, limits: QualityLimits): Shortfall[] {
-  const figures: Shortfall[] = [
-    { figure: "score", value: quality.score, min: limits.qualityScoreMin },
-    { figure: "sharpness", value: quality.sharpness, min: limits.sharpnessMin },
-  ]
-  // Written so that a figure that is no number misses its limit too.
-  return figures.filter(({ value, min }) => !(value >= min))
 }

@@ -12,8 +12,6 @@ export const recognitionOptions = z.strictObject({
     .strictObject({
       faceWidthPxMin: z.number().min(8).max(1000).default(32),
       qualityScoreMin: z.number().min(0).max(1).default(0.2),
-      /** Below this nothing but a blur is left, however large and well lit it is. */
-      sharpnessMin: z.number().min(0).max(1).default(0.02),
     })
     .prefault({}),
 })

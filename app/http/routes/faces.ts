@@ -13,7 +13,7 @@ import { pageOf } from "./page.ts"
 /** The faces a person is known by. */
 export function faceRoutes(needs: HttpNeeds): Route[] {
   const { gallery, models, recognition } = needs
-  const { faceWidthPxMin, ...limits } = recognition.enrolment
+  const { faceWidthPxMin, qualityScoreMin } = recognition.enrolment
   const enrolNeeds = {
     analyze: needs.pool.analyze,
     subject: gallery.subject,
@@ -52,7 +52,7 @@ export function faceRoutes(needs: HttpNeeds): Route[] {
           faceWidthPxMin: query.faceWidthPxMin ?? faceWidthPxMin,
           facesMax: recognition.facesMax,
           faces: query.faces,
-          limits,
+          qualityScoreMin,
         })
         switch (enrolment.kind) {
           case "enrolled": {
@@ -65,7 +65,7 @@ export function faceRoutes(needs: HttpNeeds): Route[] {
           case "several_faces":
             return noSubjectFace(enrolment, "the picture")
           case "low_quality":
-            return lowQuality(enrolment.quality, enrolment.shortfalls)
+            return lowQuality(enrolment.quality, enrolment.qualityScoreMin)
           default:
             return noAnalysis(enrolment)
         }

@@ -1,16 +1,9 @@
 import type { Page } from "../../gallery/gallery.ts"
 
-/**
- * A page of a list that is held whole. `after` is the id of the last item of the page before; when that item is gone by now
- * the list starts anew, so that nothing is missed.
- */
-export function pageOf<Item extends { readonly id: string }>(
-  list: readonly Item[],
-  limit: number,
-  after: string | undefined,
-): Page<Item> {
-  const start = list.findIndex(({ id }) => id === after) + 1
-  const items = list.slice(start, start + limit)
+/** A page of a list that is held whole, as the gallery makes them: by id, which is by creation, those after `after`. */
+export function pageOf<Item extends { readonly id: string }>(list: readonly Item[], limit: number, after = ""): Page<Item> {
+  const rest = list.filter(({ id }) => id > after).toSorted((a, b) => (a.id < b.id ? -1 : 1))
+  const items = rest.slice(0, limit)
   const last = items.at(-1)
-  return start + limit < list.length && last !== undefined ? { items, next: last.id } : { items }
+  return rest.length > limit && last !== undefined ? { items, next: last.id } : { items }
 }

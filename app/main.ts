@@ -1,0 +1,165 @@
+import { join } from "node:path"
+import { openKeys } from "./access/keys.ts"
+import { createLifetimes, type Lifetimes } from "./base/lifetimes.ts"
+import { createLog, type Log } from "./base/log.ts"
+import { createMetrics, type Metrics } from "./base/metrics.ts"
+import type { Result } from "./base/result.ts"
+import { selfCommand } from "./base/self.ts"
+import { version } from "./base/version.ts"
+import type { CliNeeds, Engines } from "./cli/needs.ts"
+import type { Config } from "./config/config.ts"
+import { thresholdsFrom } from "./gallery/match.ts"
+import { openGallery } from "./gallery/open.ts"
+import type { ModelSet } from "./inference/manifest.ts"
+import { listModels, locateModelSet } from "./inference/models.ts"
+import { type EnginePool, openPool } from "./inference/pool.ts"
+import { servedModels } from "./pipeline/models.ts"
+import { openStore, type Store } from "./store/store.ts"
+
+/** Starting and stopping: config → open → wire → serve → close in reverse. The one place where things meet. */
+
+const needs: CliNeeds = {
+  serve: (config) => opening(createLog(), (opened, log) => serve(config, opened, log)),
+  openEngines,
+  openGallery: openGalleryAlone,
+  listModels: (config) => listModels(modelOptions(config)),
+  resetAdminKey: async (config) => {
+    const store = openDataFolder(config)
+    if (store.kind === "failed") return store
+    const key = openKeys(store.value).resetAdminKey()
+    store.value.close()
+    return { kind: "ok", value: key }
+  },
+  runEngine: async (socketPath) => {
+    // Only an engine loads the native libraries that models and pictures need.
+    const { runEngine } = await import("./inference/engine/main.ts")
+    await runEngine(socketPath)
+  },
+}
+
+/** The box: answers over HTTP until the process is told to stop. */
+async function serve(config: Config, opened: Lifetimes, log: Log): Promise<Result<void>> {
+  const store = openDataFolder(config)
+  if (store.kind === "failed") return store
+  opened.adopt(store.value, ({ close }) => close())
+  const keys = openKeys(store.value)
+  const admin = keys.ensureAdminKey(config.adminKey)
+  const metrics = createMetrics()
+
+  const located = await locate(config, log)
+  if (located.kind === "failed") return located
+  const set = located.value
+  const gallery = opened.adopt(await openGallery(store.value, { log }), (open) => open.close())
+  const pool = opened.adopt(openEnginePool(config, set, log, metrics), (open) => open.close())
+
+  const { createHttpApp } = await import("./http/app.ts")
+  const { serveHttp } = await import("./http/serve.ts")
+  const app = createHttpApp({
+    pool,
+    gallery,
+    keys,
+    models: servedModels(set),
+    thresholds: thresholdsFrom(set.embedder.manifest.calibration.curve),
+    recognition: config.recognition,
+    http: config.http,
+    metrics,
+    log,
+  })
+  const server = listen(() => serveHttp(app, config.http), config)
+  if (server.kind === "failed") return server
+  opened.adopt(server.value, (open) => open.stop())
+
+  // Standard output is for the person at the console; the log goes to standard error.
+  console.log(`Gatehouse ${version} listens on ${server.value.url} (model set ${set.name}, data in ${config.dataFolder})`)
+  if (admin.kind === "created") console.log(`Admin key, shown this once: ${admin.key}\nLost it? gatehouse admin reset-key`)
+  log.info({ version, url: server.value.url, set: set.name, galleryCounts: gallery.counts() }, "listening")
+
+  const signal = await toldToStop()
+  log.info({ signal }, "stopping")
+  return { kind: "ok", value: undefined }
+}
+
+async function openEngines(config: Config): Promise<Result<Engines>> {
+  const log = quietLog()
+  const located = await locate(config, log)
+  if (located.kind === "failed") return located
+  const set = located.value
+  const pool = openEnginePool(config, set, log, createMetrics())
+  await pool.settled()
+  const { state, reasons } = pool.status()
+  if (state === "ready" || state === "degraded") return { kind: "ok", value: { set, pool, close: pool.close } }
+  await pool.close()
+  return { kind: "failed", why: reasons.join("; ") }
+}
+
+async function openGalleryAlone(config: Config): ReturnType<CliNeeds["openGallery"]> {
+  const store = openDataFolder(config)
+  if (store.kind === "failed") return store
+  const gallery = await openGallery(store.value, { log: quietLog() })
+  const close = async () => {
+    await gallery.close()
+    store.value.close()
+  }
+  return { kind: "ok", value: { ...gallery, close } }
+}
+
+function openDataFolder(config: Config): Result<Store> {
+  const opened = openStore(join(config.dataFolder, "gatehouse.db"))
+  return opened.kind === "ok" ? { kind: "ok", value: opened.store } : opened
+}
+
+async function locate(config: Config, log: Log): Promise<Result<ModelSet>> {
+  const located = await locateModelSet(modelOptions(config))
+  if (located.kind === "failed") return located
+  for (const note of located.notes) log.warn(note)
+  return { kind: "ok", value: located.set }
+}
+
+function openEnginePool(config: Config, set: ModelSet, log: Log, metrics: Metrics): EnginePool {
+  return openPool(selfCommand(), set, config.inference, log, metrics)
+}
+
+function modelOptions({ modelsFolder, modelSearchFolders, inference }: Config) {
+  return { modelsFolder, searchFolders: modelSearchFolders, set: inference.modelSet }
+}
+
+/** The two things that go wrong at this door are the user's to mend; anything else is a bug. */
+function listen<Server>(start: () => Server, { http: { host, port } }: Config): Result<Server> {
+  try {
+    return { kind: "ok", value: start() }
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined
+    if (code === "EADDRINUSE")
+      return {
+        kind: "failed",
+        why: `port ${port} on ${host} is taken: stop what listens there, or choose another with --port or GATEHOUSE_PORT`,
+      }
+    if (code === "EADDRNOTAVAIL" || code === "EACCES")
+      return {
+        kind: "failed",
+        why: `cannot listen on ${host}:${port} (${code}): choose an address of this machine with --host, and a port above 1023`,
+      }
+    throw error
+  }
+}
+
+/** Closes what was opened, also when opening stopped half-way. */
+async function opening(log: Log, work: (opened: Lifetimes, log: Log) => Promise<Result<void>>): Promise<Result<void>> {
+  await using opened = createLifetimes()
+  return await work(opened, log)
+}
+
+/** For commands that print a result of their own: only what is wrong is said beside it. */
+function quietLog(): Log {
+  return createLog(process.env.GATEHOUSE_LOG ?? "warn")
+}
+
+function toldToStop(): Promise<NodeJS.Signals> {
+  return new Promise((stop) => {
+    process.once("SIGTERM", stop)
+    process.once("SIGINT", stop)
+  })
+}
+
+const { runCli } = await import("./cli/cli.ts")
+process.exit(await runCli(process.argv.slice(2), needs))

@@ -220,7 +220,9 @@ export function openSpaceIndex(space: Space, scannedMax: number, needs: SpaceInd
       if (mine === undefined) return
       post(mine, { kind: "stop" })
       // A thread that ends by itself never ends inside a library call.
-      await Promise.race([mine.closed.promise, Bun.sleep(stopWaitMs)])
+      const overdue = setTimeout(mine.closed.resolve, stopWaitMs)
+      await mine.closed.promise
+      clearTimeout(overdue)
       lose(mine, "closed")
     },
   }

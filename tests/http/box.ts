@@ -1,0 +1,133 @@
+import { openKeys } from "../../app/access/keys.ts"
+import { silentLog } from "../../app/base/log.ts"
+import { createMetrics } from "../../app/base/metrics.ts"
+import type { Space } from "../../app/face/embedding.ts"
+import { openGallery } from "../../app/gallery/open.ts"
+import { errorAnswer } from "../../app/http/answers.ts"
+import { type Connection, createHttpApp } from "../../app/http/app.ts"
+import type { HttpNeeds } from "../../app/http/needs.ts"
+import { type ErrorCode, statusOf } from "../../app/http/problem.ts"
+import { type Content, doorCodes, type Route } from "../../app/http/route.ts"
+import { allRoutes } from "../../app/http/routes/all.ts"
+import type { PoolStatus } from "../../app/inference/pool.ts"
+import { recognitionOptions } from "../../app/pipeline/options.ts"
+import { openStore } from "../../app/store/store.ts"
+import { paintedSpace, readPainted } from "../support/painted.ts"
+import { tempFolder } from "../support/shared.ts"
+
+export const testKey = "gh_test_only_0123456789abcdefghijklmn"
+
+export const readyStatus: PoolStatus = {
+  state: "ready",
+  reasons: [],
+  engines: [{ pid: 4242, state: "idle", busyForMs: 0, residentBytes: 1000 }],
+  restarts: 0,
+  waiting: 0,
+  waitingMax: 64,
+  set: "painted",
+  runtime: { name: "painted", version: "1", provider: "cpu", threads: 1 },
+  models: [{ role: "detector", name: "painted", version: "1", loadMs: 1, warmMs: 1, goldenError: 0 }],
+}
+
+export interface Asked {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
+  // biome-ignore lint/suspicious/noExplicitAny: tests reach into answers whose shape has just been checked against its schema
+  readonly json: any
+}
+
+export interface TestBox extends AsyncDisposable {
+  readonly needs: HttpNeeds
+  readonly routes: readonly Route[]
+  /** With the key, unless told otherwise. Every answer is held to what its route says it may answer. */
+  ask(method: string, path: string, init?: RequestInit, connection?: Connection): Promise<Asked>
+  askWithoutKey(method: string, path: string, init?: RequestInit, connection?: Connection): Promise<Asked>
+  json(method: string, path: string, body: unknown): Promise<Asked>
+}
+
+/** The whole HTTP side of a box over a real gallery and real keys; only the engines are played, by painted pictures. */
+export async function openTestBox(overrides: Partial<HttpNeeds> = {}): Promise<TestBox> {
+  const folder = tempFolder()
+  const opened = openStore(folder.file("box.db"))
+  if (opened.kind === "failed") throw new Error(opened.why)
+  const keys = openKeys(opened.store)
+  keys.ensureAdminKey(testKey)
+  const gallery = await openGallery(opened.store)
+  const needs: HttpNeeds = {
+    pool: { analyze: readPainted, status: () => readyStatus },
+    gallery,
+    keys,
+    models: { detector: "painted/1", embedder: "painted/1", space: paintedSpace as Space },
+    thresholds: { match: 0.6, uncertain: 0.3 },
+    recognition: recognitionOptions.parse({}),
+    http: { imageBytesMax: 100_000 },
+    metrics: createMetrics(),
+    log: silentLog,
+    ...overrides,
+  }
+  const app = createHttpApp(needs)
+  const routes = allRoutes(needs)
+
+  async function askWithoutKey(method: string, path: string, init: RequestInit = {}, connection: Connection = {}) {
+    const response = await app.request(path, { ...init, method }, connection)
+    const text = await response.text()
+    const asked: Asked = {
+      status: response.status,
+      headers: response.headers,
+      text,
+      json: response.headers.get("content-type") === "application/json" ? JSON.parse(text) : undefined,
+    }
+    if (method !== "HEAD") checkAnswer(routes, method, path, asked)
+    return asked
+  }
+  const ask: TestBox["ask"] = (method, path, init = {}, connection = {}) => {
+    const headers = new Headers(init.headers)
+    headers.set("x-api-key", testKey)
+    return askWithoutKey(method, path, { ...init, headers }, connection)
+  }
+  return {
+    needs,
+    routes,
+    ask,
+    askWithoutKey,
+    json: (method, path, body) =>
+      ask(method, path, { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+    [Symbol.asyncDispose]: async () => {
+      await gallery.close()
+      opened.store.close()
+      folder[Symbol.dispose]()
+    },
+  }
+}
+
+/** Throws when an answer is not one that its route declares, so that code and OpenAPI document cannot part. */
+function checkAnswer(routes: readonly Route[], method: string, path: string, asked: Asked): void {
+  const where = `${method} ${path} → ${asked.status}`
+  if (asked.headers.get("x-request-id") === null) throw new Error(`${where} has no x-request-id`)
+  const pathname = path.split("?", 1)[0] ?? ""
+  const route = routes.find((one) => one.method === method.toLowerCase() && patternOf(one.path).test(pathname))
+  if (asked.status >= 400) {
+    const { error } = errorAnswer.parse(asked.json)
+    const code = error.code as ErrorCode
+    if (statusOf[code] !== asked.status) throw new Error(`${where} says ${code}`)
+    if (error.requestId !== asked.headers.get("x-request-id"))
+      throw new Error(`${where} says another requestId than its header`)
+    if (asked.status === 503 && !(Number(asked.headers.get("retry-after")) >= 1)) throw new Error(`${where} has no Retry-After`)
+    const declared: readonly ErrorCode[] =
+      route === undefined ? ["not_found", "method_not_allowed"] : [...doorCodes(route), ...(route.errors ?? [])]
+    if (!declared.includes(code)) throw new Error(`${where} says ${code}, which the route does not declare`)
+    return
+  }
+  const content: Content | undefined = route?.answers[asked.status]
+  if (content === undefined) throw new Error(`${where} is not declared`)
+  if (content === "nothing") {
+    if (asked.text !== "") throw new Error(`${where} says something`)
+  } else if ("mediaType" in content) {
+    if (asked.headers.get("content-type") !== content.mediaType) throw new Error(`${where} has another content-type`)
+  } else content.parse(asked.json)
+}
+
+function patternOf(path: string): RegExp {
+  return new RegExp(`^${path.replaceAll(".", "\\.").replaceAll("{id}", "[^/]+")}$`)
+}

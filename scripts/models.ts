@@ -5,6 +5,7 @@ import { projectRoot } from "../app/base/paths.ts"
 import { readConfig } from "../app/config/config.ts"
 import type { ModelManifest } from "../app/inference/manifest.ts"
 import { type CataloguedModel, locateModel, locateModelSet, modelsOf, readCatalogue } from "../app/inference/models.ts"
+import type { Files } from "./convert/default-set.ts"
 
 /**
  * Makes the models ready: the default set from npm packages, checked against its manifests and known answers. A second run only
@@ -41,7 +42,7 @@ await report()
 async function prepare(model: CataloguedModel): Promise<void> {
   const found = await locateModel(model, [])
   if (found.kind === "ok") return
-  for (const [name, bytes] of await convert(model)) {
+  for (const [name, bytes] of await convert(model.manifest)) {
     const expected = model.manifest.files.find((file) => file.name === name)
     const sha256 = sha256Of(bytes)
     if (sha256 !== expected?.sha256) {
@@ -56,14 +57,16 @@ async function prepare(model: CataloguedModel): Promise<void> {
   say(`made ${model.manifest.files.map(({ name }) => name).join(", ")}`)
 }
 
-async function convert({ manifest, folder }: CataloguedModel): Promise<ReadonlyMap<string, Uint8Array>> {
+async function convert(manifest: ModelManifest): Promise<Files> {
   // Loaded only when something is to be made: a run with nothing to do takes milliseconds.
-  const { readSources, recipes } = await import("./convert/default-set.ts")
-  const recipe = recipes.find((each) => join(modelsFolder, each.folder) === folder)
-  if (recipe === undefined) stop(`${manifest.name} comes from npm, and scripts/convert/default-set.ts does not say how`)
-  const sources = await readSources(recipe)
+  const { conversions, readSources } = await import("./convert/default-set.ts")
+  const conversion = conversions[`${manifest.role}/${manifest.name}`]
+  if (conversion === undefined || manifest.source.kind !== "npm") {
+    stop(`${manifest.name} is to be made from npm, and scripts/convert/default-set.ts does not say how`)
+  }
+  const sources = await readSources(manifest.source)
   if (sources.kind === "failed") stop(sources.why)
-  return recipe.convert(sources.value)
+  return conversion(sources.value)
 }
 
 /** Files that are there stay; what cannot be fetched is said and no failure, for the default set serves as well. */
@@ -103,7 +106,7 @@ async function rewriteManifests(): Promise<void> {
   const { describeWeights, writeManifests } = await import("./convert/manifests.ts")
   const described = new Map<string, ModelManifest>()
   for (const model of models) {
-    const weights = model.manifest.source.kind === "npm" ? await convert(model) : await findWeights(model)
+    const weights = model.manifest.source.kind === "npm" ? await convert(model.manifest) : await findWeights(model)
     if (weights === undefined) {
       say(`${model.manifest.name} is not here; its manifest stays as it is`)
       continue
@@ -117,7 +120,7 @@ async function rewriteManifests(): Promise<void> {
   for (const path of described.keys()) say(`wrote ${relative(projectRoot, path)}`)
 }
 
-async function findWeights({ manifest, folder }: CataloguedModel): Promise<ReadonlyMap<string, Uint8Array> | undefined> {
+async function findWeights({ manifest, folder }: CataloguedModel): Promise<Files | undefined> {
   const weights = new Map<string, Uint8Array>()
   for (const { name } of manifest.files) {
     for (const place of [folder, ...searchFolders]) {

@@ -3,15 +3,13 @@ import { projectRoot } from "../../app/base/paths.ts"
 import { syntheticTensor } from "../../app/inference/engine/golden.ts"
 import { openNetwork } from "../../app/inference/engine/ort.ts"
 import type { Golden, ModelManifest } from "../../app/inference/manifest.ts"
+import type { Files } from "./default-set.ts"
 
 /** Values kept of each output of a known answer. */
 const sampleCount = 16
 
 /** The manifest with size, hash and known answers of the weights as they are now; what people wrote stays. */
-export async function describeWeights(
-  manifest: ModelManifest,
-  weights: ReadonlyMap<string, Uint8Array>,
-): Promise<ModelManifest> {
+export async function describeWeights(manifest: ModelManifest, weights: Files): Promise<ModelManifest> {
   const fileOf = (name: string) => {
     const bytes = weights.get(name)
     if (bytes === undefined) throw new Error(`the manifest of ${manifest.name} names ${name}, which is not there`)

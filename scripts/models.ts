@@ -94,9 +94,9 @@ async function fetchModel(model: CataloguedModel, url: string): Promise<void> {
 
 async function checkAnswers(model: CataloguedModel): Promise<void> {
   const located = await locateModel(model, [])
-  if (located.kind !== "ok") stop(located.why)
+  if (located.kind !== "ok") stop(`${located.what}: ${located.remedy}`)
   const { openModel } = await import("../app/inference/engine/model.ts")
-  const opened = await openModel(located.model, { threads: 1 })
+  const opened = await openModel(located.value, { threads: 1 })
   if (opened.kind === "failed") stop(opened.why)
   await opened.value.close()
 }

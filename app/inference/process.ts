@@ -202,7 +202,7 @@ export function startEngine(
   }
 }
 
-/** The body may start at any byte, a Float32Array only at a multiple of four. */
+/** A copy: the body may start at any byte, a Float32Array only at a multiple of four. (`slice` of a Buffer is no copy.) */
 function toFloats(body: Uint8Array): Float32Array {
-  return new Float32Array(body.slice().buffer)
+  return new Float32Array(new Uint8Array(body).buffer)
 }

@@ -80,7 +80,9 @@ async function withBody(
   handle: (body: unknown) => Promise<AnyReply | Problem> | AnyReply | Problem,
 ): Promise<AnyReply | Problem> {
   const contentType = request.headers.get("content-type")
-  const format = formats[mediaTypeOf(contentType)]
+  const mediaType = mediaTypeOf(contentType)
+  // Own ones only: a caller may name `constructor`.
+  const format = Object.hasOwn(formats, mediaType) ? formats[mediaType] : undefined
   if (format === undefined || contentType === null) return unsupported(contentType, Object.keys(formats))
   const encoding = request.headers.get("content-encoding")
   if (encoding !== null && encoding !== "identity")

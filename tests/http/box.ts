@@ -1,7 +1,7 @@
 import { openKeys } from "../../app/access/keys.ts"
 import { silentLog } from "../../app/base/log.ts"
 import { createMetrics } from "../../app/base/metrics.ts"
-import type { Space } from "../../app/face/embedding.ts"
+import { spaceDimension } from "../../app/face/embedding.ts"
 import { openGallery } from "../../app/gallery/open.ts"
 import { errorAnswer } from "../../app/http/answers.ts"
 import { type Connection, createHttpApp } from "../../app/http/app.ts"
@@ -44,6 +44,8 @@ export interface TestBox extends AsyncDisposable {
   ask(method: string, path: string, init?: RequestInit, connection?: Connection): Promise<Asked>
   askWithoutKey(method: string, path: string, init?: RequestInit, connection?: Connection): Promise<Asked>
   json(method: string, path: string, body: unknown): Promise<Asked>
+  /** With the key, and nothing checked. */
+  askRaw(method: string, path: string, init?: RequestInit): Promise<Response>
 }
 
 /** The whole HTTP side of a box over a real gallery and real keys; only the engines are played, by painted pictures. */
@@ -58,7 +60,7 @@ export async function openTestBox(overrides: Partial<HttpNeeds> = {}): Promise<T
     pool: { analyze: readPainted, status: () => readyStatus },
     gallery,
     keys,
-    models: { detector: "painted/1", embedder: "painted/1", space: paintedSpace as Space },
+    models: { detector: "painted/1", embedder: "painted/1", space: paintedSpace },
     thresholds: { match: 0.6, uncertain: 0.3 },
     recognition: recognitionOptions.parse({}),
     http: { imageBytesMax: 100_000 },
@@ -76,16 +78,13 @@ export async function openTestBox(overrides: Partial<HttpNeeds> = {}): Promise<T
       status: response.status,
       headers: response.headers,
       text,
-      json: response.headers.get("content-type") === "application/json" ? JSON.parse(text) : undefined,
+      json: text !== "" && response.headers.get("content-type") === "application/json" ? JSON.parse(text) : undefined,
     }
     if (method !== "HEAD") checkAnswer(routes, method, path, asked)
     return asked
   }
-  const ask: TestBox["ask"] = (method, path, init = {}, connection = {}) => {
-    const headers = new Headers(init.headers)
-    headers.set("x-api-key", testKey)
-    return askWithoutKey(method, path, { ...init, headers }, connection)
-  }
+  const ask: TestBox["ask"] = (method, path, init = {}, connection = {}) =>
+    askWithoutKey(method, path, { ...init, headers: withKey(init.headers) }, connection)
   return {
     needs,
     routes,
@@ -93,12 +92,26 @@ export async function openTestBox(overrides: Partial<HttpNeeds> = {}): Promise<T
     askWithoutKey,
     json: (method, path, body) =>
       ask(method, path, { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+    askRaw: async (method, path, init = {}) => app.request(path, { ...init, method, headers: withKey(init.headers) }),
     [Symbol.asyncDispose]: async () => {
       await gallery.close()
       opened.store.close()
       folder[Symbol.dispose]()
     },
   }
+}
+
+function withKey(given: RequestInit["headers"]): Headers {
+  const headers = new Headers(given)
+  headers.set("x-api-key", testKey)
+  return headers
+}
+
+/** The index of a space opens with the first search and fills in its own thread. */
+export async function untilIndexed(box: TestBox, faces: number): Promise<void> {
+  const { gallery, models } = box.needs
+  await gallery.search(models.space, new Float32Array(spaceDimension(models.space)).fill(1), 1)
+  while (gallery.indexStatus()[0]?.faces !== faces) await Bun.sleep(5)
 }
 
 /** Throws when an answer is not one that its route declares, so that code and OpenAPI document cannot part. */

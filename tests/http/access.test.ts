@@ -1,0 +1,100 @@
+import { expect, test } from "bun:test"
+import { openTestBox, testKey } from "./box.ts"
+
+/** Who may ask what. A route without a row here fails the first test: nobody adds an open door by mistake. */
+const rows: Record<string, "open" | "key" | "key_unless_local"> = {
+  "POST /v1/recognize": "key",
+  "POST /v1/detect": "key",
+  "POST /v1/embed": "key",
+  "POST /v1/verify": "key",
+  "POST /v1/search": "key",
+  "POST /v1/subjects": "key",
+  "GET /v1/subjects": "key",
+  "GET /v1/subjects/{id}": "key",
+  "PATCH /v1/subjects/{id}": "key",
+  "DELETE /v1/subjects/{id}": "key",
+  "POST /v1/subjects/{id}/faces": "key",
+  "GET /v1/subjects/{id}/faces": "key",
+  "DELETE /v1/faces/{id}": "key",
+  "GET /v1/system": "key",
+  "GET /metrics": "key_unless_local",
+  "GET /healthz": "open",
+  "GET /readyz": "open",
+  "GET /openapi.json": "open",
+}
+
+const wrongKeys: Record<string, Record<string, string>> = {
+  "no key": {},
+  "a wrong bearer": { authorization: "Bearer wrong" },
+  "a wrong api key": { "x-api-key": "wrong" },
+  "an empty api key": { "x-api-key": "" },
+  "an empty bearer": { authorization: "Bearer " },
+  "the key as another scheme": { authorization: `Basic ${testKey}` },
+  "the key without a scheme": { authorization: testKey },
+  "a wrong bearer beside the right api key": { authorization: "Bearer wrong", "x-api-key": testKey },
+  "the key in another case": { "x-api-key": testKey.toUpperCase() },
+  "a very long key": { "x-api-key": "x".repeat(100_000) },
+}
+
+const far = { address: "192.0.2.7" }
+const near = { address: "127.0.0.1" }
+
+test("every route has a row, and every row a route", async () => {
+  await using box = await openTestBox()
+  const routes = box.routes.map(({ method, path }) => `${method.toUpperCase()} ${path}`)
+  expect(routes.sort()).toEqual(Object.keys(rows).sort())
+})
+
+test.each(Object.entries(rows))("%s is %s", async (name, access) => {
+  await using box = await openTestBox()
+  const [method = "", pattern = ""] = name.split(" ")
+  const path = pattern.replace("{id}", crypto.randomUUID())
+  for (const [what, headers] of Object.entries(wrongKeys)) {
+    for (const connection of [far, near, {}, { address: "::1" }, { address: "::ffff:127.0.0.1" }]) {
+      const answer = await box.askWithoutKey(method, path, { headers }, connection)
+      const local = "address" in connection && connection !== far
+      const mayPass = access === "open" || (access === "key_unless_local" && local)
+      if ((answer.status !== 401) !== mayPass) throw new Error(`${what} from ${JSON.stringify(connection)}: ${answer.status}`)
+      if (!mayPass) expect(answer.headers.get("www-authenticate")).toBe("Bearer")
+    }
+  }
+  const withKey: Record<string, string>[] = [
+    { authorization: `Bearer ${testKey}` },
+    { authorization: `bearer  ${testKey}` },
+    { "x-api-key": testKey },
+    { authorization: "Basic anything", "x-api-key": testKey },
+  ]
+  for (const headers of withKey) expect((await box.askWithoutKey(method, path, { headers }, far)).status).not.toBe(401)
+})
+
+test("a proxy on this machine does not make its callers local", async () => {
+  await using box = await openTestBox()
+  for (const header of ["x-forwarded-for", "forwarded", "x-real-ip", "via"]) {
+    const headers = { [header]: "192.0.2.7" }
+    expect((await box.askWithoutKey("GET", "/metrics", { headers }, near)).status).toBe(401)
+  }
+})
+
+test("without a key nothing of a request is looked at: no body is parsed and no engine asked", async () => {
+  let analysed = 0
+  await using plain = await openTestBox()
+  const pool = {
+    ...plain.needs.pool,
+    analyze: () => {
+      analysed += 1
+      throw new Error("an engine was asked")
+    },
+  }
+  await using box = await openTestBox({ pool })
+  const body = new ReadableStream({
+    pull: () => {
+      throw new Error("the body was read")
+    },
+  })
+  const answer = await box.askWithoutKey("POST", "/v1/recognize?nonsense=1", {
+    body,
+    headers: { "content-type": "image/jpeg" },
+  })
+  expect(answer.status).toBe(401)
+  expect(analysed).toBe(0)
+})

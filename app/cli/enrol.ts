@@ -20,9 +20,8 @@ async function run(context: CliContext, folder: string, options: BoxOptions): Pr
   return withConfig(options, (config) =>
     withBox(config, context.needs, async ({ gallery, analyze, set }) => {
       const { enrolment, ...look } = config.recognition
-      const { faceWidthPxMin, ...limits } = enrolment
       const needs = { analyze, subject: gallery.subject, addFace: gallery.addFace, space: set.embedder.manifest.space }
-      const enrolOptions = { ...look, faceWidthPxMin, limits, faces: "largest" as const }
+      const enrolOptions = { ...look, ...enrolment, faces: "largest" as const }
       using progress = startProgress(context.terminal, "pictures", people.value.flatMap((person) => person.files).length)
       const files = await enrolFolder(
         people.value,

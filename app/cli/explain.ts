@@ -14,10 +14,8 @@ export function explain(outcome: Exclude<Enrolment, { kind: "enrolled" }>): stri
       return "no face found"
     case "several_faces":
       return `${outcome.faces.length} faces of similar size; crop it to the one that is meant`
-    case "low_quality": {
-      const figures = outcome.shortfalls.map(({ figure, value, min }) => `${figure} ${value.toFixed(2)} below ${min}`)
-      return `too poor a picture: ${figures.join(", ")}`
-    }
+    case "low_quality":
+      return `too poor a picture: quality ${outcome.quality.score.toFixed(2)}, at least ${outcome.qualityScoreMin} is asked for`
     case "no_subject":
       return "the person was deleted meanwhile"
     default:

@@ -1,6 +1,7 @@
 import type { Command } from "commander"
+import type { ModelListing } from "../inference/models.ts"
 import { type BoxOptions, end, jsonCommand, printJson, withConfig } from "./command.ts"
-import type { CliContext, ModelListing } from "./needs.ts"
+import type { CliContext } from "./needs.ts"
 import type { Outcome } from "./outcome.ts"
 import { formatTable } from "./terminal.ts"
 

@@ -2,6 +2,7 @@ import type { Result } from "../base/result.ts"
 import type { Config } from "../config/config.ts"
 import type { Gallery } from "../gallery/gallery.ts"
 import type { ModelSet } from "../inference/manifest.ts"
+import type { ModelListing } from "../inference/models.ts"
 import type { EnginePool } from "../inference/pool.ts"
 import type { Terminal } from "./terminal.ts"
 
@@ -10,30 +11,6 @@ export interface Engines {
   readonly set: ModelSet
   readonly pool: EnginePool
   close(): Promise<void>
-}
-
-/** A model as `models` and `doctor` list it. */
-export interface ListedModel {
-  readonly role: string
-  readonly name: string
-  readonly version: string
-  readonly licence: string
-  /** The embedder's. */
-  readonly space?: string
-  /** `ok` or what is wrong with its files, with the remedy. */
-  readonly state: { readonly kind: "ok" } | { readonly kind: "failed"; readonly why: string }
-}
-
-export interface ListedSet {
-  readonly name: string
-  readonly models: readonly ListedModel[]
-}
-
-export interface ModelListing {
-  /** Best first. */
-  readonly sets: readonly ListedSet[]
-  /** The set an engine would serve now. */
-  readonly inUse: Result<string>
 }
 
 /** What `main.ts` hands the commands. Whatever is opened logs warnings and errors alone, for the result stands on standard output. */

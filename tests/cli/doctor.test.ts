@@ -4,9 +4,9 @@ import { checkEngines, checkGallery, checkModels } from "../../app/cli/doctor/bo
 import { checkDataFolder } from "../../app/cli/doctor/data-folder.ts"
 import { formatFindings } from "../../app/cli/doctor/finding.ts"
 import { checkMachine, readMachineFacts } from "../../app/cli/doctor/machine.ts"
-import type { ModelListing } from "../../app/cli/needs.ts"
 import { parseSpace, type Space } from "../../app/face/embedding.ts"
 import type { Gallery } from "../../app/gallery/gallery.ts"
+import type { ModelListing } from "../../app/inference/models.ts"
 import type { PoolStatus } from "../../app/inference/pool.ts"
 import { tempFolder } from "../support/shared.ts"
 

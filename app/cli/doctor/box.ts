@@ -1,8 +1,8 @@
 import type { Result } from "../../base/result.ts"
 import type { Space } from "../../face/embedding.ts"
 import type { Gallery } from "../../gallery/gallery.ts"
+import type { ModelListing } from "../../inference/models.ts"
 import type { PoolStatus } from "../../inference/pool.ts"
-import type { ModelListing } from "../needs.ts"
 import { type Finding, fail, ok, warn } from "./finding.ts"
 
 export function checkModels({ sets, inUse }: ModelListing): readonly Finding[] {

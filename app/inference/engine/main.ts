@@ -1,5 +1,6 @@
 import { unreachable } from "../../base/assert.ts"
 import type { AnalyzedFace } from "../../face/face.ts"
+import type { Point } from "../../face/geometry.ts"
 import { type Channel, channelHandlers } from "../channel.ts"
 import type { ModelSet } from "../manifest.ts"
 import { type FromEngine, type ToEngine, toEngine } from "../wire.ts"
@@ -81,18 +82,41 @@ export async function runEngine(socketPath: string): Promise<void> {
 
 type WireFace = Extract<FromEngine, { kind: "analysis" }>["faces"][number]
 
-/** Embeddings leave as one block of float32, face after face. */
+/** Embeddings leave as one block of float32, face after face; figures leave in the digits that mean something. */
 function toWire(faces: readonly AnalyzedFace[]): { faces: WireFace[]; body: Uint8Array } {
   const embeddings = faces.flatMap((face) => (face.embedding === undefined ? [] : [face.embedding]))
   const body = new Float32Array(embeddings.reduce((length, embedding) => length + embedding.length, 0))
   let count = 0
-  const wireFaces = faces.map(
-    ({ embedding, landmarks: [leftEye, rightEye, nose, leftMouth, rightMouth], ...face }): WireFace => {
-      const landmarks: WireFace["landmarks"] = [[...leftEye], [...rightEye], [...nose], [...leftMouth], [...rightMouth]]
-      if (embedding === undefined) return { ...face, landmarks }
-      body.set(embedding, count * embedding.length)
-      return { ...face, landmarks, embeddingIndex: count++ }
-    },
-  )
+  const wireFaces = faces.map(({ embedding, box, score, landmarks, quality }): WireFace => {
+    const [leftEye, rightEye, nose, leftMouth, rightMouth] = landmarks
+    const face: WireFace = {
+      box: { x: round(box.x, 2), y: round(box.y, 2), width: round(box.width, 2), height: round(box.height, 2) },
+      score: round(score, 4),
+      landmarks: [toPoint(leftEye), toPoint(rightEye), toPoint(nose), toPoint(leftMouth), toPoint(rightMouth)],
+      quality: {
+        score: round(quality.score, 3),
+        faceWidthPx: round(quality.faceWidthPx, 1),
+        eyeDistancePx: round(quality.eyeDistancePx, 1),
+        brightness: round(quality.brightness, 3),
+        contrast: round(quality.contrast, 3),
+        sharpness: round(quality.sharpness, 3),
+        yaw: round(quality.yaw, 1),
+        pitch: round(quality.pitch, 1),
+        roll: round(quality.roll, 1),
+      },
+    }
+    if (embedding === undefined) return face
+    body.set(embedding, count * embedding.length)
+    return { ...face, embeddingIndex: count++ }
+  })
   return { faces: wireFaces, body: new Uint8Array(body.buffer) }
+}
+
+function toPoint([x, y]: Point): [number, number] {
+  return [round(x, 2), round(y, 2)]
+}
+
+function round(value: number, digits: number): number {
+  const factor = 10 ** digits
+  return Math.round(value * factor) / factor
 }

@@ -1,6 +1,6 @@
-import { decompressSync, FORMAT_RGB } from "@julusian/jpeg-turbo"
 import type { Pixels } from "../../face/pixels.ts"
 import { imagePxMax, type Orientation, type Refusal, readHeader } from "./header.ts"
+import { decompressRgb } from "./jpegTurbo.ts"
 import { sharp } from "./vips.ts"
 
 export type Decoded = { readonly kind: "ok"; readonly pixels: Pixels } | Refusal
@@ -41,8 +41,7 @@ export function createPictureDecoder(): PictureDecoder {
 /** False when libjpeg-turbo refuses the file or finds another picture in it than its header promised. */
 function decodeJpegInto(out: Buffer, picture: Uint8Array, width: number, height: number): boolean {
   try {
-    const bytes = Buffer.from(picture.buffer, picture.byteOffset, picture.byteLength)
-    const decoded = decompressSync(bytes, out, { format: FORMAT_RGB })
+    const decoded = decompressRgb(picture, out)
     return decoded.width === width && decoded.height === height
   } catch {
     // Its message names no cause; libvips decides about this file and words the refusal.

@@ -5,9 +5,7 @@ sharp.concurrency(1)
 sharp.cache(false)
 // Only what the header check lets through can reach a loader, but a loader that is off cannot have a hole either.
 sharp.block({ operation: ["VipsForeignLoad"] })
-sharp.unblock({
-  operation: ["VipsForeignLoadJpegBuffer", "VipsForeignLoadPngBuffer", "VipsForeignLoadWebpBuffer"],
-})
+sharp.unblock({ operation: ["VipsForeignLoadJpeg", "VipsForeignLoadPng", "VipsForeignLoadWebp"] })
 
 /** libvips as an engine uses it: a bound of threads and memory, and three loaders. */
 export { sharp }

@@ -1,0 +1,149 @@
+import { describe, expect, test } from "bun:test"
+import sharp from "sharp"
+import { imageBytesMax, readHeader } from "../../../app/inference/engine/header.ts"
+
+const plain = sharp({ create: { width: 321, height: 123, channels: 3, background: "#406080" } })
+
+describe("the size is read from the header", () => {
+  test.each([
+    ["jpeg", plain.clone().jpeg()],
+    ["jpeg", plain.clone().jpeg({ progressive: true, chromaSubsampling: "4:4:4" })],
+    ["png", plain.clone().png()],
+    ["png", plain.clone().png({ palette: true, progressive: true })],
+    ["webp", plain.clone().webp()],
+    ["webp", plain.clone().webp({ lossless: true })],
+    ["webp", plain.clone().ensureAlpha(0.5).webp()],
+  ] as const)("%s", async (format, encoder) => {
+    const header = readHeader(await encoder.toBuffer())
+    expect(header).toEqual({ kind: "ok", format, width: 321, height: 123, orientation: 1 })
+  })
+
+  test.each([1, 2, 3, 4, 5, 6, 7, 8])("orientation %i of a JPEG", async (orientation) => {
+    const header = readHeader(await plain.clone().withMetadata({ orientation }).jpeg().toBuffer())
+    expect(header).toEqual({ kind: "ok", format: "jpeg", width: 321, height: 123, orientation } as never)
+  })
+
+  test("orientation in big-endian EXIF, behind a comment and fill bytes", () => {
+    const exif = [0x4d, 0x4d, 0, 0x2a, 0, 0, 0, 8, 0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0]
+    const app1 = [0xff, 0xe1, 0, 2 + 6 + exif.length, ...Buffer.from("Exif\0\0"), ...exif]
+    const comment = [0xff, 0xfe, 0, 4, 0x68, 0x69]
+    const header = readHeader(jpegOf([...comment, 0xff, 0xff, ...app1.slice(1), ...frame(0xc0, 20, 10)]))
+    expect(header).toEqual({ kind: "ok", format: "jpeg", width: 20, height: 10, orientation: 6 })
+  })
+})
+
+describe("what is too large is refused before it is decoded", () => {
+  test.each([
+    ["more than 25 megapixels", jpegOf(frame(0xc0, 5001, 5000))],
+    ["a side above 16,384", jpegOf(frame(0xc0, 16_385, 1))],
+    ["a PNG that claims four thousand million pixels", pngOf(65_535, 65_535)],
+    ["a PNG whose size does not fit 31 bits", pngOf(0xffff_ffff, 0xffff_ffff)],
+  ])("%s", (_, picture) => {
+    expect(readHeader(picture)).toMatchObject({ kind: "refused", reason: "image_too_large" })
+  })
+
+  test("exactly 25 megapixels pass", () => {
+    expect(readHeader(jpegOf(frame(0xc0, 5000, 5000)))).toMatchObject({ kind: "ok", width: 5000, height: 5000 })
+  })
+
+  test("one byte above the bound", () => {
+    const picture = new Uint8Array(imageBytesMax + 1)
+    picture.set(jpegOf(frame(0xc0, 10, 10)))
+    expect(readHeader(picture)).toMatchObject({ kind: "refused", reason: "image_too_large" })
+    expect(readHeader(picture.subarray(1))).toMatchObject({ kind: "refused", reason: "bad_image" })
+  })
+})
+
+describe("other formats are named", () => {
+  test.each([
+    ["GIF", Buffer.from("GIF89a\x01\0\x01\0")],
+    ["TIFF", Buffer.from("II*\0\x08\0\0\0")],
+    ["TIFF", Buffer.from("MM\0*\0\0\0\x08")],
+    ["BMP", Buffer.from("BM\x36\0\0\0")],
+    ["PDF", Buffer.from("%PDF-1.7")],
+    ["HEIF", Buffer.from("\0\0\0\x18ftypheic\0\0\0\0mif1heic")],
+    ["AVIF", Buffer.from("\0\0\0\x1cftypavif\0\0\0\0")],
+    ["SVG", Buffer.from('\n<svg xmlns="http://www.w3.org/2000/svg"/>')],
+    ["JSON", Buffer.from('{"image":"…"}')],
+    ["JPEG XL", Buffer.from([0xff, 0x0a, 0, 0])],
+  ])("%s", (name, bytes) => {
+    const header = readHeader(bytes)
+    expect(header).toMatchObject({ kind: "refused", reason: "unsupported_media_type" })
+    expect(header).toHaveProperty("why", expect.stringContaining(name))
+  })
+})
+
+describe("what is no picture is bad", () => {
+  test.each([
+    ["nothing", Buffer.alloc(0)],
+    ["one byte", Buffer.from([0xff])],
+    ["zeros", Buffer.alloc(1000)],
+    ["a JPEG that ends after its first bytes", Buffer.from([0xff, 0xd8, 0xff, 0xe0])],
+    ["a JPEG whose data begins without a frame header", jpegOf([0xff, 0xda, 0, 2])],
+    ["a JPEG cut off in the frame header", jpegOf(frame(0xc0, 10, 10).slice(0, 6))],
+    ["a JPEG with a segment shorter than its length field", jpegOf([0xff, 0xe0, 0, 1, 0, 0])],
+    ["a JPEG with text between its segments", jpegOf([0x41, 0x42, 0x43, 0x44])],
+    ["a JPEG without rows", jpegOf(frame(0xc0, 10, 0))],
+    ["a progressive JPEG of a thousand scans", jpegOf([...frame(0xc2, 10, 10), ...Array(1000).fill([0xff, 0xda]).flat()])],
+    ["a PNG that ends after its signature", Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])],
+    ["a PNG without columns", pngOf(0, 7)],
+    ["a WebP with an unknown chunk", Buffer.concat([Buffer.from("RIFF\0\0\0\0WEBPABCD"), Buffer.alloc(20)])],
+  ])("%s", (_, picture) => {
+    expect(readHeader(picture)).toMatchObject({ kind: "refused", reason: "bad_image" })
+  })
+})
+
+test("ten thousand damaged headers: an answer each time, and never a size beyond the bounds", async () => {
+  const seeds = await Promise.all([
+    plain.clone().withMetadata({ orientation: 6 }).jpeg().toBuffer(),
+    plain.clone().jpeg({ progressive: true }).toBuffer(),
+    plain.clone().png().toBuffer(),
+    plain.clone().webp().toBuffer(),
+    plain.clone().webp({ lossless: true }).toBuffer(),
+    plain.clone().ensureAlpha(0.5).webp().toBuffer(),
+  ])
+  const random = randomFrom(20_240_607)
+  for (let round = 0; round < 10_000; round++) {
+    const seed = seeds[round % seeds.length]!
+    const bytes = Uint8Array.from(seed.subarray(0, random() < 0.3 ? Math.floor(random() * seed.length) : seed.length))
+    const hits = 1 + Math.floor(random() * 8)
+    // The first bytes decide the path; damage behind them goes deeper.
+    for (let hit = 0; hit < hits; hit++) {
+      const at = (random() < 0.1 ? 0 : 3) + Math.floor(random() * Math.min(400, bytes.length))
+      if (at < bytes.length) bytes[at] = random() < 0.3 ? 0xff : Math.floor(random() * 256)
+    }
+    const header = readHeader(bytes)
+    if (header.kind === "refused") expect(header.why.length).toBeGreaterThan(0)
+    else {
+      expect(header.width * header.height).toBeWithin(1, 25_000_001)
+      expect(header.orientation).toBeWithin(1, 9)
+    }
+  }
+})
+
+function jpegOf(segments: readonly number[]): Uint8Array {
+  return Uint8Array.from([0xff, 0xd8, ...segments])
+}
+
+/** A frame header of three components, and the first bytes of a scan. */
+function frame(marker: number, width: number, height: number): number[] {
+  const components = [1, 0x22, 0, 2, 0x11, 1, 3, 0x11, 1]
+  return [0xff, marker, 0, 17, 8, height >> 8, height & 255, width >> 8, width & 255, 3, ...components, 0xff, 0xda, 0, 2]
+}
+
+function pngOf(width: number, height: number): Uint8Array {
+  const bytes = Buffer.alloc(64)
+  bytes.set([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13, 0x49, 0x48, 0x44, 0x52])
+  bytes.writeUInt32BE(width, 16)
+  bytes.writeUInt32BE(height, 20)
+  return bytes
+}
+
+/** The same damage on every run. */
+function randomFrom(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    return (state >>> 8) / 2 ** 24
+  }
+}

@@ -132,10 +132,13 @@ function toRow(face: AnsweredFace): string[] {
 function tell(faces: readonly AnsweredFace[], { out }: DemoOptions): boolean {
   const known = faces.filter((face) => face.expected?.enrolled === true)
   const others = faces.filter((face) => face.expected?.enrolled !== true)
-  const right = (of: readonly AnsweredFace[]) => of.filter((face) => face.right).length
-  console.log(
-    `\n${right(known)} of ${known.length} people named rightly, ${right(others)} of ${others.length} strangers left unknown.`,
-  )
+  const count = (decision: AnsweredFace["decision"]) => others.filter((face) => face.decision === decision).length
+  console.log(`\n${known.filter((face) => face.right).length} of ${known.length} enrolled people named rightly.`)
+  if (others.length > 0)
+    console.log(
+      `Of ${others.length} others ${count("match")} were given a name: ${count("unknown")} unknown, ` +
+        `${count("uncertain")} uncertain (alike enough that a person should look), ${count("not found")} not found.`,
+    )
   console.log(`Pictures: ${out}`)
   return faces.every((face) => face.right)
 }

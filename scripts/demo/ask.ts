@@ -28,6 +28,7 @@ export interface AnsweredFace {
   readonly similarity?: number
   /** The whole picture's time in the box. */
   readonly ms: number
+  /** An enrolled person got their name; anybody else got none. */
   readonly right: boolean
 }
 
@@ -39,7 +40,8 @@ export async function ask(client: BoxClient, { photo, picture, expected }: Quest
   const left = new Set(faces)
   const people = expected.map((person): AnsweredFace => {
     const face = [...left].find((candidate) => surrounds(candidate.box, person.at))
-    if (face === undefined) return { photo, expected: person, decision: "not found", ms: timingsMs.total, right: false }
+    if (face === undefined)
+      return { photo, expected: person, decision: "not found", ms: timingsMs.total, right: !person.enrolled }
     left.delete(face)
     return { ...answerOf(face), photo, expected: person, ms: timingsMs.total, right: isRight(face, person) }
   })
@@ -53,9 +55,9 @@ function answerOf({ box, decision, candidates: [nearest] }: Face) {
 }
 
 function isRight({ decision, match }: Face, { person, enrolled }: Expected): boolean {
-  return enrolled ? decision === "match" && match?.name === person : decision === "unknown"
+  return enrolled ? decision === "match" && match?.name === person : decision !== "match"
 }
 
-function surrounds({ x, y, width, height }: Box, [atX, atY]: Point): boolean {
+export function surrounds({ x, y, width, height }: Box, [atX, atY]: Point): boolean {
   return atX >= x && atX <= x + width && atY >= y && atY <= y + height
 }

@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises"
-import { basename, join } from "node:path"
+import { basename } from "node:path"
 import sharp from "sharp"
 import type { PersonFolder } from "../../app/cli/enrol/people.ts"
 import type { Box, Point } from "../../app/face/geometry.ts"
 import { alter, alterations, sizeOf } from "./alter.ts"
-import type { Question } from "./ask.ts"
+import { type Question, surrounds } from "./ask.ts"
 import type { BoxClient } from "./client.ts"
 import { demoPhotos, readDemoPhoto } from "./people.ts"
 
@@ -16,14 +16,9 @@ export async function demoQuestions(client: BoxClient): Promise<readonly Questio
   const questions: Question[] = []
   for (const [i, { file, people }] of demoPhotos.entries()) {
     const original = await readDemoPhoto(file)
-    const { image, faces } = await client.detect(original)
-    for (const { name, at, enrolled } of people) {
-      if (!enrolled) continue
-      const middle: Point = [at[0] * image.width, at[1] * image.height]
-      const face = faces.find(({ box }) => surrounds(box, middle))
-      if (face === undefined) throw new Error(`${file}: no face found where ${name} is; the detector is at fault`)
-      await client.enrol(name, [await cropAround(original, face.box)])
-    }
+    const { width, height } = await sizeOf(original)
+    for (const { name, at, enrolled } of people)
+      if (enrolled) await enrolFaceAt(client, name, original, [at[0] * width, at[1] * height])
     const alteration = alterations[i % alterations.length]
     if (alteration === undefined) continue
     const { picture, place } = await alter(original, alteration)
@@ -39,7 +34,7 @@ export interface LfwPeople {
   readonly strangers: readonly PersonFolder[]
 }
 
-/** The first of those with two photographs or more, by name, and as many of those with one. */
+/** By name, the first with two photographs or more, and as many of those with one. */
 export function chooseLfw(people: readonly PersonFolder[], count: number): LfwPeople {
   return {
     known: people.filter((person) => person.files.length > 1).slice(0, count),
@@ -49,38 +44,51 @@ export function chooseLfw(people: readonly PersonFolder[], count: number): LfwPe
 
 /** Enrols the first photograph of each known person and asks with the second, and with a photograph of each stranger. */
 export async function lfwQuestions(client: BoxClient, { known, strangers }: LfwPeople): Promise<readonly Question[]> {
-  for (const { name, files } of known) await client.enrol(name, [await readFile(files[0] ?? "")])
+  for (const { name, files } of known) {
+    const picture = await readFile(files[0] ?? "")
+    await enrolFaceAt(client, name, picture, await middleOf(picture))
+  }
   return Promise.all([
-    ...known.map(({ name, files }) => askWith(name, files[1] ?? "", true)),
-    ...strangers.map(({ name, files }) => askWith(name, files[0] ?? "", false)),
+    ...known.map(({ name, files }) => askInTheMiddle(name, files[1] ?? "", true)),
+    ...strangers.map(({ name, files }) => askInTheMiddle(name, files[0] ?? "", false)),
   ])
 }
 
-/** Enrols all photographs of each person but the last, and asks with that. */
+/** Enrols all photographs of each person but the last, and asks with that for the largest face. */
 export async function folderQuestions(client: BoxClient, people: readonly PersonFolder[]): Promise<readonly Question[]> {
-  for (const { name, files } of people)
-    await client.enrol(name, await Promise.all(files.slice(0, -1).map((file) => readFile(file))))
-  return Promise.all(
-    people.map(async ({ name, files }) => {
-      const picture = await readFile(files.at(-1) ?? "")
-      const { faces } = await client.detect(picture)
-      const largest = faces.toSorted((a, b) => b.box.width - a.box.width)[0]
-      const at = largest === undefined ? await middleOf(picture) : middleOfBox(largest.box)
-      return { photo: photoName(files.at(-1) ?? ""), picture, expected: [{ person: name, enrolled: true, at }] }
-    }),
-  )
+  const questions: Question[] = []
+  for (const { name, files } of people) {
+    const pictures = await Promise.all(files.slice(0, -1).map((file) => readFile(file)))
+    tellRefusals(name, await client.enrol(name, pictures))
+    const last = files.at(-1) ?? ""
+    const picture = await readFile(last)
+    const { faces } = await client.detect(picture)
+    const largest = faces.toSorted((a, b) => b.box.width - a.box.width)[0]
+    const at = largest === undefined ? await middleOf(picture) : middleOfBox(largest.box)
+    questions.push({ photo: `${name}/${basename(last)}`, picture, expected: [{ person: name, enrolled: true, at }] })
+  }
+  return questions
 }
 
-async function askWith(person: string, file: string, enrolled: boolean): Promise<Question> {
+/** Enrols the one face at a point, cropped from the picture as a person would do it who knows who is meant. */
+async function enrolFaceAt(client: BoxClient, name: string, picture: Uint8Array, at: Point): Promise<void> {
+  const { faces } = await client.detect(picture)
+  const face = faces.find(({ box }) => surrounds(box, at))
+  if (face === undefined) tellRefusals(name, ["no face found where this person is"])
+  else tellRefusals(name, await client.enrol(name, [await cropAround(picture, face.box)]))
+}
+
+/** Whoever could not be enrolled will not be named, and the demo ends with 1. */
+function tellRefusals(name: string, refusals: readonly string[]): void {
+  for (const refusal of refusals) console.log(`${name} could not be enrolled from a picture: ${refusal}`)
+}
+
+/** LFW's faces stand in the middle. */
+async function askInTheMiddle(person: string, file: string, enrolled: boolean): Promise<Question> {
   const picture = await readFile(file)
   return { photo: basename(file), picture, expected: [{ person, enrolled, at: await middleOf(picture) }] }
 }
 
-function photoName(path: string): string {
-  return join(basename(join(path, "..")), basename(path))
-}
-
-/** LFW's faces stand in the middle. */
 async function middleOf(picture: Uint8Array): Promise<Point> {
   const { width, height } = await sizeOf(picture)
   return [width / 2, height / 2]
@@ -88,10 +96,6 @@ async function middleOf(picture: Uint8Array): Promise<Point> {
 
 function middleOfBox({ x, y, width, height }: Box): Point {
   return [x + width / 2, y + height / 2]
-}
-
-function surrounds({ x, y, width, height }: Box, [atX, atY]: Point): boolean {
-  return atX >= x && atX <= x + width && atY >= y && atY <= y + height
 }
 
 async function cropAround(picture: Uint8Array, box: Box): Promise<Buffer> {

@@ -278,5 +278,8 @@ test("a bug is a 500 that tells nothing of the inside", async () => {
 })
 
 function piecesOf(bytes: number): ReadableStream {
-  return new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(bytes)) })
+  let left = 10
+  return new ReadableStream({
+    pull: (controller) => (left-- > 0 ? controller.enqueue(new Uint8Array(bytes)) : controller.close()),
+  })
 }

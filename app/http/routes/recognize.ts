@@ -109,7 +109,7 @@ function toEmbedding({ embedding }: AnalyzedFace, space: string) {
 export function toNamed({ decision, match, candidates }: Named) {
   return {
     decision,
-    ...(match === undefined ? {} : { match }),
+    match,
     candidates: candidates.map(({ subjectId, name, similarity }) => ({ subjectId, name, similarity })),
   }
 }

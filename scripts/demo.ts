@@ -14,7 +14,7 @@ import { alterations, describe } from "./demo/alter.ts"
 import { type AnsweredFace, ask, type Question } from "./demo/ask.ts"
 import { type DemoBox, startBox } from "./demo/box.ts"
 import { type BoxClient, createClient } from "./demo/client.ts"
-import { drawAnswers, drawSheet, type Tile } from "./demo/draw.ts"
+import { drawAnswers, drawSheet, markOf, type Tile } from "./demo/draw.ts"
 import { chooseLfw, demoQuestions, folderQuestions, lfwQuestions } from "./demo/parts.ts"
 
 /** People with two real photographs in the research folder, and as many strangers. */
@@ -122,11 +122,17 @@ function toRow(face: AnsweredFace): string[] {
     face.expected?.person ?? "nobody we know of",
     face.expected?.enrolled === true ? "yes" : "",
     face.decision,
-    face.decision === "unknown" ? `(nearest ${face.name ?? "–"})` : (face.name ?? ""),
+    nameOf(face),
     face.similarity?.toFixed(3) ?? "",
     face.ms.toFixed(0),
-    face.right ? "✓" : "✗",
+    markOf(face),
   ]
+}
+
+/** In brackets whoever is nearest: it is no answer, but it shows how far away strangers are. */
+function nameOf({ decision, name }: AnsweredFace): string {
+  if (name === undefined) return ""
+  return decision === "match" ? name : `(nearest ${name})`
 }
 
 function tell(faces: readonly AnsweredFace[], { out }: DemoOptions): boolean {

@@ -17,8 +17,14 @@ export async function drawAnswers(picture: Uint8Array, faces: readonly AnsweredF
   context.drawImage(image, 0, 0)
   // Labels last: a neighbour's box must not cross them.
   for (const face of faces) if (face.box !== undefined) drawBox(context, face.box, colours[face.decision])
-  for (const face of faces) if (face.box !== undefined) drawLabel(context, face, face.box)
+  for (const face of faces) drawLabel(context, face, face.box ?? placeOf(face))
   return canvas.toBuffer("image/png")
+}
+
+/** Nobody was found there: the label stands where the person is. */
+function placeOf({ expected }: AnsweredFace): Box {
+  const [x, y] = expected?.at ?? [0, 0]
+  return { x, y, width: 0, height: 0 }
 }
 
 export interface Tile {
@@ -68,10 +74,10 @@ function drawBox(context: SKRSContext2D, { x, y, width, height }: Box, colour: s
 /** Two lines on a plate above the box, or inside it where the picture ends. */
 function drawLabel(context: SKRSContext2D, face: AnsweredFace, box: Box) {
   const heightPx = Math.max(15, Math.min(24, box.width / 6))
-  const lines = [`${face.right ? "✓" : "✗"} ${labelOf(face)}`, detailOf(face)]
+  const lines = [`${markOf(face)} ${labelOf(face)}`, detailOf(face)]
   context.font = `${heightPx}px "${fontName}"`
   const width = Math.max(...lines.map((line) => context.measureText(line).width)) + heightPx
-  const height = heightPx * 2.7
+  const height = heightPx * (lines[1] === "" ? 1.5 : 2.7)
   const x = Math.max(0, Math.min(context.canvas.width - width, box.x + box.width / 2 - width / 2))
   const y = Math.max(0, box.y - height - 2)
   context.fillStyle = "rgba(10, 14, 18, 0.85)"
@@ -86,19 +92,26 @@ function drawLabel(context: SKRSContext2D, face: AnsweredFace, box: Box) {
 function drawCaption(context: SKRSContext2D, face: AnsweredFace, x: number, y: number) {
   context.font = `15px "${fontName}"`
   context.fillStyle = colours[face.decision]
-  context.fillText(`${face.right ? "✓" : "✗"} ${labelOf(face)}`, x + 6, y + 17, tilePx - 12)
+  context.fillText(`${markOf(face)} ${labelOf(face)}`, x + 6, y + 17, tilePx - 12)
   context.fillStyle = "#ffffff"
   context.fillText(detailOf(face), x + 6, y + 36, tilePx - 12)
 }
 
-/** What the box said; a name only when it named somebody. */
-function labelOf({ decision, name }: AnsweredFace): string {
-  if (decision === "match") return name ?? ""
-  return decision === "uncertain" ? `${name ?? ""}?` : decision
+/** A stranger whom nobody saw is no success either. */
+export function markOf({ right, decision }: AnsweredFace): string {
+  if (!right) return "✗"
+  return decision === "not found" ? "–" : "✓"
 }
 
-function detailOf({ decision, similarity }: AnsweredFace): string {
-  return similarity === undefined ? decision : `${decision} ${similarity.toFixed(2)}`
+/** What the box said; a name stands alone only when it named somebody. */
+function labelOf({ decision, name }: AnsweredFace): string {
+  return decision === "match" ? (name ?? "") : decision
+}
+
+function detailOf({ decision, name, similarity }: AnsweredFace): string {
+  if (similarity === undefined) return ""
+  const words = { match: "match", uncertain: `like ${name ?? ""}`, unknown: "nearest", "not found": "" }[decision]
+  return `${words} ${similarity.toFixed(2)}`
 }
 
 /** A machine without fonts draws no text at all and says nothing about it. */

@@ -6,7 +6,7 @@ import { listPeople } from "./enrol/people.ts"
 import type { CliContext } from "./needs.ts"
 import { withBox } from "./opened-box.ts"
 import type { Outcome } from "./outcome.ts"
-import { formatTable, startProgress } from "./terminal.ts"
+import { counted, formatTable, startProgress } from "./terminal.ts"
 
 export function enrolCommand(context: CliContext): Command {
   return boxCommand("enrol", "enrol everybody in a folder that holds a subfolder of pictures for each person")
@@ -48,6 +48,7 @@ function count(files: readonly EnrolledFile[]) {
 function toText(files: readonly EnrolledFile[]): string {
   const rows = files.map((file) => [file.name, file.file, file.kind, file.kind === "enrolled" ? file.note : file.why])
   const { subjects, enrolled, refused } = count(files)
-  const summary = `${enrolled} faces of ${subjects} people enrolled${refused > 0 ? `, ${refused} pictures left out` : ""}`
+  const leftOut = refused > 0 ? `, ${counted(refused, "picture")} left out` : ""
+  const summary = `${counted(enrolled, "face")} of ${counted(subjects, "person", "people")} enrolled${leftOut}`
   return `${formatTable(["name", "picture", "result", ""], rows)}\n\n${summary}`
 }

@@ -54,3 +54,7 @@ function widthOf(cell: Cell): number {
 export function percent(share: number, digits = 2): string {
   return `${(share * 100).toFixed(digits)} %`
 }
+
+export function counted(count: number, noun: string, plural = `${noun}s`): string {
+  return `${count} ${count === 1 ? noun : plural}`
+}

@@ -3,13 +3,12 @@ import type { Space } from "../../face/embedding.ts"
 import type { Gallery } from "../../gallery/gallery.ts"
 import type { ModelListing } from "../../inference/models.ts"
 import type { PoolStatus } from "../../inference/pool.ts"
+import { counted } from "../terminal.ts"
 import { type Finding, fail, ok, warn } from "./finding.ts"
 
 export function checkModels({ sets, inUse }: ModelListing): readonly Finding[] {
   const findings: Finding[] = [
-    inUse.kind === "ok"
-      ? ok("model set", `${inUse.value} in use`)
-      : fail("model set", inUse.why, "run scripts/models.ts, or point GATEHOUSE_MODEL_DIR at the weights"),
+    inUse.kind === "ok" ? ok("model set", `${inUse.value} in use`) : fail("model set", "none can be served", inUse.why),
   ]
   for (const set of sets)
     for (const model of set.models) {
@@ -54,14 +53,14 @@ export function checkGallery(
 ): readonly Finding[] {
   if (opened.kind === "failed") return [fail("gallery", "cannot be opened", opened.why)]
   const counts = opened.value.counts()
-  const findings: Finding[] = [ok("gallery", `${counts.subjects} subjects, ${counts.faces} faces`)]
+  const findings: Finding[] = [ok("gallery", `${counted(counts.subjects, "subject")}, ${counted(counts.faces, "face")}`)]
   for (const { space, faces } of counts.spaces) {
-    if (space === inUse) findings.push(ok("space", `${space}: ${faces} faces, served by the set in use`))
+    if (space === inUse) findings.push(ok("space", `${space}: ${counted(faces, "face")}, served by the set in use`))
     else if (spaces.has(space))
       findings.push(
         warn(
           "space",
-          `${space}: ${faces} faces are not searched`,
+          `${space}: ${counted(faces, "face")} not searched`,
           "the set in use embeds elsewhere: enrol them again, or start with the set of this space (--set)",
         ),
       )
@@ -69,7 +68,7 @@ export function checkGallery(
       findings.push(
         warn(
           "space",
-          `${space}: ${faces} faces belong to no model at hand`,
+          `${space}: ${counted(faces, "face")} of no model at hand`,
           "bring that model back, or enrol these people again and delete the old faces",
         ),
       )
@@ -82,7 +81,7 @@ export function checkGallery(
             `${index.space}: ${index.state}`,
             "searches compare with every face instead, which is slower; the log of the box has the cause",
           )
-        : ok("index", `${index.space}: ${index.faces} faces, ${index.state}, hnswlib ${index.variant}`),
+        : ok("index", `${index.space}: ${counted(index.faces, "face")}, ${index.state}, ${index.variant}`),
     )
   return findings
 }

@@ -2,6 +2,7 @@ import type { Gallery, Subject } from "../../gallery/gallery.ts"
 import type { Enrolment } from "../../pipeline/enrol.ts"
 import { explain } from "../explain.ts"
 import { readPicture } from "../picture-file.ts"
+import { counted } from "../terminal.ts"
 import type { PersonFolder } from "./people.ts"
 
 export type EnrolledFile = { readonly name: string; readonly file: string } & (
@@ -50,7 +51,7 @@ export async function enrolFolder(
     const enrolment = await enrolPicture(picture.value, subject.id)
     if (enrolment.kind !== "enrolled") return { kind: enrolment.kind, why: explain(enrolment) }
     const ignored = enrolment.ignoredFaces.length
-    const note = ignored === 0 ? "" : `${ignored} smaller faces ignored`
+    const note = ignored === 0 ? "" : `${counted(ignored, "smaller face")} ignored`
     return { kind: enrolment.kind, subjectId: subject.id, faceId: enrolment.face.id, note }
   }
 }

@@ -8,7 +8,7 @@ import { mkdir } from "node:fs/promises"
 import { join, resolve } from "node:path"
 import { Command } from "commander"
 import { projectRoot } from "../app/base/paths.ts"
-import { listPeople } from "../app/cli/enrol/people.ts"
+import { listPeople, type PersonFolder } from "../app/cli/enrol/people.ts"
 import { formatTable } from "../app/cli/terminal.ts"
 import { alterations, describe } from "./demo/alter.ts"
 import { type AnsweredFace, ask, type Question } from "./demo/ask.ts"
@@ -19,6 +19,8 @@ import { chooseLfw, demoQuestions, folderQuestions, lfwQuestions } from "./demo/
 
 /** People with two real photographs in the research folder, and as many strangers. */
 const lfwCount = 20
+
+const endSignals = ["SIGINT", "SIGTERM"] as const
 
 interface DemoOptions {
   readonly stay?: boolean
@@ -38,16 +40,25 @@ const program = new Command("demo")
 await program.parseAsync()
 
 async function demo(folder: string | undefined, options: DemoOptions): Promise<boolean> {
+  const listed = folder === undefined ? undefined : await listPeople(folder)
+  if (listed?.kind === "failed") return refuse(listed.why)
   await mkdir(options.out, { recursive: true })
-  const box = await startBox(options.set === undefined ? {} : { GATEHOUSE_MODEL_SET: options.set })
+  const started = await startBox(options.set === undefined ? {} : { GATEHOUSE_MODEL_SET: options.set })
+  if (started.kind === "failed") return refuse(started.why)
+  const box = started.value
+  // People's faces lie in its folder: they go with the demo, also when it is broken off.
+  const breakOff = () => void box.close().then(() => process.exit(130))
+  for (const signal of endSignals) process.once(signal, breakOff)
   try {
     const client = createClient(box.url, box.key)
     const { models, modelSet, runtime, thresholds } = await client.system()
     console.log(
-      `Box on ${box.url}, model set ${modelSet} (${models.detector}, ${models.embedder}), ${runtime?.provider ?? "no engine"}`,
+      `Box on ${box.url} with model set ${modelSet} (${models.detector}, ${models.embedder}), ${runtime?.provider ?? "no engine"}`,
     )
     console.log(`A match from similarity ${thresholds.match.toFixed(3)}, uncertain from ${thresholds.uncertain.toFixed(3)}`)
-    const right = folder === undefined ? await ownPhotographs(client, options) : await userFolder(client, folder, options)
+    const right =
+      listed === undefined ? await packagePhotographs(client, options) : await usersPeople(client, listed.value, options)
+    for (const signal of endSignals) process.off(signal, breakOff)
     if (options.stay === true) await stay(box)
     return right
   } finally {
@@ -55,7 +66,12 @@ async function demo(folder: string | undefined, options: DemoOptions): Promise<b
   }
 }
 
-async function ownPhotographs(client: BoxClient, options: DemoOptions): Promise<boolean> {
+function refuse(why: string): false {
+  console.error(`demo: ${why}`)
+  return false
+}
+
+async function packagePhotographs(client: BoxClient, options: DemoOptions): Promise<boolean> {
   console.log(
     "\nSix photographs of 22 people, of whom twelve are enrolled from crops of the originals. The names are invented.",
   )
@@ -83,21 +99,16 @@ async function ownPhotographs(client: BoxClient, options: DemoOptions): Promise<
   return tell([...altered, ...second], options)
 }
 
-async function userFolder(client: BoxClient, folder: string, options: DemoOptions): Promise<boolean> {
-  const listed = await listPeople(folder)
-  if (listed.kind === "failed") {
-    console.error(`demo: ${listed.why}`)
-    return false
-  }
-  const people = listed.value.filter(({ files }) => files.length > 1)
-  for (const { name, files } of listed.value)
+async function usersPeople(client: BoxClient, listed: readonly PersonFolder[], options: DemoOptions): Promise<boolean> {
+  const people = listed.filter(({ files }) => files.length > 1)
+  for (const { name, files } of listed)
     if (files.length === 1) console.log(`${name} has one photograph, and nothing is left to ask with: left out`)
   console.log(`\n${people.length} people, enrolled with all photographs but the last, asked with that.`)
   const faces = await answer(client, await folderQuestions(client, people), async (tiles) => {
     for (const [i, tile] of tiles.entries())
       await Bun.write(join(options.out, `person${i + 1}.png`), await drawAnswers(tile.picture, tile.faces))
   })
-  return people.length > 0 && tell(faces, options)
+  return people.length > 0 ? tell(faces, options) : refuse("nobody in this folder has two photographs or more")
 }
 
 /** Asks everything, draws and prints the answers. */
@@ -153,8 +164,7 @@ async function stay(box: DemoBox): Promise<void> {
   console.log(`\nThe box stays on ${box.url} until Ctrl-C. Its key: ${box.key}`)
   console.log(`  curl -H "authorization: Bearer ${box.key}" --data-binary @photo.jpg ${box.url}/v1/recognize`)
   const interrupted = new Promise((resolve) => {
-    process.once("SIGINT", resolve)
-    process.once("SIGTERM", resolve)
+    for (const signal of endSignals) process.once(signal, resolve)
   })
   await Promise.race([interrupted, box.exited])
 }

@@ -2,7 +2,8 @@ import { randomBytes } from "node:crypto"
 import { mkdtemp, rm } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { projectRoot } from "../../app/base/paths.ts"
+import type { Result } from "../../app/base/result.ts"
+import { selfCommand } from "../../app/base/self.ts"
 
 export interface DemoBox {
   readonly url: string
@@ -16,36 +17,29 @@ export interface DemoBox {
 const startMs = 120_000
 
 /** The real box as its own process, on a data folder that is gone afterwards and a port the system chose. */
-export async function startBox(env: Readonly<Record<string, string>> = {}): Promise<DemoBox> {
+export async function startBox(env: Readonly<Record<string, string>> = {}): Promise<Result<DemoBox>> {
   const folder = await mkdtemp(join(tmpdir(), "gatehouse-demo-"))
   const key = randomBytes(24).toString("base64url")
-  const child = Bun.spawn(
-    [process.execPath, join(projectRoot, "app/main.ts"), "serve", "--data", folder, "--host", "127.0.0.1", "--port", "0"],
-    {
-      env: { ...process.env, GATEHOUSE_LOG: "warn", ...env, GATEHOUSE_ADMIN_KEY: key },
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "inherit",
-    },
-  )
+  const child = Bun.spawn([...selfCommand(), "serve", "--data", folder, "--host", "127.0.0.1", "--port", "0"], {
+    env: { ...process.env, GATEHOUSE_LOG: "warn", ...env, GATEHOUSE_ADMIN_KEY: key },
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "inherit",
+  })
   const close = async () => {
     child.kill("SIGTERM")
     await child.exited
     await rm(folder, { recursive: true, force: true })
   }
-  try {
-    const url = await announcedUrl(child.stdout)
-    await whenReady(url)
-    return { url, key, exited: child.exited, close }
-  } catch (error) {
-    await close()
-    throw error
-  }
+  const url = await announcedUrl(child.stdout)
+  if (url !== undefined && (await whenReady(url))) return { kind: "ok", value: { url, key, exited: child.exited, close } }
+  await close()
+  return { kind: "failed", why: "the box did not start; the lines above say why" }
 }
 
-/** The box prints its address as soon as it listens; with port 0 nobody knows it before. */
-function announcedUrl(stdout: ReadableStream<Uint8Array>): Promise<string> {
-  const { promise, resolve, reject } = Promise.withResolvers<string>()
+/** The box prints its address as soon as it listens; with port 0 nobody knows it before. `undefined`: it ended without. */
+function announcedUrl(stdout: ReadableStream<Uint8Array>): Promise<string | undefined> {
+  const { promise, resolve, reject } = Promise.withResolvers<string | undefined>()
   const read = async () => {
     const decoder = new TextDecoder()
     let text = ""
@@ -57,18 +51,18 @@ function announcedUrl(stdout: ReadableStream<Uint8Array>): Promise<string> {
       text = ""
       resolve(url)
     }
-    reject(new Error("the box ended before it listened; the lines above say why"))
+    resolve(undefined)
   }
   read().catch(reject)
   return promise
 }
 
-async function whenReady(url: string): Promise<void> {
+async function whenReady(url: string): Promise<boolean> {
   const untilMs = Date.now() + startMs
   while (Date.now() < untilMs) {
     const response = await fetch(`${url}/readyz`)
-    if (response.ok) return
+    if (response.ok) return true
     await Bun.sleep(100)
   }
-  throw new Error(`the box was not ready after ${startMs / 1000} s; the lines above say why`)
+  return false
 }

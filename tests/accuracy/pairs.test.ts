@@ -1,10 +1,9 @@
 import { expect, test } from "bun:test"
-import { z } from "zod"
 import { calibrate } from "../../app/cli/eval/calibrate.ts"
 import { evaluate } from "../../app/cli/eval/evaluate.ts"
 import { bestThreshold } from "../../app/face/statistics.ts"
 import { matchFmr, thresholdsFrom, uncertainFmr } from "../../app/gallery/match.ts"
-import { canJudge, embedPhotographs, goldenPath, judgedSets } from "./photographs.ts"
+import { canJudge, embedPhotographs, goldenPath, judgedSets, readGolden } from "./photographs.ts"
 
 /** Least accuracy on the 600 pairs: the figures measured when the sets were chosen, less one or two pairs. */
 const accuracyMin = { better: 0.985, default: 0.988 } as const
@@ -12,8 +11,6 @@ const accuracyMin = { better: 0.985, default: 0.988 } as const
 const differenceMax = 0.01
 /** Other processors round differently, and a face at the edge of the detector's mind may be boxed otherwise. */
 const differentPairsMax = 3
-
-const goldenPairs = z.object({ space: z.string(), similarities: z.array(z.number()) })
 
 /** Eight hundred photographs on one slow core. */
 const embedMs = 240_000
@@ -24,7 +21,7 @@ for (const name of judgedSets) {
   withPhotographs(
     `${name}: the similarities of the 600 pairs are those of the golden list`,
     async () => {
-      const golden = goldenPairs.parse(await Bun.file(goldenPath(name)).json())
+      const golden = await readGolden(goldenPath(name))
       const { set, list, vectors } = await embedPhotographs(name)
       const { pairs } = evaluate(list, vectors, {})
       expect(set.embedder.manifest.space as string).toBe(golden.space)

@@ -1,4 +1,5 @@
 import { join } from "node:path"
+import { z } from "zod"
 import { createLog } from "../../app/base/log.ts"
 import { createMetrics } from "../../app/base/metrics.ts"
 import { projectRoot } from "../../app/base/paths.ts"
@@ -16,6 +17,11 @@ export const judgedSets = ["default", "better"] as const
 /** What a set needs to be judged lies beside the checkout; nothing of it may be committed. */
 export function canJudge(setName: string): boolean {
   return sharedFolder() !== undefined && (setName !== "better" || sharedModels() !== undefined)
+}
+
+/** The colour photographs come with the packages: only the better weights may be missing. */
+export function canJudgeColour(setName: string): boolean {
+  return setName !== "better" || sharedModels() !== undefined
 }
 
 export interface Embedded {
@@ -67,7 +73,9 @@ export function goldenPath(setName: string): string {
 }
 
 /** Similarities in the order of the pair list, with the digits that two builds of one network agree on. */
-export interface GoldenPairs {
-  readonly space: string
-  readonly similarities: readonly number[]
+const goldenPairs = z.object({ space: z.string(), similarities: z.array(z.number()) })
+export type GoldenPairs = z.output<typeof goldenPairs>
+
+export async function readGolden(path: string): Promise<GoldenPairs> {
+  return goldenPairs.parse(await Bun.file(path).json())
 }

@@ -19,7 +19,10 @@ export interface DemoPhoto {
 const known = (name: string, x: number, y: number): DemoPerson => ({ name, enrolled: true, at: [x, y] })
 const stranger = (name: string, x: number, y: number): DemoPerson => ({ name, enrolled: false, at: [x, y] })
 
-/** The photographs of the package @vladmandic/face-api, 22 people from left to right; nobody appears twice. */
+/**
+ * The photographs of the package @vladmandic/face-api, 22 people from left to right. Both embedders hold Cleo and Hana for one
+ * person; both are enrolled, so that neither stands among the strangers.
+ */
 export const demoPhotos: readonly DemoPhoto[] = [
   { file: "sample1.jpg", people: [known("Ada", 0.27, 0.37), stranger("Bea", 0.5, 0.42), known("Cleo", 0.82, 0.25)] },
   { file: "sample2.jpg", people: [stranger("Dora", 0.21, 0.21), stranger("Elsa", 0.52, 0.27), known("Fay", 0.8, 0.2)] },

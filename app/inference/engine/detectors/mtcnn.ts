@@ -173,10 +173,16 @@ async function pyramidOf(picture: Pixels, wantedScale: number, factor: number): 
   return levels
 }
 
-/** The coarsest level in which the square still has as many pixels as the crop wants: nothing is lost, and little is averaged. */
+/**
+ * Pixels of the level for each one of the crop. Every level is a little softer than the one above it: crops from the first level
+ * that is large enough (1) lose a thirtieth of the faces, and those of twice the size cost a half more time for nothing.
+ */
+const cropDetail = 1.5
+
+/** The coarsest level with enough detail under the square; the picture itself where none has. */
 function levelFor(levels: readonly Level[], squarePx: number, sizePx: number): Level {
   const [picture, ...pyramid] = levels
-  return pyramid.findLast(({ scaleX }) => squarePx * scaleX >= sizePx) ?? picture!
+  return pyramid.findLast(({ scaleX }) => squarePx * scaleX >= sizePx * cropDetail) ?? picture!
 }
 
 function correct({ box, correction: [left, top, right, bottom] }: Candidate): Box {

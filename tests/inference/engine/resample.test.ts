@@ -1,0 +1,82 @@
+import { describe, expect, test } from "bun:test"
+import type { Pixels } from "../../../app/face/pixels.ts"
+import { suppress } from "../../../app/inference/engine/detectors/overlap.ts"
+import { zoomFor } from "../../../app/inference/engine/detectors/yunet.ts"
+import { resize, resizeNear, shrinkInto } from "../../../app/inference/engine/resample.ts"
+
+describe("shrinking into a tensor", () => {
+  test("every value is the mean of its pixels, in the network's colours and scale", () => {
+    const picture = pixelsOf(7, 5, (x, y) => [x * 10, y * 20, 100])
+    const tensor = new Float32Array(3 * 4 * 3).fill(-9)
+    shrinkInto(tensor, 4, 3, picture, 2, { colour: "bgr", mean: [100, 0, 5], scale: [1, 10, 2] })
+    const [blue, green, red] = [tensor.subarray(0, 12), tensor.subarray(12, 24), tensor.subarray(24, 36)]
+    // Three columns and two rows of pairs; the seventh column and the fifth row are left out, the plane around stays.
+    expect([...blue]).toEqual([0, 0, 0, -9, 0, 0, 0, -9, -9, -9, -9, -9])
+    expect([...green]).toEqual([1, 1, 1, -9, 5, 5, 5, -9, -9, -9, -9, -9])
+    expect([...red]).toEqual([0, 10, 20, -9, 0, 10, 20, -9, -9, -9, -9, -9])
+  })
+
+  test("by one it is a copy", () => {
+    const picture = pixelsOf(3, 2, (x, y) => [x, y, 7])
+    const tensor = new Float32Array(18)
+    shrinkInto(tensor, 3, 2, picture, 1, { colour: "rgb", mean: [0, 0, 0], scale: [1, 1, 1] })
+    expect([...tensor]).toEqual([0, 1, 2, 0, 1, 2, 0, 0, 0, 1, 1, 1, 7, 7, 7, 7, 7, 7])
+  })
+})
+
+describe("both resizes keep a slope a slope, and every colour its place", () => {
+  const slope = pixelsOf(80, 60, (x, y) => [x * 3, y * 4, 255 - x * 2])
+  test.each([
+    ["near", async (width: number, height: number) => resizeNear(slope, width, height), 57, 43],
+    ["near, enlarged", async (width: number, height: number) => resizeNear(slope, width, height), 160, 120],
+    ["far", (width: number, height: number) => resize(slope, width, height), 20, 15],
+  ])("%s", async (_, resizeTo, width, height) => {
+    const resized = await resizeTo(width, height)
+    expect([resized.width, resized.height, resized.data.length]).toEqual([width, height, width * height * 3])
+    const edge = Math.ceil(width / 40)
+    for (let y = edge; y < height - edge; y++) {
+      for (let x = edge; x < width - edge; x++) {
+        const at = (y * width + x) * 3
+        const [fromX, fromY] = [((x + 0.5) * 80) / width - 0.5, ((y + 0.5) * 60) / height - 0.5]
+        for (const [channel, value] of [fromX * 3, fromY * 4, 255 - fromX * 2].entries()) {
+          expect(Math.abs(resized.data[at + channel]! - value)).toBeLessThan(1.6)
+        }
+      }
+    }
+  })
+})
+
+describe("how much YuNet shrinks a picture", () => {
+  test.each([
+    ["a camera at the usual smallest face", 1920, 1080, 48, { shrink: 2, enlarge: 1 }],
+    ["a camera asked for large faces only", 1920, 1080, 120, { shrink: 6, enlarge: 1 }],
+    ["a small picture is not shrunk: it costs little as it is", 250, 250, 48, { shrink: 1, enlarge: 1 }],
+    ["a small picture asked for tiny faces is enlarged", 400, 300, 12, { shrink: 1, enlarge: 2 }],
+    ["a camera asked for tiny faces is not", 1920, 1080, 12, { shrink: 1, enlarge: 1 }],
+    ["no picture takes more than four megapixels", 5000, 5000, 12, { shrink: 3, enlarge: 1 }],
+  ] as const)("%s", (_, width, height, faceWidthPxMin, zoom) => {
+    expect(zoomFor({ data: new Uint8Array(0), width, height }, faceWidthPxMin, 20)).toEqual(zoom)
+  })
+})
+
+describe("of boxes that overlap the best stays", () => {
+  const box = (x: number, width: number, score: number) => ({ box: { x, y: 0, width, height: 10 }, score })
+  const scores = (found: readonly { score: number }[]) => found.map(({ score }) => score)
+
+  test("by the area of both", () => {
+    const found = [box(0, 10, 0.7), box(2, 10, 0.9), box(30, 10, 0.8), box(9, 10, 0.6)]
+    expect(scores(suppress(found, 0.5, "union"))).toEqual([0.9, 0.8, 0.6])
+  })
+
+  test("by the smaller one: a box inside another goes", () => {
+    const found = [box(0, 40, 0.9), box(5, 8, 0.8)]
+    expect(scores(suppress(found, 0.5, "union"))).toEqual([0.9, 0.8])
+    expect(scores(suppress(found, 0.5, "smaller"))).toEqual([0.9])
+  })
+})
+
+function pixelsOf(width: number, height: number, colour: (x: number, y: number) => readonly number[]): Pixels {
+  const data = new Uint8Array(width * height * 3)
+  for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) data.set(colour(x, y), (y * width + x) * 3)
+  return { data, width, height }
+}

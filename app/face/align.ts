@@ -64,6 +64,15 @@ export function warpInto(
 ): void {
   const { data, width, height } = picture
   const { red, green, blue } = planesOf(scaling, start, sizePx * sizePx)
+  const redStart = red.start
+  const redFactor = red.factor
+  const redBias = red.bias
+  const greenStart = green.start
+  const greenFactor = green.factor
+  const greenBias = green.bias
+  const blueStart = blue.start
+  const blueFactor = blue.factor
+  const blueBias = blue.bias
   const { a, b, tx, ty } = toPicture
   const samples = Math.min(samplesMax, Math.max(1, Math.ceil(Math.hypot(a, b) / sampleStepPxMax)))
   const share = 1 / (samples * samples)
@@ -106,9 +115,9 @@ export function warpInto(
         }
       }
       const at = row * sizePx + column
-      tensor[red.start + at] = r * share * red.factor + red.bias
-      tensor[green.start + at] = g * share * green.factor + green.bias
-      tensor[blue.start + at] = bl * share * blue.factor + blue.bias
+      tensor[redStart + at] = r * share * redFactor + redBias
+      tensor[greenStart + at] = g * share * greenFactor + greenBias
+      tensor[blueStart + at] = bl * share * blueFactor + blueBias
     }
   }
 }

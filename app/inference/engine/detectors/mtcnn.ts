@@ -5,7 +5,7 @@ import type { DetectorManifest } from "../../manifest.ts"
 import { cropInto, squareAround } from "../crop.ts"
 import type { FloatTensor, Network } from "../ort.ts"
 import { resize, resizeNear, shrinkInto } from "../resample.ts"
-import { type Detector, inputPxMax } from "./detector.ts"
+import type { Detector } from "./detector.ts"
 import { type Scored, suppress } from "./overlap.ts"
 
 type MtcnnDecode = Extract<DetectorManifest["decode"], { kind: "mtcnn" }>
@@ -24,6 +24,11 @@ const overlapMax = 0.7
 
 /** A picture of nothing but faces has about this many; a hostile one could have a hundred thousand and hold the engine. */
 const candidatesMax = 1500
+/**
+ * Pixels of the first level. A full pyramid and the second try over 4 MP of noise take 4 s, which on a slow core is longer than an
+ * engine may be silent. A picture with more is begun more coarsely, and its smallest faces stay unseen.
+ */
+const inputPxMax = 1_500_000
 /** Crops in one run: enough to keep a core busy, and small enough to stay in its cache. */
 const batchMax = 64
 

@@ -4,7 +4,7 @@ import { type Pixels, planesOf } from "../../../face/pixels.ts"
 import type { DetectorManifest } from "../../manifest.ts"
 import type { FloatTensor, Network } from "../ort.ts"
 import { resizeNear, shrinkInto } from "../resample.ts"
-import { type Detector, inputPxMax } from "./detector.ts"
+import type { Detector } from "./detector.ts"
 import { suppress } from "./overlap.ts"
 
 type YunetDecode = Extract<DetectorManifest["decode"], { kind: "yunet" }>
@@ -16,6 +16,12 @@ const strides = [8, 16, 32] as const
 const sidePxMin = 320
 /** A face this much smaller than the network likes is still found when the picture is enlarged. */
 const enlargedSidePxMax = 640
+
+/**
+ * Pixels of the network's input: more would hold over 1 GB of intermediate values. A picture with more is looked at more
+ * coarsely, and its smallest faces stay unseen.
+ */
+const inputPxMax = 4_000_000
 
 /** YuNet: one look at the picture, without anchors; boxes and five landmarks from every cell. */
 export function createYunet(network: Network, input: DetectorManifest["input"], decode: YunetDecode): Detector {

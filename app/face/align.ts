@@ -1,4 +1,4 @@
-import type { Landmarks, Point } from "./geometry.ts"
+import { centreOf, type Landmarks, type Point } from "./geometry.ts"
 import { type PixelScaling, type Pixels, planesOf } from "./pixels.ts"
 
 /** Turns, scales and moves, nothing else: x′ = a·x − b·y + tx, y′ = b·x + a·y + ty. */
@@ -120,14 +120,4 @@ export function warpInto(
       tensor[blueStart + at] = bl * share * blueFactor + blueBias
     }
   }
-}
-
-function centreOf(points: Landmarks): Point {
-  let x = 0
-  let y = 0
-  for (const point of points) {
-    x += point[0]
-    y += point[1]
-  }
-  return [x / points.length, y / points.length]
 }

@@ -15,3 +15,14 @@ export interface ImageSize {
   readonly width: number
   readonly height: number
 }
+
+/** The mean of at least one point. */
+export function centreOf(points: readonly Point[]): Point {
+  let x = 0
+  let y = 0
+  for (const point of points) {
+    x += point[0]
+    y += point[1]
+  }
+  return [x / points.length, y / points.length]
+}

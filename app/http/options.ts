@@ -6,10 +6,11 @@ export const httpOptions = z.strictObject({
   host: z.string().min(1).default("127.0.0.1"),
   /** 0 takes any free port and prints it. */
   port: z.int().min(0).max(65_535).default(8080),
+  /** The engines take no more than 8 MiB, so neither does this door. */
   imageBytesMax: z
     .int()
     .min(10_000)
-    .max(64 * 1024 * 1024)
+    .max(8 * 1024 * 1024)
     .default(8 * 1024 * 1024),
   /** How long requests in flight may take to end when the box stops. */
   drainMs: z.int().min(0).default(10_000),

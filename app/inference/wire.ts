@@ -24,23 +24,24 @@ export const toEngine = z.discriminatedUnion("kind", [
 ])
 export type ToEngine = z.output<typeof toEngine>
 
-const box = z.strictObject({ x: z.number(), y: z.number(), width: z.number(), height: z.number() })
+export const boxSchema = z.strictObject({ x: z.number(), y: z.number(), width: z.number(), height: z.number() })
+export const qualitySchema = z.strictObject({
+  score: z.number(),
+  faceWidthPx: z.number(),
+  eyeDistancePx: z.number(),
+  brightness: z.number(),
+  contrast: z.number(),
+  sharpness: z.number(),
+  yaw: z.number(),
+  pitch: z.number(),
+  roll: z.number(),
+})
 const point = z.tuple([z.number(), z.number()])
 const wireFace = z.strictObject({
-  box,
+  box: boxSchema,
   score: z.number(),
   landmarks: z.tuple([point, point, point, point, point]),
-  quality: z.strictObject({
-    score: z.number(),
-    faceWidthPx: z.number(),
-    eyeDistancePx: z.number(),
-    brightness: z.number(),
-    contrast: z.number(),
-    sharpness: z.number(),
-    yaw: z.number(),
-    pitch: z.number(),
-    roll: z.number(),
-  }),
+  quality: qualitySchema,
   /** Position of this face's embedding in the body, counted in embeddings; absent when none was computed. */
   embeddingIndex: z.int().nonnegative().optional(),
 })

@@ -1,6 +1,6 @@
 import type { Pixels } from "../../face/pixels.ts"
 import { imagePxMax, type Orientation, type Refusal, readHeader } from "./header.ts"
-import { decompressRgb } from "./jpegTurbo.ts"
+import { decompressRgb } from "./jpeg-turbo.ts"
 import { sharp } from "./vips.ts"
 
 export type Decoded = { readonly kind: "ok"; readonly pixels: Pixels } | Refusal

@@ -1,5 +1,5 @@
 import type { DetectedFace } from "../../face/face.ts"
-import type { Landmarks, Point } from "../../face/geometry.ts"
+import { centreOf, type Landmarks, type Point } from "../../face/geometry.ts"
 import type { Pixels } from "../../face/pixels.ts"
 import type { LandmarksManifest } from "../manifest.ts"
 import { cropInto, squareAround } from "./crop.ts"
@@ -52,20 +52,10 @@ export function createPoints68(network: Network, input: LandmarksManifest["input
 /** Six points around each eye, the tip of the nose, the corners of the mouth. */
 function fiveOf(point: (number: number) => Point): Landmarks {
   return [
-    meanOf([36, 37, 38, 39, 40, 41].map(point)),
-    meanOf([42, 43, 44, 45, 46, 47].map(point)),
+    centreOf([36, 37, 38, 39, 40, 41].map(point)),
+    centreOf([42, 43, 44, 45, 46, 47].map(point)),
     point(30),
     point(48),
     point(54),
   ]
-}
-
-function meanOf(points: readonly Point[]): Point {
-  let x = 0
-  let y = 0
-  for (const point of points) {
-    x += point[0]
-    y += point[1]
-  }
-  return [x / points.length, y / points.length]
 }

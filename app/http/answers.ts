@@ -1,5 +1,5 @@
 import { z } from "zod"
-import { boxSchema, qualitySchema } from "../inference/wire.ts"
+import { boxSchema, loadedModelSchema, qualitySchema, runtimeSchema } from "../inference/wire.ts"
 
 /** Answer schemas by name, for the components of the OpenAPI document; the types of the routes' answers come from them too. */
 export const answerSchemas = z.registry<{ id: string; description?: string }>()
@@ -143,20 +143,8 @@ export const systemAnswer = z
     reasons: list(z.string()),
     modelSet: z.string(),
     models,
-    loadedModels: list(
-      z.strictObject({
-        role: z.string(),
-        name: z.string(),
-        version: z.string(),
-        loadMs: z.number(),
-        warmMs: z.number(),
-        goldenError: z.number(),
-      }),
-    ),
-    runtime: z
-      .strictObject({ name: z.string(), version: z.string(), provider: z.string(), threads: z.int() })
-      .optional()
-      .describe("absent until the first engine is ready"),
+    loadedModels: list(loadedModelSchema),
+    runtime: runtimeSchema.optional().describe("absent until the first engine is ready"),
     engines: list(z.strictObject({ pid: z.int(), state: z.string(), busyForMs: z.number(), residentBytes: z.number() })),
     engineRestarts: z.int(),
     queue: z.strictObject({ waiting: z.int(), waitingMax: z.int() }),

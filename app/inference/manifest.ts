@@ -139,7 +139,6 @@ export type ModelManifest = z.output<typeof modelManifest>
 export type DetectorManifest = Extract<ModelManifest, { role: "detector" }>
 export type LandmarksManifest = Extract<ModelManifest, { role: "landmarks" }>
 export type EmbedderManifest = Extract<ModelManifest, { role: "embedder" }>
-export type PictureInput = ModelManifest["input"]
 export type Golden = ModelManifest["golden"][number]
 export type Calibration = EmbedderManifest["calibration"]
 

@@ -198,6 +198,7 @@ export function openPool(
     const at = waiting.indexOf(item)
     if (at < 0) return
     waiting.splice(at, 1)
+    metrics.engineQueue.set(waiting.length)
     metrics.refusedTotal.inc({ reason: "expired" })
     settleItem(item, { kind: "expired", retryAfterS: retryAfterS() })
   }

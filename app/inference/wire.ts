@@ -53,21 +53,28 @@ export type PictureRefusal = (typeof pictureRefusals)[number]
 export const stageTimings = z.strictObject({ decode: z.number(), detect: z.number(), align: z.number(), embed: z.number() })
 export type StageTimings = z.output<typeof stageTimings>
 
+export const runtimeSchema = z.strictObject({
+  name: z.string(),
+  version: z.string(),
+  provider: z.string(),
+  threads: z.int(),
+})
+export const loadedModelSchema = z.strictObject({
+  role: z.string(),
+  name: z.string(),
+  version: z.string(),
+  loadMs: z.number(),
+  warmMs: z.number(),
+  /** The largest error of its known answers, as a share of the largest value. */
+  goldenError: z.number(),
+})
+
 export const fromEngine = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("ready"),
     pid: z.int(),
-    runtime: z.strictObject({ name: z.string(), version: z.string(), provider: z.string(), threads: z.int() }),
-    models: z.array(
-      z.strictObject({
-        role: z.string(),
-        name: z.string(),
-        version: z.string(),
-        loadMs: z.number(),
-        warmMs: z.number(),
-        goldenError: z.number(),
-      }),
-    ),
+    runtime: runtimeSchema,
+    models: z.array(loadedModelSchema),
   }),
   /** The engine cannot serve: a file is missing or wrong, or a known answer came out differently. It exits after this. */
   z.strictObject({ kind: z.literal("unfit"), why: z.string() }),

@@ -59,7 +59,7 @@ async function serve(config: Config, opened: Lifetimes, log: Log): Promise<Resul
     gallery,
     keys,
     models: servedModels(set),
-    thresholds: thresholdsFrom(set.embedder.manifest.calibration.curve),
+    thresholds: thresholdsFrom(set.embedding.calibration.curve),
     recognition: config.recognition,
     http: config.http,
     metrics,

@@ -1,5 +1,5 @@
 /**
- * Writes the calibration of every embedder into its manifest, from the photographs of the research folder:
+ * Writes the calibration of every set into the manifest of its embedder or fusion, from the photographs of the research folder:
  * `bun scripts/calibrate.ts [set …]`. To be run again whenever a detector, the alignment or an embedder changes.
  */
 import { join, resolve } from "node:path"
@@ -13,7 +13,7 @@ import { embedCentreFaces } from "../app/cli/eval/pictures.ts"
 import { patient } from "../app/cli/patient.ts"
 import { processTerminal, startProgress } from "../app/cli/terminal.ts"
 import type { Calibration, ModelSet } from "../app/inference/manifest.ts"
-import { listModels, locateModelSet } from "../app/inference/models.ts"
+import { locateModelSet, readCatalogue } from "../app/inference/models.ts"
 import { inferenceOptions } from "../app/inference/options.ts"
 import { openPool } from "../app/inference/pool.ts"
 
@@ -22,18 +22,20 @@ const models = { modelsFolder: join(projectRoot, "models"), searchFolders: [reso
 
 const list = parsePairs(await Bun.file(join(photographs, "pairs.txt")).text())
 if (list.kind === "failed") throw new Error(list.why)
-const { sets } = await listModels({ ...models, set: "auto" })
-const names = process.argv.length > 2 ? process.argv.slice(2) : sets.map(({ name }) => name)
-for (const name of names) await calibrateSet(name, list.value.pictures)
+const catalogue = await readCatalogue(models.modelsFolder)
+if (catalogue.kind === "failed") throw new Error(catalogue.why)
+const asked = process.argv.slice(2)
+for (const { name, embeddingPath } of catalogue.value) {
+  if (asked.length === 0 || asked.includes(name)) await calibrateSet(name, embeddingPath, list.value.pictures)
+}
 
-async function calibrateSet(name: string, pictures: readonly ListedPicture[]): Promise<void> {
+/** @param path of the manifest that holds the set's calibration */
+async function calibrateSet(name: string, path: string, pictures: readonly ListedPicture[]): Promise<void> {
   const located = await locateModelSet({ ...models, set: name })
   if (located.kind === "failed") throw new Error(located.why)
   const vectors = await embed(located.set, pictures)
   const calibration = calibrate(pictures, vectors, `LFW, ${pictures.length} photographs of its first fold, model set ${name}`)
   if (calibration === undefined) throw new Error("too few photographs for a curve")
-  const { manifest } = located.set.embedder
-  const path = join(models.modelsFolder, "embedder", manifest.name, manifest.version, "manifest.json")
   await writeCalibration(path, calibration)
   console.log(`${name}: ${path}`)
   for (const { fmr, similarity, extrapolated } of calibration.curve)

@@ -27,7 +27,8 @@ const { modelsFolder, modelSearchFolders: searchFolders } = config.value
 
 const catalogue = await readCatalogue(modelsFolder)
 if (catalogue.kind === "failed") stop(catalogue.why)
-const models = catalogue.value.flatMap(modelsOf)
+/** Each once, however many sets it is part of. */
+const models = [...new Map(catalogue.value.flatMap(modelsOf).map((model) => [model.folder, model])).values()]
 
 if (asked["write-manifests"]) {
   await rewriteManifests()
@@ -136,9 +137,10 @@ async function report(): Promise<void> {
   const located = await locateModelSet({ modelsFolder, searchFolders, set: "auto" })
   if (located.kind === "failed") stop(located.why)
   for (const note of located.notes) say(note)
-  const { name, detector, landmarks, embedder } = located.set
-  const names = [detector, landmarks, embedder].flatMap((model) => model?.manifest.name ?? [])
-  const folders = new Set(Object.values(embedder.paths).map((path) => dirname(path)))
+  const { name, detector, landmarks, embedders } = located.set
+  const served = [detector, landmarks, ...embedders].filter((model) => model !== undefined)
+  const names = served.map(({ manifest }) => manifest.name)
+  const folders = new Set(served.flatMap(({ paths }) => Object.values(paths).map((path) => dirname(path))))
   say(`set ${name} serves: ${names.join(", ")} (${[...folders].map((folder) => relative(projectRoot, folder)).join(", ")})`)
 }
 

@@ -52,7 +52,7 @@ async function startEngines(
   if (opened.kind === "failed") return { status: opened }
   const { pool, set, close } = opened.value
   try {
-    return { status: { kind: "ok", value: await whenStarted(pool.status) }, space: set.embedder.manifest.space }
+    return { status: { kind: "ok", value: await whenStarted(pool.status) }, space: set.embedding.space }
   } finally {
     await close()
   }
@@ -77,7 +77,7 @@ async function examineGallery(
   const untouched = !existsSync(config.dataFolder) || readdirSync(config.dataFolder).length === 0
   if (untouched) return [ok("gallery", "none yet: nobody has been enrolled")]
   const opened = await needs.openGallery(config)
-  const spaces = new Set(listing.sets.flatMap((set) => set.models.flatMap((model) => model.space ?? [])))
+  const spaces = new Set(listing.sets.map((set) => set.space))
   try {
     return checkGallery(opened, inUse, spaces)
   } finally {

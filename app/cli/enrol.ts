@@ -20,7 +20,7 @@ async function run(context: CliContext, folder: string, options: BoxOptions): Pr
   return withConfig(options, (config) =>
     withBox(config, context.needs, async ({ gallery, analyze, set }) => {
       const { enrolment, ...look } = config.recognition
-      const needs = { analyze, subject: gallery.subject, addFace: gallery.addFace, space: set.embedder.manifest.space }
+      const needs = { analyze, subject: gallery.subject, addFace: gallery.addFace, space: set.embedding.space }
       const enrolOptions = { ...look, ...enrolment, faces: "largest" as const }
       using progress = startProgress(context.terminal, "pictures", people.value.flatMap((person) => person.files).length)
       const files = await enrolFolder(

@@ -34,7 +34,7 @@ async function run(context: CliContext, options: EvalOptions): Promise<Outcome> 
     withEngines(config, context.needs, async ({ analyze, set }) => {
       const vectors = await embedListed(context, list.value, analyze, options.images)
       if (vectors.kind === "failed") return vectors
-      const { calibration, space } = set.embedder.manifest
+      const { calibration, space } = set.embedding
       const evaluation = evaluate(list.value, vectors.value, namedThresholds(calibration))
       const { pairs, ...figures } = evaluation
       if (options.out !== undefined) await Bun.write(options.out, JSON.stringify({ set: set.name, space, pairs }, undefined, 1))

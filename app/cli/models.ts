@@ -34,7 +34,7 @@ function toText({ sets, inUse }: ModelListing): string {
       inUse.kind === "ok" && set.name === inUse.value ? `${set.name} (in use)` : set.name,
       model.role,
       `${model.name} ${model.version}`,
-      model.space ?? "",
+      model.role === "embedder" ? set.space : "",
       model.licence,
       model.state.kind === "ok" ? "ok" : model.state.why,
     ]),

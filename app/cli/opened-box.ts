@@ -32,7 +32,7 @@ export async function withEngines(
     return await work({
       set,
       analyze: patient(pool.analyze),
-      thresholds: thresholdsFrom(set.embedder.manifest.calibration.curve),
+      thresholds: thresholdsFrom(set.embedding.calibration.curve),
     })
   } finally {
     await close()
@@ -46,7 +46,7 @@ export async function withBox(config: Config, needs: CliNeeds, work: (box: Opene
   try {
     return await withEngines(config, needs, ({ set, analyze, thresholds }) => {
       const { search } = gallery.value
-      const space = set.embedder.manifest.space
+      const space = set.embedding.space
       const recognizeNeeds = { analyze, search, space, thresholds, metrics: createMetrics() }
       return work({ set, gallery: gallery.value, analyze, thresholds, recognizeNeeds })
     })

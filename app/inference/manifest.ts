@@ -53,9 +53,12 @@ const golden = z.strictObject({
   tolerance: z.number().positive(),
 })
 
+const name = z.string().regex(/^[a-z0-9][a-z0-9._-]*$/)
+const version = z.string().regex(/^[0-9][0-9A-Za-z._-]*$/)
+
 const common = {
-  name: z.string().regex(/^[a-z0-9][a-z0-9._-]*$/),
-  version: z.string().regex(/^[0-9][0-9A-Za-z._-]*$/),
+  name,
+  version,
   files: z.array(weightsFile).min(1),
   source,
   licence: z.strictObject({ name: z.string(), notes: z.string() }),
@@ -117,18 +120,34 @@ const landmarks = z.strictObject({
   decode: z.strictObject({ kind: z.literal("points68") }),
 })
 
+const space = z.string().transform((text, context): Space => {
+  const space = parseSpace(text)
+  if (space !== undefined) return space
+  context.addIssue({ code: "custom", message: "a space reads name@sha8/dimension" })
+  return z.NEVER
+})
+
 const embedder = z.strictObject({
   ...common,
   role: z.literal("embedder"),
   decode: z.strictObject({ kind: z.literal("embedding") }),
-  space: z.string().transform((text, context): Space => {
-    const space = parseSpace(text)
-    if (space !== undefined) return space
-    context.addIssue({ code: "custom", message: "a space reads name@sha8/dimension" })
-    return z.NEVER
-  }),
+  space,
   /** Where the five landmarks go in the aligned crop, in pixels of that crop. */
   alignment: z.strictObject({ sizePx: z.int().positive(), template: z.tuple([point, point, point, point, point]) }),
+  calibration,
+})
+
+/** Which points an embedder's faces are aligned by: those of the detector, or the most exact ones the set can give. */
+const landmarksUsed = z.enum(["detected", "refined"])
+
+/** Several embedders asked about one face. The similarity of two faces is the mean of what each embedder says. */
+export const fusionManifest = z.strictObject({
+  role: z.literal("fusion"),
+  name,
+  version,
+  /** `embedder` reads `name/version`, as in `sets.json`. */
+  embedders: z.array(z.strictObject({ embedder: z.string(), landmarks: landmarksUsed })).min(2),
+  space,
   calibration,
 })
 
@@ -141,10 +160,23 @@ export type LandmarksManifest = Extract<ModelManifest, { role: "landmarks" }>
 export type EmbedderManifest = Extract<ModelManifest, { role: "embedder" }>
 export type Golden = ModelManifest["golden"][number]
 export type Calibration = EmbedderManifest["calibration"]
+export type FusionManifest = z.output<typeof fusionManifest>
+export type LandmarksUsed = z.output<typeof landmarksUsed>
 
 /** `models/sets.json`: which models work together, best first. A set whose files are all there is used. */
 export const modelSets = z.array(
-  z.strictObject({ name: z.string(), detector: z.string(), landmarks: z.string().optional(), embedder: z.string() }),
+  z
+    .strictObject({
+      name: z.string(),
+      detector: z.string(),
+      landmarks: z.string().optional(),
+      embedder: z.string().optional(),
+      fusion: z.string().optional(),
+    })
+    .refine(
+      (set) => (set.embedder === undefined) !== (set.fusion === undefined),
+      "a set has an embedder or a fusion of several",
+    ),
 )
 
 const paths = z.record(z.string(), z.string())
@@ -154,7 +186,11 @@ export const modelSet = z.strictObject({
   name: z.string(),
   detector: z.strictObject({ manifest: detector, paths }),
   landmarks: z.strictObject({ manifest: landmarks, paths }).optional(),
-  embedder: z.strictObject({ manifest: embedder, paths }),
+  embedders: z
+    .array(z.strictObject({ manifest: embedder, paths, landmarks: landmarksUsed }))
+    .min(1)
+    .readonly(),
+  embedding: z.strictObject({ name: z.string(), space, calibration }),
 })
 
 /** A model with the places of its verified files: file name → absolute path. */
@@ -163,10 +199,24 @@ export interface LocatedModel<Manifest extends ModelManifest = ModelManifest> {
   readonly paths: Readonly<Record<string, string>>
 }
 
+export interface LocatedEmbedder extends LocatedModel<EmbedderManifest> {
+  readonly landmarks: LandmarksUsed
+}
+
+/** What a set's embedders give together: where its vectors live, and what a similarity there is worth. */
+export interface SetEmbedding {
+  /** `name/version` of the one embedder, or of the fusion of several. */
+  readonly name: string
+  readonly space: Space
+  readonly calibration: Calibration
+}
+
 /** The versions one engine serves. */
 export interface ModelSet {
   readonly name: string
   readonly detector: LocatedModel<DetectorManifest>
   readonly landmarks?: LocatedModel<LandmarksManifest> | undefined
-  readonly embedder: LocatedModel<EmbedderManifest>
+  /** One, or the parts of a fusion in the order of its vectors. */
+  readonly embedders: readonly LocatedEmbedder[]
+  readonly embedding: SetEmbedding
 }

@@ -5,12 +5,16 @@ import type { Result } from "../base/result.ts"
 import {
   type DetectorManifest,
   type EmbedderManifest,
+  fusionManifest,
   type LandmarksManifest,
+  type LandmarksUsed,
+  type LocatedEmbedder,
   type LocatedModel,
   type ModelManifest,
   type ModelSet,
   modelManifest,
   modelSets,
+  type SetEmbedding,
 } from "./manifest.ts"
 
 /** The one reader of `models/`: which model sets there are, where their files lie, and which set is served. */
@@ -34,14 +38,13 @@ export interface ListedModel {
   readonly name: string
   readonly version: string
   readonly licence: string
-  readonly space?: string
   /** `ok`, or what is wrong with its files and the remedy. */
   readonly state: { readonly kind: "ok" } | { readonly kind: "failed"; readonly why: string }
 }
 
 export interface ModelListing {
-  /** Best first. */
-  readonly sets: readonly { readonly name: string; readonly models: readonly ListedModel[] }[]
+  /** Best first. `space` is where the set's vectors live. */
+  readonly sets: readonly { readonly name: string; readonly space: string; readonly models: readonly ListedModel[] }[]
   /** The name of the set that `locateModelSet` gives for the same options. */
   readonly inUse: Result<string>
 }
@@ -54,12 +57,19 @@ export interface CataloguedModel<Manifest extends ModelManifest = ModelManifest>
   readonly folder: string
 }
 
+export interface CataloguedEmbedder extends CataloguedModel<EmbedderManifest> {
+  readonly landmarks: LandmarksUsed
+}
+
 /** A set with its manifests, whether or not their files are there. */
 export interface CataloguedSet {
   readonly name: string
   readonly detector: CataloguedModel<DetectorManifest>
   readonly landmarks?: CataloguedModel<LandmarksManifest>
-  readonly embedder: CataloguedModel<EmbedderManifest>
+  readonly embedders: readonly CataloguedEmbedder[]
+  readonly embedding: SetEmbedding
+  /** The file that holds `embedding`. */
+  readonly embeddingPath: string
 }
 
 /**
@@ -93,6 +103,7 @@ export async function listModels(options: ModelOptions): Promise<ModelListing> {
   const sets = await Promise.all(
     catalogue.value.map(async (set) => ({
       name: set.name,
+      space: set.embedding.space,
       models: await Promise.all(modelsOf(set).map((model) => listModel(model, options.searchFolders))),
     })),
   )
@@ -105,25 +116,59 @@ export async function readCatalogue(modelsFolder: string): Promise<Result<readon
   const sets = await readJson(join(modelsFolder, "sets.json"), modelSets)
   if (sets.kind === "failed") return sets
   const catalogue: CataloguedSet[] = []
-  for (const { name, ...models } of sets.value) {
-    const detector = await readModel(modelsFolder, "detector", models.detector)
+  for (const { name, ...places } of sets.value) {
+    const detector = await readModel(modelsFolder, "detector", places.detector)
     if (detector.kind === "failed") return detector
-    const embedder = await readModel(modelsFolder, "embedder", models.embedder)
-    if (embedder.kind === "failed") return embedder
-    const required = { name, detector: detector.value, embedder: embedder.value }
-    if (models.landmarks === undefined) {
+    const embedding = await readEmbedding(modelsFolder, places)
+    if (embedding.kind === "failed") return embedding
+    const required = { name, detector: detector.value, ...embedding.value }
+    if (places.landmarks === undefined) {
       catalogue.push(required)
       continue
     }
-    const landmarks = await readModel(modelsFolder, "landmarks", models.landmarks)
+    const landmarks = await readModel(modelsFolder, "landmarks", places.landmarks)
     if (landmarks.kind === "failed") return landmarks
     catalogue.push({ ...required, landmarks: landmarks.value })
   }
   return { kind: "ok", value: catalogue }
 }
 
-export function modelsOf({ detector, landmarks, embedder }: CataloguedSet): readonly CataloguedModel[] {
-  return landmarks === undefined ? [detector, embedder] : [detector, landmarks, embedder]
+type CataloguedEmbedding = Pick<CataloguedSet, "embedders" | "embedding" | "embeddingPath">
+
+/** @param places `embedder` or `fusion` of a set: `name/version` */
+async function readEmbedding(
+  modelsFolder: string,
+  places: { readonly embedder?: string | undefined; readonly fusion?: string | undefined },
+): Promise<Result<CataloguedEmbedding>> {
+  if (places.fusion === undefined) {
+    const name = places.embedder ?? ""
+    const read = await readModel(modelsFolder, "embedder", name)
+    if (read.kind === "failed") return read
+    const { space, calibration } = read.value.manifest
+    const embedders = [{ ...read.value, landmarks: "refined" as const }]
+    return { kind: "ok", value: { embedders, embedding: { name, space, calibration }, embeddingPath: pathOf(read.value) } }
+  }
+  const embeddingPath = join(modelsFolder, "fusion", places.fusion, "manifest.json")
+  const fusion = await readJson(embeddingPath, fusionManifest)
+  if (fusion.kind === "failed") return fusion
+  const { space, calibration } = fusion.value
+  const name = `${fusion.value.name}/${fusion.value.version}`
+  if (name !== places.fusion) return failed(`${embeddingPath} describes ${name}: a manifest lies where it says`)
+  const embedders: CataloguedEmbedder[] = []
+  for (const { embedder, landmarks } of fusion.value.embedders) {
+    const part = await readModel(modelsFolder, "embedder", embedder)
+    if (part.kind === "failed") return part
+    embedders.push({ ...part.value, landmarks })
+  }
+  return { kind: "ok", value: { embedders, embedding: { name, space, calibration }, embeddingPath } }
+}
+
+export function modelsOf({ detector, landmarks, embedders }: CataloguedSet): readonly CataloguedModel[] {
+  return landmarks === undefined ? [detector, ...embedders] : [detector, landmarks, ...embedders]
+}
+
+function pathOf({ folder }: CataloguedModel): string {
+  return join(folder, "manifest.json")
 }
 
 /** @param place `name/version`, as `sets.json` has it */
@@ -164,16 +209,24 @@ type Unusable = { readonly kind: "missing" | "wrong"; readonly what: string; rea
 type Located<Value> = { readonly kind: "ok"; readonly value: Value } | Unusable
 
 async function locateSet(set: CataloguedSet, searchFolders: readonly string[]): Promise<Located<ModelSet>> {
-  const { name } = set
+  const { name, embedding } = set
   const detector = await locateModel(set.detector, searchFolders)
   const landmarks = set.landmarks && (await locateModel(set.landmarks, searchFolders))
-  const embedder = await locateModel(set.embedder, searchFolders)
-  if (detector.kind === "ok" && embedder.kind === "ok") {
-    const required = { name, detector: detector.value, embedder: embedder.value }
-    if (landmarks === undefined) return { kind: "ok", value: required }
-    if (landmarks.kind === "ok") return { kind: "ok", value: { ...required, landmarks: landmarks.value } }
+  const embedders: LocatedEmbedder[] = []
+  const unusable: Unusable[] = [detector, landmarks]
+    .filter((model) => model !== undefined)
+    .filter((model) => model.kind !== "ok")
+  for (const part of set.embedders) {
+    const located = await locateModel(part, searchFolders)
+    if (located.kind === "ok") embedders.push({ ...located.value, landmarks: part.landmarks })
+    else unusable.push(located)
   }
-  const unusable = [detector, landmarks, embedder].filter((model) => model !== undefined).filter((model) => model.kind !== "ok")
+  if (detector.kind === "ok" && landmarks?.kind === "ok" && unusable.length === 0) {
+    return { kind: "ok", value: { name, detector: detector.value, landmarks: landmarks.value, embedders, embedding } }
+  }
+  if (detector.kind === "ok" && landmarks === undefined && unusable.length === 0) {
+    return { kind: "ok", value: { name, detector: detector.value, embedders, embedding } }
+  }
   // A wrong file is the worse news, and is told even when another one is missing.
   const wrong = unusable.filter(({ kind }) => kind === "wrong")
   const told = wrong.length > 0 ? wrong : unusable
@@ -241,7 +294,6 @@ async function listModel(model: CataloguedModel, searchFolders: readonly string[
     name: manifest.name,
     version: manifest.version,
     licence: manifest.licence.name,
-    ...(manifest.role === "embedder" ? { space: manifest.space } : {}),
     state: located.kind === "ok" ? { kind: "ok" } : { kind: "failed", why: `${located.what}: ${located.remedy}` },
   }
 }

@@ -168,7 +168,7 @@ export function openPool(
         return {
           kind: "ok",
           image,
-          faces: toFaces(answer, spaceDimension(set.embedder.manifest.space)),
+          faces: toFaces(answer, spaceDimension(set.embedding.space)),
           timingsMs: { ...timingsMs, wait: Math.round(waitMs * 100) / 100 },
         }
       }

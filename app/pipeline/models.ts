@@ -9,7 +9,7 @@ export interface ServedModels {
 }
 
 export function servedModels(set: ModelSet): ServedModels {
-  return { detector: nameOf(set.detector), embedder: nameOf(set.embedder), space: set.embedder.manifest.space }
+  return { detector: nameOf(set.detector), embedder: set.embedding.name, space: set.embedding.space }
 }
 
 function nameOf({ manifest }: LocatedModel<ModelManifest>): string {

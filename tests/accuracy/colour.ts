@@ -24,7 +24,7 @@ export async function colourSimilarities(setName: string): Promise<GoldenPairs> 
     }
   }
   return {
-    space: engines.set.embedder.manifest.space,
+    space: engines.set.embedding.space,
     similarities: vectors.flatMap((a, i) => vectors.slice(i + 1).map((b) => Number(similarity(a, b).toFixed(4)))),
   }
 }

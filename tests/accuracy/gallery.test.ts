@@ -9,6 +9,8 @@ import { canJudge, embedPhotographs, judgedSets } from "./photographs.ts"
 
 const knownCount = 100
 const strangerCount = 60
+/** Measured: 97, 92 and 91. */
+const rightMin = { better: 95, light: 90, default: 90 } as const
 
 for (const name of judgedSets) {
   test.skipIf(!canJudge(name))(
@@ -24,7 +26,7 @@ for (const name of judgedSets) {
       const opened = openStore(folder.file("gatehouse.db"))
       if (opened.kind === "failed") throw new Error(opened.why)
       const gallery = await openGallery(opened.store)
-      const { space, calibration } = set.embedder.manifest
+      const { space, calibration } = set.embedding
       const vectorOf = (file: string | undefined) => vectors.get(file ?? "") ?? new Float32Array()
       for (const [person, [first]] of known) {
         const { id } = gallery.createSubject(person)
@@ -46,7 +48,7 @@ for (const name of judgedSets) {
       console.log(
         `${name}: ${right.length} of ${known.length} named rightly, ${wrong.length} wrongly; ${matched.length} of ${strangers.length} strangers matched`,
       )
-      expect(right.length).toBeGreaterThanOrEqual(90)
+      expect(right.length).toBeGreaterThanOrEqual(rightMin[name])
       expect(wrong.length).toBeLessThanOrEqual(1)
       expect(matched.length).toBeLessThanOrEqual(1)
     },

@@ -12,16 +12,16 @@ import { inferenceOptions } from "../../app/inference/options.ts"
 import { type EnginePool, openPool } from "../../app/inference/pool.ts"
 import { sharedFolder, sharedModels } from "../support/shared.ts"
 
-export const judgedSets = ["default", "better"] as const
+export const judgedSets = ["default", "better", "light"] as const
 
 /** What a set needs to be judged lies beside the checkout; nothing of it may be committed. */
 export function canJudge(setName: string): boolean {
-  return sharedFolder() !== undefined && (setName !== "better" || sharedModels() !== undefined)
+  return sharedFolder() !== undefined && (setName === "default" || sharedModels() !== undefined)
 }
 
 /** The colour photographs come with the packages: only the better weights may be missing. */
 export function canJudgeColour(setName: string): boolean {
-  return setName !== "better" || sharedModels() !== undefined
+  return setName === "default" || sharedModels() !== undefined
 }
 
 export interface Embedded {

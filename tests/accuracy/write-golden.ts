@@ -10,7 +10,7 @@ for (const name of process.argv.length > 2 ? process.argv.slice(2) : judgedSets)
   const { set, list, vectors } = await embedPhotographs(name)
   const { pairs } = evaluate(list, vectors, {})
   const similarities = pairs.map((pair) => Number((pair.similarity ?? Number.NaN).toFixed(4)))
-  await write(name, { space: set.embedder.manifest.space, similarities })
+  await write(name, { space: set.embedding.space, similarities })
   await write(`${name}-colour`, await colourSimilarities(name))
 }
 process.exit(0)

@@ -50,8 +50,8 @@ const broken = { ...whole, name: "b", state: { kind: "failed", why: "b.onnx is m
 test("a broken model fails in the set in use alone", () => {
   const listing = (inUse: ModelListing["inUse"]): ModelListing => ({
     sets: [
-      { name: "first", models: [broken] },
-      { name: "second", models: [whole] },
+      { name: "first", space: "first@00000000/4", models: [broken] },
+      { name: "second", space: "second@00000000/4", models: [whole] },
     ],
     inUse,
   })

@@ -60,7 +60,12 @@ test("the better set is taken where all of its files are", async () => {
   if (located.kind === "failed") throw new Error(located.why)
   expect(located.set.name).toBe("better")
   expect(located.notes).toEqual([])
-  expect(located.set.landmarks).toBeUndefined()
+  expect(located.set.landmarks?.manifest.name).toBe("points68")
+  expect(located.set.embedders.map(({ manifest, landmarks }) => [manifest.name, landmarks])).toEqual([
+    ["face-reidentification-retail-0095", "detected"],
+    ["mobilefacenet", "refined"],
+  ])
+  expect(located.set.embedding.name).toBe("retail0095-mobilefacenet/1")
   expect(located.set.detector.paths).toEqual({ "yunet_n_dynamic.onnx": join(folder.weights, "yunet_n_dynamic.onnx") })
 })
 
@@ -70,10 +75,13 @@ test("with a file of the better set missing, the default set serves and a note s
   const located = await locateModelSet({ modelsFolder: folder.models, searchFolders: [folder.weights], set: "auto" })
   if (located.kind === "failed") throw new Error(located.why)
   expect(located.set.name).toBe("default")
-  expect(located.notes).toEqual(["model set better is not used: face-reidentification-retail-0095.onnx missing"])
+  expect(located.notes).toEqual([
+    "model set better is not used: face-reidentification-retail-0095.onnx missing",
+    "model set light is not used: face-reidentification-retail-0095.onnx missing",
+  ])
   expect(Object.keys(located.set.detector.paths)).toEqual(["pnet.onnx", "rnet.onnx", "onet.onnx"])
   expect(located.set.landmarks?.manifest.name).toBe("points68")
-  expect(located.set.embedder.paths["mobilefacenet.onnx"]).toBe(
+  expect(located.set.embedders[0]?.paths["mobilefacenet.onnx"]).toBe(
     join(folder.models, "embedder/mobilefacenet/1/mobilefacenet.onnx"),
   )
 })
@@ -82,7 +90,7 @@ test("a set can be asked for by name, and an unknown one names those there are",
   using folder = await openModels()
   const asked = { modelsFolder: folder.models, searchFolders: [folder.weights] }
   expect(await locateModelSet({ ...asked, set: "default" })).toMatchObject({ kind: "ok", set: { name: "default" }, notes: [] })
-  expect(whyOf(await locateModelSet({ ...asked, set: "best" }))).toContain("the sets are better, default")
+  expect(whyOf(await locateModelSet({ ...asked, set: "best" }))).toContain("the sets are better, light, default")
   const missing = whyOf(await locateModelSet({ ...asked, searchFolders: [], set: "better" }))
   expect(missing).toContain("yunet_n_dynamic.onnx missing")
   expect(missing).toContain("GATEHOUSE_MODEL_DIR")
@@ -127,7 +135,7 @@ test("a link is followed to the file that is served, and a folder in its place i
   for (const name of better) symlinkSync(join(folder.weights, name), join(links, name))
   const located = await locateModelSet({ modelsFolder: folder.models, searchFolders: [links], set: "auto" })
   expect(located).toMatchObject({ kind: "ok", set: { name: "better" } })
-  if (located.kind === "ok") expect(Object.values(located.set.embedder.paths)[0]).toStartWith(folder.weights)
+  if (located.kind === "ok") expect(Object.values(located.set.embedders[0]?.paths ?? {})[0]).toStartWith(folder.weights)
 
   const folders = folder.file("folders")
   await mkdir(join(folders, better[0] ?? ""), { recursive: true })
@@ -145,6 +153,22 @@ test("a manifest that is not as it should be is named with the place of its mist
   expect(why).toContain("name@sha8/dimension")
 })
 
+test("a fusion that names a model which is not there, or lies elsewhere, is refused", async () => {
+  using folder = await openModels()
+  const place = join(folder.models, "fusion/retail0095-mobilefacenet/1")
+  const asked = { modelsFolder: folder.models, searchFolders: [folder.weights], set: "auto" }
+  const file = Bun.file(join(place, "manifest.json"))
+  const fusion: { embedders: { embedder: string }[] } = await file.json()
+  await file.write(JSON.stringify({ ...fusion, version: "2" }))
+  expect(whyOf(await locateModelSet(asked))).toContain("describes retail0095-mobilefacenet/2")
+  await file.write(
+    JSON.stringify({ ...fusion, embedders: [fusion.embedders[0], { embedder: "nobody/1", landmarks: "refined" }] }),
+  )
+  expect(whyOf(await locateModelSet(asked))).toContain("nobody/1/manifest.json cannot be read")
+  await file.write(JSON.stringify({ ...fusion, embedders: [fusion.embedders[0]] }))
+  expect(whyOf(await locateModelSet(asked))).toContain("embedders")
+})
+
 test("a manifest that describes another model than its folder is refused", async () => {
   using folder = await openModels()
   await changeManifest(join(folder.models, "detector/mtcnn/1"), (manifest) => ({ ...manifest, version: "2" }))
@@ -156,13 +180,19 @@ test("the list has every model with its state, and the set in use", async () => 
   using folder = await openModels()
   await Bun.write(join(folder.models, "landmarks/points68/1/points68.onnx"), "POINTS68.onnx")
   const listing = await listModels({ modelsFolder: folder.models, searchFolders: [folder.weights], set: "auto" })
-  expect(listing.inUse).toEqual({ kind: "ok", value: "better" })
+  // Better is broken too: a wrong file must not be passed over.
+  expect(listing.inUse.kind === "failed" && listing.inUse.why).toContain("points68.onnx")
   expect(listing.sets.map(({ name, models }) => [name, ...models.map((model) => [model.name, model.state.kind])])).toEqual([
-    ["better", ["yunet", "ok"], ["face-reidentification-retail-0095", "ok"]],
+    ["better", ["yunet", "ok"], ["points68", "failed"], ["face-reidentification-retail-0095", "ok"], ["mobilefacenet", "ok"]],
+    ["light", ["yunet", "ok"], ["face-reidentification-retail-0095", "ok"]],
     ["default", ["mtcnn", "ok"], ["points68", "failed"], ["mobilefacenet", "ok"]],
   ])
-  const embedder = listing.sets[1]?.models[2]
-  expect(embedder).toMatchObject({ role: "embedder", version: "1", licence: "MIT", space: "mobilefacenet@d8ba40c0/192" })
+  expect(listing.sets.map(({ space }) => space)).toEqual([
+    expect.stringMatching(/^retail0095-mobilefacenet@[0-9a-f]{8}\/448$/),
+    "face-reidentification-retail-0095@6768f333/256",
+    "mobilefacenet@d8ba40c0/192",
+  ])
+  expect(listing.sets[2]?.models[2]).toMatchObject({ role: "embedder", version: "1", licence: "MIT" })
 
   const broken = await listModels({ modelsFolder: folder.file("nowhere"), searchFolders: [], set: "auto" })
   expect(broken.sets).toEqual([])

@@ -22,10 +22,12 @@ const label = ({ manifest }: { manifest: ModelManifest }) => [manifest.name] as 
 
 test("every manifest below models/ belongs to a set", async () => {
   const found = await Array.fromAsync(new Bun.Glob("*/*/*/manifest.json").scan(modelsFolder))
-  expect(found.length).toBe(5)
-  expect(new Set(found.map((path) => join(modelsFolder, path)))).toEqual(
-    new Set(models.map(({ folder }) => join(folder, "manifest.json"))),
-  )
+  expect(found.length).toBe(6)
+  const known = [
+    ...models.map(({ folder }) => join(folder, "manifest.json")),
+    ...catalogue.value.map((set) => set.embeddingPath),
+  ]
+  expect(new Set(found.map((path) => join(modelsFolder, path)))).toEqual(new Set(known))
 })
 
 test.each(models.map(label))("%s has a known answer for each file, with all of its outputs sampled", (name) => {
@@ -40,14 +42,28 @@ test.each(models.map(label))("%s has a known answer for each file, with all of i
   }
 })
 
-test.each(models.map(label))("%s: an embedder's space and calibration fit its weights", (name) => {
+test.each(models.map(label))("%s: an embedder's space fits its weights", (name) => {
   const { manifest } = byName(name)
   if (manifest.role !== "embedder") return
   const [output] = Object.values(manifest.golden[0]?.outputs ?? {})
   expect(spaceDimension(manifest.space)).toBe(output?.shape.at(-1) ?? 0)
   const original = manifest.source.kind === "npm" ? Object.values(manifest.source.files)[0] : manifest.files[0]?.sha256
   expect(manifest.space).toStartWith(`${manifest.name}@${original?.slice(0, 8)}/`)
-  const { curve } = manifest.calibration
+})
+
+test.each(catalogue.value.filter(({ embedders }) => embedders.length > 1).map(({ name }) => name))(
+  "set %s: the space of its fusion is that of its parts, in their order and on their landmarks",
+  (name) => {
+    const { embedders, embedding } = catalogue.value.find((set) => set.name === name)!
+    const parts = embedders.map(({ manifest, landmarks }) => `${manifest.space} ${landmarks}\n`).join("")
+    const sha8 = new Bun.CryptoHasher("sha256").update(parts).digest("hex").slice(0, 8)
+    const dimension = embedders.reduce((sum, { manifest }) => sum + spaceDimension(manifest.space), 0)
+    expect<string>(embedding.space).toBe(`${embedding.name.split("/")[0]}@${sha8}/${dimension}`)
+  },
+)
+
+test.each(catalogue.value.map(({ name }) => name))("set %s: a stricter rate asks for more similarity", (name) => {
+  const { curve } = catalogue.value.find((set) => set.name === name)!.embedding.calibration
   for (const [index, { fmr, similarity }] of curve.entries()) {
     const before = curve[index - 1]
     if (before === undefined) continue

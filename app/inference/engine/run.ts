@@ -12,9 +12,9 @@ import { createPictureDecoder } from "./decode.ts"
 import type { Detector } from "./detectors/detector.ts"
 import { createMtcnn } from "./detectors/mtcnn.ts"
 import { createYunet } from "./detectors/yunet.ts"
-import { createEmbedder, type Embedder } from "./embed.ts"
+import { createEmbedder, type Embedder, fuseEmbedders } from "./embed.ts"
 import type { Refusal } from "./header.ts"
-import { createPoints68, type LandmarkRefiner } from "./landmarks.ts"
+import { createPoints68, type LandmarkedFace, type LandmarkRefiner, unrefined } from "./landmarks.ts"
 import { type OpenModel, onlyNetwork, openModel } from "./model.ts"
 import { runtime } from "./ort.ts"
 
@@ -68,14 +68,18 @@ export async function openAnalyzer(set: ModelSet, options: { readonly threads: n
   if (detector.kind === "failed") return unfit(detector.why)
   const landmarks = set.landmarks && (await open(set.landmarks))
   if (landmarks?.kind === "failed") return unfit(landmarks.why)
-  const embedder = await open(set.embedder)
-  if (embedder.kind === "failed") return unfit(embedder.why)
+  const embedders: Embedder[] = []
+  for (const { landmarks: used, ...located } of set.embedders) {
+    const embedder = await open(located)
+    if (embedder.kind === "failed") return unfit(embedder.why)
+    embedders.push(createEmbedder(onlyNetwork(embedder.value), embedder.value.manifest, used))
+  }
 
   try {
     const stages: Stages = {
       detector: createDetector(detector.value),
-      refiner: landmarks && createPoints68(onlyNetwork(landmarks.value), landmarks.value.manifest.input),
-      embedder: createEmbedder(onlyNetwork(embedder.value), embedder.value.manifest),
+      refiner: landmarks ? createPoints68(onlyNetwork(landmarks.value), landmarks.value.manifest.input) : unrefined,
+      embedder: fuseEmbedders(embedders),
     }
     await warm(stages)
     return { kind: "ready", analyzer: createAnalyzer(stages, served, options.threads, () => lifetimes.close()) }
@@ -86,7 +90,7 @@ export async function openAnalyzer(set: ModelSet, options: { readonly threads: n
 
 interface Stages {
   readonly detector: Detector
-  readonly refiner: LandmarkRefiner | undefined
+  readonly refiner: LandmarkRefiner
   readonly embedder: Embedder
 }
 
@@ -104,13 +108,14 @@ function createAnalyzer(stages: Stages, models: readonly ServedModel[], threads:
     const found = await detect(stages, pixels, options)
     const detectMs = lap()
 
-    const qualities = found.map((face) => measureQuality(pixels, face))
+    const asked = found.map(({ box, score, refined }): DetectedFace => ({ box, score, landmarks: refined }))
+    const qualities = asked.map((face) => measureQuality(pixels, face))
     const embeddedCount = { none: 0, largest: 1, all: found.length }[options.embed]
     stages.embedder.align(pixels, found.slice(0, embeddedCount))
     const align = lap()
 
     const embeddings = await stages.embedder.run()
-    const faces = found.map((face, index): AnalyzedFace => {
+    const faces = asked.map((face, index): AnalyzedFace => {
       const embedding = embeddings[index]
       return { ...face, quality: qualities[index]!, ...(embedding && { embedding }) }
     })
@@ -135,13 +140,13 @@ function createAnalyzer(stages: Stages, models: readonly ServedModel[], threads:
 }
 
 /** Largest first, none below the asked size, with the most exact landmarks the set can give. */
-async function detect({ detector, refiner }: Stages, pixels: Pixels, options: AnalyzeOptions): Promise<DetectedFace[]> {
+async function detect({ detector, refiner }: Stages, pixels: Pixels, options: AnalyzeOptions): Promise<LandmarkedFace[]> {
   const found = await detector.detect(pixels, options.faceWidthPxMin)
   const wanted = found
     .filter(({ box, landmarks }) => box.width >= options.faceWidthPxMin && isFace(landmarks))
     .toSorted((a, b) => areaOf(b.box) - areaOf(a.box))
     .slice(0, options.facesMax)
-  const refined = refiner === undefined ? wanted : await refiner.refine(pixels, wanted)
+  const refined = await refiner.refine(pixels, wanted)
   return refined.map((face) => ({ ...face, box: clip(face.box, pixels) }))
 }
 
@@ -175,9 +180,9 @@ async function warm({ detector, refiner, embedder }: Stages): Promise<void> {
     ],
   }
   await detector.detect(pixels, 48)
-  await refiner?.refine(pixels, [claimed])
+  await refiner.refine(pixels, [claimed])
   measureQuality(pixels, claimed)
-  embedder.align(pixels, [claimed])
+  embedder.align(pixels, [{ ...claimed, detected: claimed.landmarks, refined: claimed.landmarks }])
   await embedder.run()
 }
 

@@ -166,23 +166,25 @@ describe("a set that cannot serve says why", () => {
     using folder = tempFolder()
     const set = await locateSet("default")
     const path = folder.file("mobilefacenet.onnx")
-    await copyFile(set.embedder.paths["mobilefacenet.onnx"]!, path)
+    const [embedder] = set.embedders
+    await copyFile(embedder!.paths["mobilefacenet.onnx"]!, path)
     const bytes = await Bun.file(path).bytes()
     bytes[bytes.length >> 1]! ^= 1
     await Bun.write(path, bytes)
-    const why = await whyUnfit({ ...set, embedder: { ...set.embedder, paths: { "mobilefacenet.onnx": path } } })
+    const why = await whyUnfit({ ...set, embedders: [{ ...embedder!, paths: { "mobilefacenet.onnx": path } }] })
     expect(why).toContain("SHA-256")
     expect(why).toContain(path)
   })
 
   test("a known answer that comes out differently", async () => {
     const set = await locateSet("default")
-    const [golden] = set.embedder.manifest.golden
+    const [embedder] = set.embedders
+    const [golden] = embedder!.manifest.golden
     const outputs = Object.fromEntries(
       Object.entries(golden!.outputs).map(([name, output]) => [name, { ...output, values: output.values.toReversed() }]),
     )
-    const manifest = { ...set.embedder.manifest, golden: [{ ...golden!, outputs }] }
-    expect(await whyUnfit({ ...set, embedder: { ...set.embedder, manifest } })).toContain("known answer")
+    const manifest = { ...embedder!.manifest, golden: [{ ...golden!, outputs }] }
+    expect(await whyUnfit({ ...set, embedders: [{ ...embedder!, manifest }] })).toContain("known answer")
   })
 
   test("a file that is no network", async () => {

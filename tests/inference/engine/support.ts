@@ -5,11 +5,11 @@ import type { ModelSet } from "../../../app/inference/manifest.ts"
 import { locateModelSet } from "../../../app/inference/models.ts"
 import { sharedModels } from "../../support/shared.ts"
 
-export const setNames = ["default", "better"] as const
+export const setNames = ["default", "better", "light"] as const
 
-/** The default set is made by set-up; the better one lies beside the checkout or is not there. */
+/** The default set is made by set-up; the weights of the others lie beside the checkout or are not there. */
 export function hasSet(name: string): boolean {
-  return name !== "better" || sharedModels() !== undefined
+  return name === "default" || sharedModels() !== undefined
 }
 
 export async function locateSet(name: string): Promise<ModelSet> {

@@ -9,6 +9,8 @@ export function explain(outcome: Exclude<Enrolment, { kind: "enrolled" }>): stri
       return outcome.why
     case "overloaded":
     case "expired":
+    case "superseded":
+    case "abandoned":
       return "the engines did not keep up; try again with fewer pictures at once"
     case "no_face":
       return "no face found"

@@ -6,10 +6,10 @@ const patienceMs = 60_000
 
 /** Asks again while the engines say that it is worth another try. */
 export function patient(analyze: Analyze): Analyze {
-  return async (picture, options, _deadlineTickMs) => {
+  return async (work) => {
     const deadlineTickMs = nowTickMs() + patienceMs
     for (;;) {
-      const answer = await analyze(picture, options, deadlineTickMs)
+      const answer = await analyze({ ...work, deadlineTickMs })
       if (answer.kind !== "unavailable" && answer.kind !== "overloaded") return answer
       if (nowTickMs() + answer.retryAfterS * 1000 >= deadlineTickMs) return answer
       await Bun.sleep(answer.retryAfterS * 1000)

@@ -1,4 +1,4 @@
-import type { Box, Landmarks } from "./geometry.ts"
+import type { Box, ImageSize, Landmarks } from "./geometry.ts"
 import type { Quality } from "./quality.ts"
 
 /** A face a detector found. `score` is the detector's own, 0..1. */
@@ -8,8 +8,18 @@ export interface DetectedFace {
   readonly landmarks: Landmarks
 }
 
+/** The picture kept of a face, to embed it again with another network. JPEG. */
+export interface FaceChip {
+  readonly jpeg: Uint8Array
+  readonly size: ImageSize
+  /** In pixels of the chip. */
+  readonly landmarks: Landmarks
+}
+
 /** A detected face with what is known of it after alignment. `embedding` is a unit vector, absent when none was asked for. */
 export interface AnalyzedFace extends DetectedFace {
   readonly quality: Quality
   readonly embedding?: Float32Array
+  /** Only when chips were asked for, of the embedded faces. */
+  readonly chip?: FaceChip
 }

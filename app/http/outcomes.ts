@@ -13,6 +13,7 @@ export const analysisCodes = [
   "overloaded",
   "unavailable",
   "deadline_exceeded",
+  "superseded",
 ] as const
 
 export const subjectFaceCodes = ["no_face", "several_faces"] as const
@@ -31,6 +32,12 @@ export function noAnalysis(outcome: NoAnalysis) {
       return problem("deadline_exceeded", "no engine was free before the deadline; try again, or allow more by x-deadline-ms", {
         retryAfterS: outcome.retryAfterS,
       })
+    case "superseded":
+      return problem("superseded", "a newer frame of this camera took its place; send the next one", {
+        retryAfterS: outcome.retryAfterS,
+      })
+    case "abandoned":
+      return problem("deadline_exceeded", "the caller left before an engine was free", { retryAfterS: 1 })
     default:
       return unreachable(outcome)
   }

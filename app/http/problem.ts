@@ -19,6 +19,7 @@ export const statusOf = {
   overloaded: 503,
   unavailable: 503,
   deadline_exceeded: 503,
+  superseded: 503,
 } as const satisfies Record<string, number>
 
 export type ErrorCode = keyof typeof statusOf

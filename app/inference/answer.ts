@@ -1,6 +1,7 @@
 import type { AnalyzedFace } from "../face/face.ts"
 import type { ImageSize } from "../face/geometry.ts"
 import type { PictureRefusal, StageTimings } from "./wire.ts"
+import type { Degradation } from "./work.ts"
 
 /** Every way a picture can come back from the engines. */
 export type Answer =
@@ -9,6 +10,10 @@ export type Answer =
       readonly image: ImageSize
       readonly faces: readonly AnalyzedFace[]
       readonly timingsMs: StageTimings & { readonly wait: number }
+      /** What was left out to answer in time; mostly nothing. */
+      readonly degraded: readonly Degradation[]
+      /** JPEG of the whole frame, made smaller; only when it was asked for. */
+      readonly snapshot?: Uint8Array
     }
   /** The picture itself is at fault. */
   | { readonly kind: "refused"; readonly reason: PictureRefusal; readonly why: string }
@@ -17,3 +22,7 @@ export type Answer =
   | { readonly kind: "unavailable"; readonly retryAfterS: number; readonly why: string }
   /** The deadline passed before an engine was free: never run. */
   | { readonly kind: "expired"; readonly retryAfterS: number }
+  /** A newer frame of the same camera, or newer work of the policy `dropOldest`, took its place: never run. */
+  | { readonly kind: "superseded"; readonly retryAfterS: number }
+  /** The caller left before it began: never run, and nobody reads this. */
+  | { readonly kind: "abandoned" }

@@ -10,7 +10,7 @@ import type { Answer } from "./answer.ts"
 import type { ModelSet } from "./manifest.ts"
 import type { InferenceOptions } from "./options.ts"
 import { type EngineAnswer, type EngineExit, type EngineProcess, type Ready, startEngine } from "./process.ts"
-import type { AnalyzeOptions } from "./wire.ts"
+import type { Work } from "./work.ts"
 
 export interface EngineStatus {
   readonly pid: number
@@ -34,8 +34,7 @@ export interface PoolStatus {
 
 /** The engines as the rest of the box sees them: a picture goes in, faces come out, and every way it can end is a value. */
 export interface EnginePool {
-  /** `picture` must not change until the answer is there. */
-  analyze(picture: Uint8Array, options: AnalyzeOptions, deadlineTickMs: number): Promise<Answer>
+  analyze(work: Work): Promise<Answer>
   status(): PoolStatus
   /** Settles as soon as an engine is ready, or all of them have said that they cannot serve. */
   settled(): Promise<void>
@@ -43,10 +42,8 @@ export interface EnginePool {
 }
 
 interface Waiting {
-  readonly picture: Uint8Array
-  readonly options: AnalyzeOptions
+  readonly work: Work
   readonly sinceTickMs: number
-  readonly deadlineTickMs: number
   readonly settle: (answer: Answer) => void
   readonly timer: Timer
 }
@@ -100,7 +97,8 @@ export function openPool(
   for (const slot of slots) start(slot)
 
   return {
-    analyze: (picture, analyzeOptions, deadlineTickMs) => {
+    analyze: (work) => {
+      const { deadlineTickMs } = work
       const refusal = refuseNow(deadlineTickMs)
       if (refusal !== undefined) {
         metrics.refusedTotal.inc({ reason: refusal.kind })
@@ -109,10 +107,8 @@ export function openPool(
       return new Promise((settle) => {
         const sinceTickMs = nowTickMs()
         const item: Waiting = {
-          picture,
-          options: analyzeOptions,
+          work,
           sinceTickMs,
-          deadlineTickMs,
           settle,
           timer: setTimeout(() => expire(item), deadlineTickMs - sinceTickMs),
         }
@@ -152,7 +148,7 @@ export function openPool(
   async function serve(slot: Slot, engine: EngineProcess, item: Waiting): Promise<void> {
     slot.state = "busy"
     const startTickMs = nowTickMs()
-    const answer = await engine.analyze(item.picture, item.options)
+    const answer = await engine.analyze(item.work.picture, item.work.options)
     if (slot.engine === engine && slot.state === "busy") slot.state = "idle"
     runMsAverage += runAverageWeight * (nowTickMs() - startTickMs - runMsAverage)
     settleItem(item, toAnswer(answer, startTickMs - item.sinceTickMs))
@@ -170,6 +166,7 @@ export function openPool(
           image,
           faces: toFaces(answer, spaceDimension(set.embedding.space)),
           timingsMs: { ...timingsMs, wait: Math.round(waitMs * 100) / 100 },
+          degraded: [],
         }
       }
       case "refused":

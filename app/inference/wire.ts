@@ -13,6 +13,12 @@ export const analyzeOptions = z.strictObject({
   /** At most so many faces, largest first. */
   facesMax: z.int().positive(),
   embed: z.enum(["none", "all", "largest"]),
+  /** `small`: faces are looked for in a picture of half the size, which takes about a third of the time and misses small ones. */
+  detectorInput: z.enum(["full", "small"]).optional(),
+  /** A JPEG of the whole frame, no longer than this on its longest side, when a face is found. */
+  snapshot: z.strictObject({ longestSidePx: z.int().positive(), quality: z.int().min(1).max(100) }).optional(),
+  /** A JPEG of each embedded face: its box widened to twice its size, longest side at most 256 px. */
+  chips: z.boolean().optional(),
 })
 export type AnalyzeOptions = z.output<typeof analyzeOptions>
 

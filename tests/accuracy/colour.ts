@@ -12,7 +12,11 @@ export async function colourSimilarities(setName: string): Promise<GoldenPairs> 
   const vectors: Float32Array[] = []
   for (const { file, people } of demoPhotos) {
     const options = { faceWidthPxMin: 80, facesMax: 20, embed: "all" } as const
-    const answer = await engines.pool.analyze(await readDemoPhoto(file), options, nowTickMs() + 60_000)
+    const answer = await engines.pool.analyze({
+      picture: await readDemoPhoto(file),
+      options,
+      deadlineTickMs: nowTickMs() + 60_000,
+    })
     if (answer.kind !== "ok") throw new Error(`${file}: ${answer.kind}`)
     const { width, height } = answer.image
     for (const { name, at, enrolled } of people) {

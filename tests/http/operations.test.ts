@@ -93,9 +93,9 @@ test("one log line for each request, with ids and figures and nothing of what wa
   const lines: string[] = []
   const log = pino({ level: "debug" }, { write: (line: string) => void lines.push(line) })
   const failing: HttpNeeds["pool"] = {
-    analyze: (picture, options, deadline) => {
-      if (picture.length === 3) throw new Error("broken on purpose")
-      return readPainted(picture, options, deadline)
+    analyze: (work) => {
+      if (work.picture.length === 3) throw new Error("broken on purpose")
+      return readPainted(work)
     },
     status: () => readyStatus,
   }

@@ -38,9 +38,9 @@ test.each([
 test("the deadline travels to the engines, less what has passed", async () => {
   const leftMs: number[] = []
   const pool: HttpNeeds["pool"] = {
-    analyze: (picture, options, deadlineTickMs) => {
-      leftMs.push(deadlineTickMs - performance.now())
-      return readPainted(picture, options, deadlineTickMs)
+    analyze: (work) => {
+      leftMs.push(work.deadlineTickMs - performance.now())
+      return readPainted(work)
     },
     status: () => readyStatus,
   }

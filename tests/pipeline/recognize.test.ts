@@ -64,9 +64,9 @@ test("the options reach the engines and the gallery", async () => {
   await facesOf(
     paint({ person: "Ada" }),
     needs({
-      analyze: (picture, analyzeOptions, deadlineTickMs) => {
-        asked.push(analyzeOptions, Math.round((deadlineTickMs - performance.now()) / 100))
-        return readPainted(picture, analyzeOptions, deadlineTickMs)
+      analyze: (work) => {
+        asked.push(work.options, Math.round((work.deadlineTickMs - performance.now()) / 100))
+        return readPainted(work)
       },
       search: async (space, _vector, count) => {
         asked.push(space, count)
@@ -102,7 +102,6 @@ test("whatever the engines say instead of faces is handed on as it is, and nothi
 })
 
 test("an engine that forgot an embedding is a bug, not an unknown face", async () => {
-  const forgetful: RecognizeNeeds["analyze"] = (picture, analyzeOptions, deadline) =>
-    readPainted(picture, { ...analyzeOptions, embed: "none" }, deadline)
+  const forgetful: RecognizeNeeds["analyze"] = (work) => readPainted({ ...work, options: { ...work.options, embed: "none" } })
   await expect(recognize(paint({ person: "Ada" }), needs({ analyze: forgetful }), options)).rejects.toThrow("broken promise")
 })

@@ -23,7 +23,7 @@ export function paint(...faces: readonly PaintedFace[]): Uint8Array<ArrayBuffer>
   return new TextEncoder().encode(JSON.stringify({ painted: faces }))
 }
 
-export const readPainted: Analyze = async (picture, { faceWidthPxMin, facesMax, embed }, deadlineTickMs) => {
+export const readPainted: Analyze = async ({ picture, options: { faceWidthPxMin, facesMax, embed }, deadlineTickMs }) => {
   if (nowTickMs() >= deadlineTickMs) return { kind: "expired", retryAfterS: 1 }
   const text = new TextDecoder().decode(picture)
   if (!text.startsWith(`{"painted":`)) return { kind: "refused", reason: "unsupported_media_type", why: "not painted" }
@@ -40,6 +40,7 @@ export const readPainted: Analyze = async (picture, { faceWidthPxMin, facesMax, 
     image: { width: 640, height: 480 },
     faces,
     timingsMs: { wait: 0, decode: 1, detect: 1, align: 1, embed: 1 },
+    degraded: [],
   }
 }
 

@@ -46,7 +46,11 @@ async function embedCentreFace(analyze: Analyze, path: string): Promise<Result<F
   const file = Bun.file(path)
   if (!(await file.exists()))
     return { kind: "failed", why: `there is no picture ${path}; does the list belong to this folder?` }
-  const answer = await analyze(await file.bytes(), analyzeOptions, nowTickMs() + deadlineMs)
+  const answer = await analyze({
+    picture: await file.bytes(),
+    options: analyzeOptions,
+    deadlineTickMs: nowTickMs() + deadlineMs,
+  })
   switch (answer.kind) {
     case "ok":
       return { kind: "ok", value: nearestCentre(answer.faces, answer.image)?.embedding }
@@ -56,6 +60,8 @@ async function embedCentreFace(analyze: Analyze, path: string): Promise<Result<F
       return { kind: "failed", why: `${path}: ${answer.why}` }
     case "overloaded":
     case "expired":
+    case "superseded":
+    case "abandoned":
       return { kind: "failed", why: `${path}: the engines did not keep up; try --engines with a smaller number` }
     default:
       return unreachable(answer)

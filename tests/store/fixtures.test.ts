@@ -1,0 +1,90 @@
+import { Database } from "bun:sqlite"
+import { afterAll, expect, test } from "bun:test"
+import { copyFileSync, mkdirSync, readdirSync, readFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { openKeys } from "../../app/access/keys.ts"
+import { projectRoot } from "../../app/base/paths.ts"
+import { openGallery } from "../../app/gallery/open.ts"
+import { migrations } from "../../app/store/migrations/index.ts"
+import { openStore } from "../../app/store/store.ts"
+import { databaseName, type Expected } from "../fixtures/fixture.ts"
+import { randomFrom } from "../gallery/support.ts"
+import { tempFolder } from "../support/shared.ts"
+
+/** Data folders as older programs left them, by the number of their schema (scripts/fixture.ts). */
+const fixturesFolder = join(projectRoot, "tests/fixtures")
+const fixtures = readdirSync(fixturesFolder).filter((name) => /^data-\d+$/.test(name))
+const kills = 10
+
+const folder = tempFolder()
+afterAll(() => folder[Symbol.dispose]())
+
+const expectedOf = (fixture: string): Expected =>
+  JSON.parse(readFileSync(join(fixturesFolder, fixture, "expected.json"), "utf8"))
+
+function copyOf(fixture: string, as: string): string {
+  const path = folder.file(as, databaseName)
+  mkdirSync(dirname(path))
+  copyFileSync(join(fixturesFolder, fixture, databaseName), path)
+  return path
+}
+
+async function expectAnswers(path: string, expected: Expected): Promise<void> {
+  const opened = openStore(path)
+  if (opened.kind === "failed") throw new Error(opened.why)
+  const gallery = await openGallery(opened.store)
+  try {
+    expect(opened.store.prepare("pragma integrity_check").get()).toEqual({ integrity_check: "ok" })
+    expect(opened.store.prepare("pragma foreign_key_check").all()).toEqual([])
+    expect(opened.store.prepare("pragma user_version").get()).toEqual({ user_version: migrations.length })
+    expect(gallery.subjects(1000).items).toMatchObject([...expected.subjects])
+    for (const { id } of expected.subjects) expect(gallery.facesOf(id)).toMatchObject([...(expected.faces[id] ?? [])])
+    for (const { space, vector, candidates } of expected.searches) {
+      const found = await gallery.search(space, Float32Array.from(vector), 3)
+      expect(found).toEqual(candidates.map((one) => ({ ...one, similarity: expect.closeTo(one.similarity, 5) })))
+    }
+    const keys = openKeys(opened.store)
+    expect(keys.verify(expected.adminKey)).toEqual({ role: "admin" })
+    expect(keys.ensureAdminKey()).toEqual({ kind: "kept" })
+  } finally {
+    await gallery.close()
+    opened.store.close()
+  }
+}
+
+test.each(fixtures)("%s: a data folder of that schema opens and answers as it did", async (fixture) => {
+  const expected = expectedOf(fixture)
+  expect(fixture).toBe(`data-${expected.schema}`)
+  expect(expected.searches.some(({ candidates }) => candidates.length > 0)).toBe(true)
+  await expectAnswers(copyOf(fixture, fixture), expected)
+})
+
+test.each(fixtures)(`%s: ${kills} kills at random moments of the migration change no answer`, async (fixture) => {
+  const random = randomFrom(11)
+  // How long it takes when nobody kills it: what lies before and after is killed too.
+  const takesMs = await openInChild(copyOf(fixture, `${fixture}-whole`), undefined)
+  for (let round = 0; round < kills; round++) {
+    const path = copyOf(fixture, `${fixture}-killed-${round}`)
+    await openInChild(path, random() * takesMs * 1.2)
+    const database = new Database(path, { readonly: true })
+    expect(database.query("pragma integrity_check").all()).toEqual([{ integrity_check: "ok" }])
+    database.close()
+    await expectAnswers(path, expectedOf(fixture))
+  }
+})
+
+/** Milliseconds from its word that it begins to its word that it is done, or to its end. */
+async function openInChild(path: string, killAfterMs: number | undefined): Promise<number> {
+  const child = Bun.spawn([process.execPath, require.resolve("./opening-process.ts"), path], { stderr: "inherit" })
+  let begun = 0
+  let ended = 0
+  for await (const bytes of child.stdout) {
+    if (begun === 0) {
+      begun = performance.now()
+      if (killAfterMs !== undefined) setTimeout(() => child.kill("SIGKILL"), killAfterMs)
+    }
+    if (Buffer.from(bytes).includes("opened")) ended = performance.now()
+  }
+  expect([0, killAfterMs === undefined ? 0 : 137]).toContain(await child.exited)
+  return (ended || performance.now()) - begun
+}

@@ -1,12 +1,14 @@
 import { type Context, Hono } from "hono"
 import type { ContentfulStatusCode } from "hono/utils/http-status"
+import { assert } from "../base/assert.ts"
 import { elapsedMs, nowTickMs } from "../base/ticks.ts"
 import { continueTrace, type TraceContext, toTraceparent } from "../base/trace.ts"
 import { type Door, pass } from "./door.ts"
+import { type AnyEvent, eventStream, type Listener } from "./event-stream.ts"
 import { createIntake } from "./intake.ts"
 import type { HttpNeeds } from "./needs.ts"
 import { type Problem, problem, statusOf } from "./problem.ts"
-import type { AnyReply, Content, Route } from "./route.ts"
+import { type AnyReply, type Content, literalFirst, type Route } from "./route.ts"
 import { allRoutes } from "./routes/all.ts"
 
 /** What the server knows of a connection and a `Request` does not tell. */
@@ -31,15 +33,16 @@ const picturesInFlight = 32
 
 /** The HTTP face of the box. Ask it with `app.request(path, init, connection)`, or serve it with `serveHttp`. */
 export function createHttpApp(needs: HttpNeeds): Hono<Env> {
-  const routes = allRoutes(needs)
+  const routes = literalFirst(allRoutes(needs))
   const door: Door = {
     keys: needs.keys,
     intake: createIntake(picturesInFlight * needs.http.imageBytesMax),
     budgetMs: needs.recognition.budgetMs,
+    bodyReadMs: needs.http.bodyReadMs,
   }
   const app = new Hono<Env>()
   app.use(observe(needs))
-  for (const route of routes) mount(app, route, door)
+  for (const route of routes) mount(app, route, door, needs)
   for (const [path, methods] of Map.groupBy(routes, ({ path }) => path)) {
     const allow = methods.map(({ method }) => (method === "get" ? "GET, HEAD" : method.toUpperCase())).join(", ")
     app.all(honoPath(path), (c) => {
@@ -55,23 +58,39 @@ export function createHttpApp(needs: HttpNeeds): Hono<Env> {
   return app
 }
 
-function mount(app: Hono<Env>, route: Route, door: Door) {
+function mount(app: Hono<Env>, route: Route, door: Door, { log }: HttpNeeds) {
   app.on(route.method.toUpperCase(), honoPath(route.path), async (c) => {
     c.set("route", route.path)
+    const leaving = new AbortController()
+    const leave = () => leaving.abort()
+    const { signal } = c.req.raw
+    if (signal.aborted) leave()
+    else signal.addEventListener("abort", leave, { once: true })
     const reply = await pass(
       {
         request: c.req.raw,
         visitor: { headers: c.req.raw.headers, address: c.env?.address },
         requestId: c.var.requestId,
-        id: c.req.param("id"),
+        parameters: c.req.param(),
         query: c.req.queries(),
         arrivedTickMs: c.var.arrivedTickMs,
+        trace: c.var.trace,
+        signal: leaving.signal,
         countBytes: (bytes) => c.set("bytesIn", bytes),
       },
       route,
       door,
     )
-    return reply.kind === "problem" ? sendProblem(c, reply) : send(c, reply, route.answers[reply.status])
+    if (reply.kind === "problem") return sendProblem(c, reply)
+    for (const [name, value] of Object.entries(reply.headers ?? {})) {
+      assert(route.answerHeaders?.[name] !== undefined, "a route declares the headers of its answers")
+      c.header(name, value)
+    }
+    return send(c, reply, route.answers[reply.status], {
+      left: leave,
+      failed: (error) =>
+        log.error({ requestId: c.var.requestId, route: route.path, err: error }, "a bug: a stream of events ended"),
+    })
   })
 }
 
@@ -114,11 +133,20 @@ function honoPath(path: string): string {
   return path.replaceAll(/\{(\w+)\}/g, ":$1")
 }
 
-function send(c: Context<Env>, reply: AnyReply, content: Content | undefined): Response {
+function send(c: Context<Env>, reply: AnyReply, content: Content | undefined, listener: Listener): Response {
+  const status = reply.status as ContentfulStatusCode
   if (content === undefined || content === "nothing") return c.body(null, reply.status as 204)
-  const isText = "mediaType" in content
-  const text = isText ? String(reply.body) : JSON.stringify(reply.body)
-  return sendText(c, text, isText ? content.mediaType : "application/json", reply.status as ContentfulStatusCode)
+  if ("events" in content) {
+    // Nobody listens to the answer of a HEAD, so nothing may begin.
+    if (c.req.raw.method === "HEAD") listener.left()
+    const events = eventStream(reply.body as AsyncIterable<AnyEvent>, listener)
+    return c.body(events, status, { "content-type": "text/event-stream" })
+  }
+  if (!("mediaType" in content)) return sendText(c, JSON.stringify(reply.body), "application/json", status)
+  if (content.binary !== true) return sendText(c, String(reply.body), content.mediaType, status)
+  const bytes = reply.body as Uint8Array<ArrayBuffer>
+  c.set("bytesOut", bytes.length)
+  return c.body(bytes, status, { "content-type": content.mediaType })
 }
 
 function sendProblem(c: Context<Env>, { code, message, details, retryAfterS, headers }: Problem): Response {

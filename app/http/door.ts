@@ -1,12 +1,13 @@
 import { z } from "zod"
 import { unreachable } from "../base/assert.ts"
 import { nowTickMs } from "../base/ticks.ts"
+import type { TraceContext } from "../base/trace.ts"
 import { refuse, type Visitor } from "./access.ts"
 import { type BodyFormat, mediaTypeOf } from "./body.ts"
 import { type Intake, readBody } from "./intake.ts"
 import type { HttpNeeds } from "./needs.ts"
 import { explain, type Problem, problem } from "./problem.ts"
-import { deadlineMs } from "./requests.ts"
+import { timedHeaders } from "./requests.ts"
 import type { AnyReply, Call, Route } from "./route.ts"
 
 /** A request as it stands before its route's door. */
@@ -14,9 +15,13 @@ export interface Arrival {
   readonly request: Request
   readonly visitor: Visitor
   readonly requestId: string
-  readonly id: string | undefined
+  /** What stands in the path where the pattern has braces. */
+  readonly parameters: Readonly<Record<string, string>>
   readonly query: Readonly<Record<string, readonly string[]>>
   readonly arrivedTickMs: number
+  readonly trace: TraceContext
+  /** Aborted when the caller left. */
+  readonly signal: AbortSignal
   /** Told once the body has been read. */
   readonly countBytes: (bytes: number) => void
 }
@@ -24,38 +29,69 @@ export interface Arrival {
 export interface Door {
   readonly keys: HttpNeeds["keys"]
   readonly intake: Intake
-  /** For callers without `x-deadline-ms`. */
+  /** For callers without `x-deadline-ms`, from when the body has been read. */
   readonly budgetMs: number
+  /** How long a body may take to come, whoever sends it. */
+  readonly bodyReadMs: number
 }
 
-const noQuery = z.strictObject({})
+const nothing = z.strictObject({})
 const uuid = z.guid()
 
-/** Key, path, query, deadline, body, in this order: whoever may not ask learns nothing, and no body is read in vain. */
+/** Key, path, query, headers, deadline, body, in this order: whoever may not ask learns nothing, and no body is read in vain. */
 export async function pass(arrival: Arrival, route: Route, door: Door): Promise<AnyReply | Problem> {
   const refusal = refuse(route.access, arrival.visitor, door.keys.verify)
   if (refusal !== undefined) return refusal
 
-  const path = readPath(route, arrival.id)
+  const path = readPath(route, arrival.parameters)
   if (path.kind === "problem") return path
-  const query = readQuery(route.query ?? noQuery, arrival.query)
+  const query = readQuery(route.query ?? nothing, arrival.query)
   if (query.kind === "problem") return query
-  const budget = readBudget(arrival.request.headers.get("x-deadline-ms"), door.budgetMs)
-  if (budget.kind === "problem") return budget
+  const headers = readHeaders(route.headers ?? nothing, arrival.request.headers)
+  if (headers.kind === "problem") return headers
+  const timed = readHeaders(route.timed === true ? timedHeaders : nothing, arrival.request.headers)
+  if (timed.kind === "problem") return timed
 
-  const call = { requestId: arrival.requestId, path: path.value, query: query.value }
-  const leftMs = () => budget.value - (nowTickMs() - arrival.arrivedTickMs)
-  if (route.body === undefined) return route.handle({ ...call, body: undefined, budgetMs: leftMs() })
-  return withBody(arrival, route.body, door.intake, leftMs, (body) => route.handle({ ...call, body, budgetMs: leftMs() }))
+  const told = timed.value as z.output<typeof timedHeaders>
+  const deadlineMs = told["x-deadline-ms"]
+  const call = {
+    requestId: arrival.requestId,
+    path: path.value,
+    query: query.value,
+    headers: headers.value,
+    priority: told["x-priority"] ?? "interactive",
+    signal: arrival.signal,
+    trace: arrival.trace,
+  } as const
+  // A caller who names a deadline counts from when it began to ask; for all others a slow uplink is not the engines' queue.
+  const leftMs = () => (deadlineMs === undefined ? door.budgetMs : deadlineMs - (nowTickMs() - arrival.arrivedTickMs))
+  const handle = (body: unknown) => route.handle({ ...call, body, budgetMs: leftMs() })
+  if (route.body === undefined) return handle(undefined)
+  const bodyMs = deadlineMs === undefined ? door.bodyReadMs : Math.min(leftMs(), door.bodyReadMs)
+  return withBody(arrival, route.body, door.intake, bodyMs, handle)
 }
 
 type Read<Value> = { readonly kind: "ok"; readonly value: Value } | Problem
 
-function readPath(route: Route, id: string | undefined): Read<Call<string, unknown, unknown>["path"]> {
-  if (!route.path.includes("{id}")) return { kind: "ok", value: {} }
-  const parsed = uuid.safeParse(id)
-  if (!parsed.success) return problem("not_found", "the id in the path is no UUID, so nothing here has it")
-  return { kind: "ok", value: { id: parsed.data.toLowerCase() } }
+type AnyPath = Call<string, unknown, unknown>["path"]
+
+function readPath(route: Route, { id, ...others }: Arrival["parameters"]): Read<AnyPath> {
+  const parsed = (route.parameters ?? nothing).safeParse(others)
+  if (!parsed.success) return problem("bad_request", `the path: ${explain(parsed.error)}`)
+  if (id === undefined) return { kind: "ok", value: parsed.data as AnyPath }
+  const parsedId = uuid.safeParse(id)
+  if (!parsedId.success) return problem("not_found", "the id in the path is no UUID, so nothing here has it")
+  return { kind: "ok", value: { ...parsed.data, id: parsedId.data.toLowerCase() } as AnyPath }
+}
+
+/** Only what the schema names is looked at: every client sends headers of its own. */
+function readHeaders(schema: z.ZodObject, headers: Headers): Read<unknown> {
+  const told = Object.keys(schema.shape).flatMap((name) => {
+    const value = headers.get(name)
+    return value === null ? [] : [[name, value]]
+  })
+  const parsed = schema.safeParse(Object.fromEntries(told))
+  return parsed.success ? { kind: "ok", value: parsed.data } : problem("bad_request", `the headers: ${explain(parsed.error)}`)
 }
 
 function readQuery(schema: z.ZodObject, query: Arrival["query"]): Read<unknown> {
@@ -65,18 +101,11 @@ function readQuery(schema: z.ZodObject, query: Arrival["query"]): Read<unknown> 
   return parsed.success ? { kind: "ok", value: parsed.data } : problem("bad_request", `the query: ${explain(parsed.error)}`)
 }
 
-function readBudget(header: string | null, fallbackMs: number): Read<number> {
-  if (header === null) return { kind: "ok", value: fallbackMs }
-  const parsed = deadlineMs.safeParse(header)
-  if (parsed.success) return { kind: "ok", value: parsed.data }
-  return problem("bad_request", `x-deadline-ms is a whole number of milliseconds, 100 to 60000: ${explain(parsed.error)}`)
-}
-
 async function withBody(
   { request, countBytes }: Arrival,
   formats: NonNullable<Route["body"]>,
   intake: Intake,
-  leftMs: () => number,
+  bodyMs: number,
   handle: (body: unknown) => Promise<AnyReply | Problem> | AnyReply | Problem,
 ): Promise<AnyReply | Problem> {
   const contentType = request.headers.get("content-type")
@@ -94,7 +123,7 @@ async function withBody(
   if (release === undefined)
     return problem("overloaded", "too many large bodies are on their way in at once; try again shortly", { retryAfterS: 1 })
   try {
-    const read = await readBody(request, format.bytesMax, leftMs())
+    const read = await readBody(request, format.bytesMax, bodyMs)
     switch (read.kind) {
       case "ok": {
         countBytes(read.bytes.length)
@@ -104,9 +133,13 @@ async function withBody(
       case "too_large":
         return tooLarge(format)
       case "too_slow":
-        return problem("deadline_exceeded", "the body was not there before the deadline; x-deadline-ms allows up to 60000", {
-          retryAfterS: 1,
-        })
+        return problem(
+          "deadline_exceeded",
+          `the body was not there after ${Math.max(0, Math.round(bodyMs))} ms; send it faster, or smaller`,
+          {
+            retryAfterS: 1,
+          },
+        )
       case "cut":
         return problem("bad_request", "the connection ended before the body did")
       default:

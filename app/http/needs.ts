@@ -17,7 +17,7 @@ export interface HttpNeeds {
   readonly models: ServedModels
   readonly thresholds: Thresholds
   readonly recognition: RecognitionOptions
-  readonly http: Pick<HttpOptions, "imageBytesMax">
+  readonly http: Omit<HttpOptions, "host" | "port" | "drainMs">
   readonly metrics: Metrics
   readonly log: Log
 }

@@ -3,8 +3,9 @@ import { assert } from "../base/assert.ts"
 import { version } from "../base/version.ts"
 import { answerSchemas, errorAnswer } from "./answers.ts"
 import type { BodyFormat } from "./body.ts"
+import type { EventStream } from "./event-stream.ts"
 import { type ErrorCode, statusOf } from "./problem.ts"
-import { deadlineMs, requestSchemas } from "./requests.ts"
+import { requestSchemas, timedHeaders } from "./requests.ts"
 import { type Content, doorCodes, type Route } from "./route.ts"
 
 type Json = Record<string, unknown>
@@ -37,39 +38,55 @@ function operation(route: Route): Json {
     ...(route.body === undefined
       ? {}
       : { requestBody: { required: true, content: mapValues(route.body, (format) => ({ schema: bodySchema(format) })) } }),
-    responses: { ...mapValues(route.answers, answer), ...errors(route) },
+    responses: { ...mapValues(route.answers, (content) => answer(content, route)), ...errors(route) },
   }
 }
 
 function parametersOf(route: Route): Json[] {
-  const properties: Json = route.query === undefined ? {} : asJson(jsonSchema(route.query, "output").properties)
+  const inPath = [...route.path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name)
+  const ids = inPath.includes("id")
+    ? [{ name: "id", in: "path", required: true, schema: { type: "string", format: "uuid" } }]
+    : []
   return [
-    ...(route.path.includes("{id}")
-      ? [{ name: "id", in: "path", required: true, schema: { type: "string", format: "uuid" } }]
-      : []),
-    ...Object.entries(properties).map(([name, schema]) => ({ name, in: "query", schema })),
-    ...(route.timed === true
-      ? [
-          {
-            name: "x-deadline-ms",
-            in: "header",
-            description: "how long the caller will wait; work that comes too late is not done",
-            schema: jsonSchema(deadlineMs, "output"),
-          },
-        ]
-      : []),
+    ...ids,
+    ...parameters(route.parameters, "path", { required: true }),
+    ...parameters(route.query, "query"),
+    ...parameters(route.headers, "header"),
+    ...(route.timed === true ? parameters(timedHeaders, "header") : []),
   ]
+}
+
+function parameters(schema: z.ZodType | undefined, place: string, more: Json = {}): Json[] {
+  const properties: Json = schema === undefined ? {} : asJson(jsonSchema(schema, "output").properties)
+  return Object.entries(properties).map(([name, schema]) => ({ name, in: place, ...more, schema }))
 }
 
 function bodySchema({ schema }: BodyFormat<unknown>): unknown {
   return schema instanceof z.ZodType ? reference(schema, requestSchemas) : schema
 }
 
-function answer(content: Content): Json {
-  if (content === "nothing") return { description: "done" }
-  if ("mediaType" in content)
-    return { description: "the answer", content: { [content.mediaType]: { schema: { type: "string" } } } }
-  return { description: "the answer", content: { "application/json": { schema: reference(content, answerSchemas) } } }
+function answer(content: Content, { answerHeaders = {} }: Route): Json {
+  const headers = mapValues(answerHeaders, (description) => ({ description, schema: { type: "string" } }))
+  const more = Object.keys(headers).length === 0 ? {} : { headers }
+  if (content === "nothing") return { description: "done", ...more }
+  return { description: "the answer", ...more, content: contentOf(content) }
+}
+
+function contentOf(content: Exclude<Content, "nothing">): Json {
+  if ("events" in content) return { "text/event-stream": { schema: eventsSchema(content) } }
+  if (!("mediaType" in content)) return { "application/json": { schema: reference(content, answerSchemas) } }
+  const schema = content.binary === true ? { type: "string", contentMediaType: content.mediaType } : { type: "string" }
+  return { [content.mediaType]: { schema } }
+}
+
+/** OpenAPI 3.1 has no word for a stream: this is the shape of each event in it. */
+function eventsSchema({ events }: EventStream): Json {
+  const oneOf = Object.entries(events).map(([event, data]) => ({
+    type: "object",
+    properties: { id: { type: "string" }, event: { const: event }, data: reference(data, answerSchemas) },
+    required: ["event", "data"],
+  }))
+  return { description: "each event of the stream; data is JSON in one line", oneOf }
 }
 
 function errors(route: Route): Json {
@@ -81,7 +98,7 @@ function errors(route: Route): Json {
       {
         description: codes.join(", "),
         content: { "application/json": { schema: reference(errorAnswer, answerSchemas) } },
-        ...(status === 503
+        ...(status === 503 || status === 429
           ? { headers: { "retry-after": { description: "seconds", schema: { type: "integer", minimum: 1 } } } }
           : {}),
       },

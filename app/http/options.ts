@@ -12,6 +12,8 @@ export const httpOptions = z.strictObject({
     .min(10_000)
     .max(8 * 1024 * 1024)
     .default(8 * 1024 * 1024),
+  /** A body that is not there after this time is given up: no caller may hold its place for ever. */
+  bodyReadMs: z.int().min(100).max(80_000).default(20_000),
   /** How long requests in flight may take to end when the box stops. */
   drainMs: z.int().min(0).default(10_000),
 })

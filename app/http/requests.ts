@@ -1,4 +1,5 @@
 import { z } from "zod"
+import { priorities } from "../inference/work.ts"
 
 /** Request schemas by name, for the components of the OpenAPI document. */
 export const requestSchemas = z.registry<{ id: string; description?: string }>()
@@ -99,7 +100,16 @@ export const subjectsQuery = z.strictObject({
   name: z.string().optional().describe("only subjects of exactly this name"),
 })
 
-export const deadlineMs = numeric(z.int().min(100).max(60_000))
+/** What a caller of the engines may say of its hurry. */
+export const timedHeaders = z.object({
+  "x-deadline-ms": numeric(z.int().min(100).max(60_000))
+    .optional()
+    .describe("how long the caller will wait, from the arrival of the request; work that comes too late is not done"),
+  "x-priority": z
+    .enum(priorities)
+    .optional()
+    .describe("background: this may wait until nobody else does, for jobs in bulk; interactive when not said"),
+})
 
 function decodeBase64(text: string, context: z.RefinementCtx): Uint8Array {
   try {

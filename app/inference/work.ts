@@ -2,7 +2,8 @@ import type { TraceContext } from "../base/trace.ts"
 import type { AnalyzeOptions } from "./wire.ts"
 
 /** Who waits for an answer. Background work is run when nobody else waits. */
-export type Priority = "interactive" | "background"
+export const priorities = ["interactive", "background"] as const
+export type Priority = (typeof priorities)[number]
 
 /**
  * What is done when there is no room. `reject`: the newcomer is refused. `degrade`: under pressure the work is done with less

@@ -1,3 +1,4 @@
+import { EventSourceParserStream } from "eventsource-parser/stream"
 import { openKeys } from "../../app/access/keys.ts"
 import { silentLog } from "../../app/base/log.ts"
 import { createMetrics } from "../../app/base/metrics.ts"
@@ -6,8 +7,9 @@ import { openGallery } from "../../app/gallery/open.ts"
 import { errorAnswer } from "../../app/http/answers.ts"
 import { type Connection, createHttpApp } from "../../app/http/app.ts"
 import type { HttpNeeds } from "../../app/http/needs.ts"
+import { httpOptions } from "../../app/http/options.ts"
 import { type ErrorCode, statusOf } from "../../app/http/problem.ts"
-import { type Content, doorCodes, type Route } from "../../app/http/route.ts"
+import { type Content, doorCodes, literalFirst, type Route } from "../../app/http/route.ts"
 import { allRoutes } from "../../app/http/routes/all.ts"
 import type { PoolStatus } from "../../app/inference/pool.ts"
 import { recognitionOptions } from "../../app/pipeline/options.ts"
@@ -33,8 +35,17 @@ export interface Asked {
   readonly status: number
   readonly headers: Headers
   readonly text: string
+  /** The answer as it came, for those that are no text. */
+  readonly bytes: Uint8Array<ArrayBuffer>
   // biome-ignore lint/suspicious/noExplicitAny: tests reach into answers whose shape has just been checked against its schema
   readonly json: any
+}
+
+export interface Heard {
+  readonly event: string
+  readonly id: string | undefined
+  // biome-ignore lint/suspicious/noExplicitAny: as with `json` above
+  readonly data: any
 }
 
 export interface TestBox extends AsyncDisposable {
@@ -44,6 +55,8 @@ export interface TestBox extends AsyncDisposable {
   ask(method: string, path: string, init?: RequestInit, connection?: Connection): Promise<Asked>
   askWithoutKey(method: string, path: string, init?: RequestInit, connection?: Connection): Promise<Asked>
   json(method: string, path: string, body: unknown): Promise<Asked>
+  /** With the key: the events of a stream as they come, each held to what its route says. Ends with the iteration. */
+  listen(path: string, init?: RequestInit): AsyncGenerator<Heard>
   /** With the key, and nothing checked. */
   askRaw(method: string, path: string, init?: RequestInit): Promise<Response>
 }
@@ -63,21 +76,23 @@ export async function openTestBox(overrides: Partial<HttpNeeds> = {}): Promise<T
     models: { detector: "painted/1", embedder: "painted/1", space: paintedSpace },
     thresholds: { match: 0.6, uncertain: 0.3 },
     recognition: recognitionOptions.parse({}),
-    http: { imageBytesMax: 100_000 },
+    http: { ...httpOptions.parse({}), imageBytesMax: 100_000 },
     metrics: createMetrics(),
     log: silentLog,
     ...overrides,
   }
   const app = createHttpApp(needs)
-  const routes = allRoutes(needs)
+  const routes = literalFirst(allRoutes(needs))
 
   async function askWithoutKey(method: string, path: string, init: RequestInit = {}, connection: Connection = {}) {
     const response = await app.request(path, { ...init, method }, connection)
-    const text = await response.text()
+    const bytes = new Uint8Array(await response.arrayBuffer())
+    const text = new TextDecoder().decode(bytes)
     const asked: Asked = {
       status: response.status,
       headers: response.headers,
       text,
+      bytes,
       json: text !== "" && response.headers.get("content-type") === "application/json" ? JSON.parse(text) : undefined,
     }
     if (method !== "HEAD") checkAnswer(routes, method, path, asked)
@@ -92,6 +107,28 @@ export async function openTestBox(overrides: Partial<HttpNeeds> = {}): Promise<T
     askWithoutKey,
     json: (method, path, body) =>
       ask(method, path, { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+    listen: async function* (path, init = {}) {
+      const leaving = new AbortController()
+      const request = { ...init, headers: withKey(init.headers), signal: leaving.signal }
+      const response = await app.request(path, request)
+      const { status, headers, body } = response
+      const content = routeOf(routes, "GET", path)?.answers[status]
+      if (typeof content !== "object" || !("events" in content) || body === null)
+        throw new Error(`GET ${path} → ${status} is no stream: ${await response.text()}`)
+      checkHeaders(routes, "GET", path, { status, headers })
+      if (headers.get("content-type") !== "text/event-stream") throw new Error(`GET ${path} has another content-type`)
+      try {
+        for await (const { event = "", id, data } of body
+          .pipeThrough(new TextDecoderStream())
+          .pipeThrough(new EventSourceParserStream())) {
+          const schema = content.events[event]
+          if (schema === undefined) throw new Error(`GET ${path} sends the event ${event}, which it does not declare`)
+          yield { event, id, data: schema.parse(JSON.parse(data)) }
+        }
+      } finally {
+        leaving.abort()
+      }
+    },
     askRaw: async (method, path, init = {}) => app.request(path, { ...init, method, headers: withKey(init.headers) }),
     [Symbol.asyncDispose]: async () => {
       await gallery.close()
@@ -117,16 +154,16 @@ export async function untilIndexed(box: TestBox, faces: number): Promise<void> {
 /** Throws when an answer is not one that its route declares, so that code and OpenAPI document cannot part. */
 function checkAnswer(routes: readonly Route[], method: string, path: string, asked: Asked): void {
   const where = `${method} ${path} → ${asked.status}`
-  if (asked.headers.get("x-request-id") === null) throw new Error(`${where} has no x-request-id`)
-  const pathname = path.split("?", 1)[0] ?? ""
-  const route = routes.find((one) => one.method === method.toLowerCase() && patternOf(one.path).test(pathname))
+  const route = routeOf(routes, method, path)
+  checkHeaders(routes, method, path, asked)
   if (asked.status >= 400) {
     const { error } = errorAnswer.parse(asked.json)
     const code = error.code as ErrorCode
     if (statusOf[code] !== asked.status) throw new Error(`${where} says ${code}`)
     if (error.requestId !== asked.headers.get("x-request-id"))
       throw new Error(`${where} says another requestId than its header`)
-    if (asked.status === 503 && !(Number(asked.headers.get("retry-after")) >= 1)) throw new Error(`${where} has no Retry-After`)
+    if ((asked.status === 503 || asked.status === 429) && !(Number(asked.headers.get("retry-after")) >= 1))
+      throw new Error(`${where} has no Retry-After`)
     const declared: readonly ErrorCode[] =
       route === undefined ? ["not_found", "method_not_allowed"] : [...doorCodes(route), ...(route.errors ?? [])]
     if (!declared.includes(code)) throw new Error(`${where} says ${code}, which the route does not declare`)
@@ -138,9 +175,36 @@ function checkAnswer(routes: readonly Route[], method: string, path: string, ask
     if (asked.text !== "") throw new Error(`${where} says something`)
   } else if ("mediaType" in content) {
     if (asked.headers.get("content-type") !== content.mediaType) throw new Error(`${where} has another content-type`)
-  } else content.parse(asked.json)
+  } else if ("events" in content) throw new Error(`${where} is a stream: use listen`)
+  else content.parse(asked.json)
+}
+
+/** What any answer may carry; all others are declared by their route. */
+const headersOfAll = new Set(
+  ["content-type", "cache-control", "x-content-type-options", "x-request-id", "traceparent"].concat(
+    ["retry-after", "www-authenticate", "allow"], // of problems
+  ),
+)
+
+function checkHeaders(
+  routes: readonly Route[],
+  method: string,
+  path: string,
+  { status, headers }: Pick<Asked, "status" | "headers">,
+) {
+  const where = `${method} ${path} → ${status}`
+  if (headers.get("x-request-id") === null) throw new Error(`${where} has no x-request-id`)
+  const declared = routeOf(routes, method, path)?.answerHeaders ?? {}
+  for (const name of headers.keys())
+    if (!headersOfAll.has(name) && !(name in declared))
+      throw new Error(`${where} has the header ${name}, which the route does not declare`)
+}
+
+function routeOf(routes: readonly Route[], method: string, path: string): Route | undefined {
+  const pathname = path.split("?", 1)[0] ?? ""
+  return routes.find((one) => one.method === method.toLowerCase() && patternOf(one.path).test(pathname))
 }
 
 function patternOf(path: string): RegExp {
-  return new RegExp(`^${path.replaceAll(".", "\\.").replaceAll("{id}", "[^/]+")}$`)
+  return new RegExp(`^${path.replaceAll(".", "\\.").replaceAll(/\{\w+\}/g, "[^/]+")}$`)
 }

@@ -140,13 +140,22 @@ const embedder = z.strictObject({
 /** Which points an embedder's faces are aligned by: those of the detector, or the most exact ones the set can give. */
 const landmarksUsed = z.enum(["detected", "refined"])
 
-/** Several embedders asked about one face. The similarity of two faces is the mean of what each embedder says. */
+/** The share of one embedder in the similarity of a fusion; they add up to 1. */
+const weight = z.number().positive().max(1)
+
+/** Several embedders asked about one face. The similarity of two faces is the weighted mean of what each embedder says. */
 export const fusionManifest = z.strictObject({
   role: z.literal("fusion"),
   name,
   version,
   /** `embedder` reads `name/version`, as in `sets.json`. */
-  embedders: z.array(z.strictObject({ embedder: z.string(), landmarks: landmarksUsed })).min(2),
+  embedders: z
+    .array(z.strictObject({ embedder: z.string(), landmarks: landmarksUsed, weight }))
+    .min(2)
+    .refine(
+      (parts) => Math.abs(parts.reduce((sum, part) => sum + part.weight, 0) - 1) < 1e-6,
+      "the weights of a fusion add up to 1",
+    ),
   space,
   calibration,
 })
@@ -187,7 +196,7 @@ export const modelSet = z.strictObject({
   detector: z.strictObject({ manifest: detector, paths }),
   landmarks: z.strictObject({ manifest: landmarks, paths }).optional(),
   embedders: z
-    .array(z.strictObject({ manifest: embedder, paths, landmarks: landmarksUsed }))
+    .array(z.strictObject({ manifest: embedder, paths, landmarks: landmarksUsed, weight }))
     .min(1)
     .readonly(),
   embedding: z.strictObject({ name: z.string(), space, calibration }),
@@ -201,6 +210,8 @@ export interface LocatedModel<Manifest extends ModelManifest = ModelManifest> {
 
 export interface LocatedEmbedder extends LocatedModel<EmbedderManifest> {
   readonly landmarks: LandmarksUsed
+  /** 1 for the only one. */
+  readonly weight: number
 }
 
 /** What a set's embedders give together: where its vectors live, and what a similarity there is worth. */

@@ -59,6 +59,7 @@ export interface CataloguedModel<Manifest extends ModelManifest = ModelManifest>
 
 export interface CataloguedEmbedder extends CataloguedModel<EmbedderManifest> {
   readonly landmarks: LandmarksUsed
+  readonly weight: number
 }
 
 /** A set with its manifests, whether or not their files are there. */
@@ -145,7 +146,7 @@ async function readEmbedding(
     const read = await readModel(modelsFolder, "embedder", name)
     if (read.kind === "failed") return read
     const { space, calibration } = read.value.manifest
-    const embedders = [{ ...read.value, landmarks: "refined" as const }]
+    const embedders = [{ ...read.value, landmarks: "refined" as const, weight: 1 }]
     return { kind: "ok", value: { embedders, embedding: { name, space, calibration }, embeddingPath: pathOf(read.value) } }
   }
   const embeddingPath = join(modelsFolder, "fusion", places.fusion, "manifest.json")
@@ -155,10 +156,10 @@ async function readEmbedding(
   const name = `${fusion.value.name}/${fusion.value.version}`
   if (name !== places.fusion) return failed(`${embeddingPath} describes ${name}: a manifest lies where it says`)
   const embedders: CataloguedEmbedder[] = []
-  for (const { embedder, landmarks } of fusion.value.embedders) {
+  for (const { embedder, landmarks, weight } of fusion.value.embedders) {
     const part = await readModel(modelsFolder, "embedder", embedder)
     if (part.kind === "failed") return part
-    embedders.push({ ...part.value, landmarks })
+    embedders.push({ ...part.value, landmarks, weight })
   }
   return { kind: "ok", value: { embedders, embedding: { name, space, calibration }, embeddingPath } }
 }
@@ -218,7 +219,7 @@ async function locateSet(set: CataloguedSet, searchFolders: readonly string[]): 
     .filter((model) => model.kind !== "ok")
   for (const part of set.embedders) {
     const located = await locateModel(part, searchFolders)
-    if (located.kind === "ok") embedders.push({ ...located.value, landmarks: part.landmarks })
+    if (located.kind === "ok") embedders.push({ ...located.value, landmarks: part.landmarks, weight: part.weight })
     else unusable.push(located)
   }
   if (detector.kind === "ok" && landmarks?.kind === "ok" && unusable.length === 0) {

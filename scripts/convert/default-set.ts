@@ -3,6 +3,7 @@ import { projectRoot } from "../../app/base/paths.ts"
 import type { Result } from "../../app/base/result.ts"
 import type { ModelManifest } from "../../app/inference/manifest.ts"
 import { faceApiLandmarksToOnnx } from "./face-api-landmarks.ts"
+import { faceApiRecognitionToOnnx } from "./face-api-recognition.ts"
 import { type PackageOptions, packageDefaults, readPackedPackage } from "./packages.ts"
 import { type ConversionOptions, tfliteToOnnx } from "./tflite-to-onnx.ts"
 
@@ -30,6 +31,10 @@ export const conversions: Readonly<Record<string, (sources: Files) => Files>> = 
   "landmarks/points68": (sources) => {
     const list = new TextDecoder().decode(sourceFile(sources, "face_landmark_68_model-weights_manifest.json"))
     return new Map([["points68.onnx", faceApiLandmarksToOnnx(list, sourceFile(sources, "face_landmark_68_model.bin"))]])
+  },
+  "embedder/dlib-resnet": (sources) => {
+    const list = new TextDecoder().decode(sourceFile(sources, "face_recognition_model-weights_manifest.json"))
+    return new Map([["dlib-resnet.onnx", faceApiRecognitionToOnnx(list, sourceFile(sources, "face_recognition_model.bin"))]])
   },
   "embedder/mobilefacenet": (sources) => new Map([["mobilefacenet.onnx", fromTflite(sources, "MobileFaceNet", mobileFaceNet)]]),
 }

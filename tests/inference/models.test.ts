@@ -11,6 +11,7 @@ const standard = {
   "detector/mtcnn/1": ["pnet.onnx", "rnet.onnx", "onet.onnx"],
   "landmarks/points68/1": ["points68.onnx"],
   "embedder/mobilefacenet/1": ["mobilefacenet.onnx"],
+  "embedder/dlib-resnet/1": ["dlib-resnet.onnx"],
 }
 
 /**
@@ -162,9 +163,14 @@ test("a fusion that names a model which is not there, or lies elsewhere, is refu
   await file.write(JSON.stringify({ ...fusion, version: "2" }))
   expect(whyOf(await locateModelSet(asked))).toContain("describes retail0095-mobilefacenet/2")
   await file.write(
-    JSON.stringify({ ...fusion, embedders: [fusion.embedders[0], { embedder: "nobody/1", landmarks: "refined" }] }),
+    JSON.stringify({
+      ...fusion,
+      embedders: [fusion.embedders[0], { embedder: "nobody/1", landmarks: "refined", weight: 0.5 }],
+    }),
   )
   expect(whyOf(await locateModelSet(asked))).toContain("nobody/1/manifest.json cannot be read")
+  await file.write(JSON.stringify({ ...fusion, embedders: fusion.embedders.map((part) => ({ ...part, weight: 0.6 })) }))
+  expect(whyOf(await locateModelSet(asked))).toContain("add up to 1")
   await file.write(JSON.stringify({ ...fusion, embedders: [fusion.embedders[0]] }))
   expect(whyOf(await locateModelSet(asked))).toContain("embedders")
 })
@@ -185,12 +191,12 @@ test("the list has every model with its state, and the set in use", async () => 
   expect(listing.sets.map(({ name, models }) => [name, ...models.map((model) => [model.name, model.state.kind])])).toEqual([
     ["better", ["yunet", "ok"], ["points68", "failed"], ["face-reidentification-retail-0095", "ok"], ["mobilefacenet", "ok"]],
     ["light", ["yunet", "ok"], ["face-reidentification-retail-0095", "ok"]],
-    ["default", ["mtcnn", "ok"], ["points68", "failed"], ["mobilefacenet", "ok"]],
+    ["default", ["mtcnn", "ok"], ["points68", "failed"], ["mobilefacenet", "ok"], ["dlib-resnet", "ok"]],
   ])
   expect(listing.sets.map(({ space }) => space)).toEqual([
     expect.stringMatching(/^retail0095-mobilefacenet@[0-9a-f]{8}\/448$/),
     "face-reidentification-retail-0095@6768f333/256",
-    "mobilefacenet@d8ba40c0/192",
+    expect.stringMatching(/^mobilefacenet-dlib@[0-9a-f]{8}\/320$/),
   ])
   expect(listing.sets[2]?.models[2]).toMatchObject({ role: "embedder", version: "1", licence: "MIT" })
 

@@ -9,7 +9,8 @@ import { permute } from "../../scripts/convert/permute.ts"
 import { tfliteToOnnx } from "../../scripts/convert/tflite-to-onnx.ts"
 import { sharedModels } from "../support/shared.ts"
 
-const catalogue = await readCatalogue(join(projectRoot, "models"))
+const modelsFolder = join(projectRoot, "models")
+const catalogue = await readCatalogue(modelsFolder)
 if (catalogue.kind === "failed") throw new Error(catalogue.why)
 const manifests = catalogue.value.flatMap(modelsOf).map(({ manifest }) => manifest)
 
@@ -120,6 +121,56 @@ test.each(rewritten)(
     }
   },
 )
+
+/** dlib's network, from the sources `edit` may change. */
+async function makeDlibResnet(edit: (list: string) => string = (list) => list): Promise<Uint8Array> {
+  const sources = new Map(await sourcesOf("dlib-resnet"))
+  const [listPath, list] = [...sources].find(([path]) => path.endsWith("-weights_manifest.json")) ?? []
+  if (listPath === undefined) throw new Error("the sources hold no list of tensors")
+  sources.set(listPath, new TextEncoder().encode(edit(new TextDecoder().decode(list))))
+  const weights = conversions["embedder/dlib-resnet"]?.(sources).get("dlib-resnet.onnx")
+  if (weights === undefined) throw new Error("no conversion")
+  return weights
+}
+
+/**
+ * Every eighth value of face-api's own `computeFaceDescriptor` (1.7.15, CPU backend) for the picture
+ * `syntheticTensor([3, 150, 150], 3, 0, 255)`. It divides by 255, dlib and our manifest by 256.
+ */
+const faceApiDescriptor = [
+  -0.1037976, 0.1002633, -0.1207949, -0.02593977, -0.2512053, -0.09093136, 0.1407559, 0.03287687, 0.1896692, -0.08758418,
+  -0.09464906, 0.2006758, -0.06420052, -0.2240528, 0.1476269, -0.0459416,
+]
+
+test("dlib-resnet describes a picture as face-api does, alone and among others", async () => {
+  const weights = await makeDlibResnet()
+  const [alone, planeSize] = [[1, 3, 150, 150], 150 * 150]
+  const mean = manifests.find(({ name }) => name === "dlib-resnet")?.input.mean ?? []
+  const picture = syntheticTensor([3, 150, 150], 3, 0, 255).map(
+    (value, at) => (value - mean[Math.floor(at / planeSize)]!) / 255,
+  )
+  const { descriptor } = await run(weights, picture, alone)
+  expect(descriptor?.shape).toEqual([1, 128])
+  const sampled = descriptor?.data.filter((_, index) => index % 8 === 0) ?? new Float32Array(0)
+  expect(largestDifference(sampled, Float32Array.from(faceApiDescriptor))).toBeLessThan(1e-5)
+
+  const three = new Float32Array(3 * picture.length)
+  three.set(picture, picture.length)
+  const among = (await run(weights, three, [3, 3, 150, 150])).descriptor?.data.slice(128, 256) ?? new Float32Array(0)
+  expect(largestDifference(among, descriptor?.data ?? new Float32Array(0))).toBeLessThan(1e-5)
+})
+
+test.each([
+  ["a tensor of another name", '"fc"', '"fully_connected"', "no tensor fc"],
+  ["layers that do not fit together", "[3,3,128,256]", "[3,3,256,128]", "conv256_down/conv1 takes 256 channels"],
+])("%s: no network is made of it", async (_, from, to, why) => {
+  const edit = (list: string) => {
+    const compact = JSON.stringify(JSON.parse(list))
+    expect(compact).toContain(from)
+    return compact.replace(from, to)
+  }
+  await expect(makeDlibResnet(edit)).rejects.toThrow(why)
+})
 
 test("a file that is no such network throws instead of giving a network that only looks alike", async () => {
   const sources = await sourcesOf("mtcnn")

@@ -22,7 +22,7 @@ const label = ({ manifest }: { manifest: ModelManifest }) => [manifest.name] as 
 
 test("every manifest below models/ belongs to a set", async () => {
   const found = await Array.fromAsync(new Bun.Glob("*/*/*/manifest.json").scan(modelsFolder))
-  expect(found.length).toBe(6)
+  expect(found.length).toBe(8)
   const known = [
     ...models.map(({ folder }) => join(folder, "manifest.json")),
     ...catalogue.value.map((set) => set.embeddingPath),
@@ -52,11 +52,11 @@ test.each(models.map(label))("%s: an embedder's space fits its weights", (name) 
 })
 
 test.each(catalogue.value.filter(({ embedders }) => embedders.length > 1).map(({ name }) => name))(
-  "set %s: the space of its fusion is that of its parts, in their order and on their landmarks",
+  "set %s: the space of its fusion is that of its parts, in their order, on their landmarks, with their weights",
   (name) => {
     const { embedders, embedding } = catalogue.value.find((set) => set.name === name)!
-    const parts = embedders.map(({ manifest, landmarks }) => `${manifest.space} ${landmarks}\n`).join("")
-    const sha8 = new Bun.CryptoHasher("sha256").update(parts).digest("hex").slice(0, 8)
+    const parts = embedders.map(({ manifest, landmarks, weight }) => `${manifest.space} ${landmarks} ${weight}\n`)
+    const sha8 = new Bun.CryptoHasher("sha256").update(parts.join("")).digest("hex").slice(0, 8)
     const dimension = embedders.reduce((sum, { manifest }) => sum + spaceDimension(manifest.space), 0)
     expect<string>(embedding.space).toBe(`${embedding.name.split("/")[0]}@${sha8}/${dimension}`)
   },
@@ -70,6 +70,33 @@ test.each(catalogue.value.map(({ name }) => name))("set %s: a stricter rate asks
     expect(fmr).toBeLessThan(before.fmr)
     expect(similarity).toBeGreaterThan(before.similarity)
   }
+})
+
+/**
+ * Mean positions of dlib's `get_face_chip_details` (dlib/image_transforms/interpolation.h) for points of the iBUG annotation:
+ * 36–41 and 42–47 around the eyes, 30 the tip of the nose, 48 and 54 the corners of the mouth.
+ */
+const dlibMeanFace = {
+  leftEyeX: [0.121737, 0.187122, 0.265825, 0.334606, 0.260918, 0.182743],
+  rightEyeX: [0.645647, 0.714428, 0.793132, 0.858516, 0.79751, 0.719335],
+  /** In the order of the left eye; the right one has the same six in another order. */
+  eyeY: [0.216423, 0.178758, 0.179852, 0.231733, 0.245099, 0.244077],
+  nose: [0.490127, 0.515625],
+  mouthLeft: [0.254149, 0.780233],
+  mouthRight: [0.726104, 0.780233],
+} as const
+
+test("dlib-resnet is aligned to dlib's mean face, in its chip of 150 px with a quarter of the face around it", () => {
+  const { manifest } = byName("dlib-resnet")
+  if (manifest.role !== "embedder") throw new Error("dlib-resnet is an embedder")
+  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
+  const { leftEyeX, rightEyeX, eyeY, nose, mouthLeft, mouthRight } = dlibMeanFace
+  const five = [[mean(leftEyeX), mean(eyeY)], [mean(rightEyeX), mean(eyeY)], nose, mouthLeft, mouthRight]
+  const [sizePx, padding] = [150, 0.25]
+  expect(manifest.alignment.sizePx).toBe(sizePx)
+  for (const [index, point] of five.entries())
+    for (const [axis, value] of point.entries())
+      expect(manifest.alignment.template[index]?.[axis]).toBeCloseTo(((padding + value) / (1 + 2 * padding)) * sizePx, 3)
 })
 
 async function errorOf(name: string, searchFolders: readonly string[]): Promise<number> {

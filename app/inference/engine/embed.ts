@@ -53,11 +53,18 @@ export function createEmbedder(network: Network, { input, alignment }: EmbedderM
   }
 }
 
+/** One embedder and its share of the similarity. */
+export interface FusionPart extends Embedder {
+  readonly weight: number
+}
+
 /**
- * Several embedders as one: their unit vectors one after the other, shortened so that the whole is a unit vector again. The
- * cosine of two such vectors is the mean of the parts' cosines, which errs less than either where their mistakes differ.
+ * Several embedders as one: their unit vectors one after the other, each shortened to √weight, so that the whole is a unit
+ * vector again. The cosine of two such vectors is the weighted mean of the parts' cosines, which errs less than either where
+ * their mistakes differ.
+ * @param parts weights add up to 1
  */
-export function fuseEmbedders(parts: readonly Embedder[]): Embedder {
+export function fuseEmbedders(parts: readonly FusionPart[]): Embedder {
   const [only, ...more] = parts
   if (only !== undefined && more.length === 0) return only
   return {
@@ -67,16 +74,18 @@ export function fuseEmbedders(parts: readonly Embedder[]): Embedder {
     async run() {
       const runs: Float32Array[][] = []
       for (const part of parts) runs.push(await part.run())
-      return (runs[0] ?? []).map((_, face) => concatenate(runs.map((vectors) => vectors[face]!)))
+      return (runs[0] ?? []).map((_, face) => concatenate(parts.map(({ weight }, part) => [runs[part]![face]!, weight])))
     },
   }
 }
 
-/** Unit vectors into one unit vector. */
-function concatenate(vectors: readonly Float32Array[]): Float32Array {
-  const whole = new Float32Array(vectors.reduce((length, vector) => length + vector.length, 0))
-  const factor = 1 / Math.sqrt(vectors.length)
+/** Unit vectors with their weights into one unit vector. */
+function concatenate(weighted: readonly (readonly [Float32Array, number])[]): Float32Array {
+  const whole = new Float32Array(weighted.reduce((length, [vector]) => length + vector.length, 0))
   let at = 0
-  for (const vector of vectors) for (const value of vector) whole[at++] = value * factor
+  for (const [vector, weight] of weighted) {
+    const factor = Math.sqrt(weight)
+    for (const value of vector) whole[at++] = value * factor
+  }
   return whole
 }

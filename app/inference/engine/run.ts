@@ -12,7 +12,7 @@ import { createPictureDecoder } from "./decode.ts"
 import type { Detector } from "./detectors/detector.ts"
 import { createMtcnn } from "./detectors/mtcnn.ts"
 import { createYunet } from "./detectors/yunet.ts"
-import { createEmbedder, type Embedder, fuseEmbedders } from "./embed.ts"
+import { createEmbedder, type Embedder, type FusionPart, fuseEmbedders } from "./embed.ts"
 import type { Refusal } from "./header.ts"
 import { createPoints68, type LandmarkedFace, type LandmarkRefiner, unrefined } from "./landmarks.ts"
 import { type OpenModel, onlyNetwork, openModel } from "./model.ts"
@@ -68,11 +68,11 @@ export async function openAnalyzer(set: ModelSet, options: { readonly threads: n
   if (detector.kind === "failed") return unfit(detector.why)
   const landmarks = set.landmarks && (await open(set.landmarks))
   if (landmarks?.kind === "failed") return unfit(landmarks.why)
-  const embedders: Embedder[] = []
-  for (const { landmarks: used, ...located } of set.embedders) {
+  const embedders: FusionPart[] = []
+  for (const { landmarks: used, weight, ...located } of set.embedders) {
     const embedder = await open(located)
     if (embedder.kind === "failed") return unfit(embedder.why)
-    embedders.push(createEmbedder(onlyNetwork(embedder.value), embedder.value.manifest, used))
+    embedders.push({ ...createEmbedder(onlyNetwork(embedder.value), embedder.value.manifest, used), weight })
   }
 
   try {

@@ -6,6 +6,7 @@ import { projectRoot } from "../../../app/base/paths.ts"
 import { similarity } from "../../../app/face/embedding.ts"
 import type { AnalyzedFace } from "../../../app/face/face.ts"
 import type { Box } from "../../../app/face/geometry.ts"
+import { thresholdsFrom } from "../../../app/gallery/match.ts"
 import { type Analyzer, openAnalyzer } from "../../../app/inference/engine/run.ts"
 import type { ModelSet } from "../../../app/inference/manifest.ts"
 import type { AnalyzeOptions } from "../../../app/inference/wire.ts"
@@ -43,10 +44,12 @@ for (const name of setNames) {
     })
 
     test("four people are four people, and the same however the picture is sent", async () => {
-      await using analyzer = await openSet(await locateSet(name))
+      const set = await locateSet(name)
+      const { match } = thresholdsFrom(set.embedding.calibration.curve)
+      await using analyzer = await openSet(set)
       const still = await analyze(analyzer, samplePhoto(6))
       for (const [a, face] of still.faces.entries())
-        for (const other of still.faces.slice(a + 1)) expect(similarity(face.embedding!, other.embedding!)).toBeLessThan(0.4)
+        for (const other of still.faces.slice(a + 1)) expect(similarity(face.embedding!, other.embedding!)).toBeLessThan(match)
       const photo = sharp(samplePhoto(6))
       const lying = await photo.clone().rotate(270).withMetadata({ orientation: 6 }).jpeg({ quality: 95 }).toBuffer()
       for (const picture of [await photo.clone().png().toBuffer(), await photo.clone().webp().toBuffer(), lying]) {
@@ -121,13 +124,15 @@ for (const name of setNames) {
     })
 
     test.skipIf(sharedFolder() === undefined)("two photographs of a person are alike, those of two are not", async () => {
-      await using analyzer = await openSet(await locateSet(name))
+      const set = await locateSet(name)
+      const { match } = thresholdsFrom(set.embedding.calibration.curve)
+      await using analyzer = await openSet(set)
       const people = lfwPeople(2).slice(0, 30)
       const vectors: [Float32Array, Float32Array][] = []
       for (const { photos } of people)
         vectors.push([await centreOf(analyzer, photos[0]!), await centreOf(analyzer, photos[1]!)])
-      const alike = vectors.filter(([a, b]) => similarity(a, b) > 0.4).length
-      const strangers = vectors.filter(([a], index) => similarity(a, vectors[(index + 1) % vectors.length]![1]) > 0.4).length
+      const alike = vectors.filter(([a, b]) => similarity(a, b) >= match).length
+      const strangers = vectors.filter(([a], index) => similarity(a, vectors[(index + 1) % vectors.length]![1]) >= match).length
       expect(alike).toBeGreaterThanOrEqual(27)
       expect(strangers).toBeLessThanOrEqual(1)
     })

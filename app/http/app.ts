@@ -32,8 +32,8 @@ type Env = { Bindings: Connection; Variables: Variables }
 const picturesInFlight = 32
 
 /** The HTTP face of the box. Ask it with `app.request(path, init, connection)`, or serve it with `serveHttp`. */
-export function createHttpApp(needs: HttpNeeds): Hono<Env> {
-  const routes = literalFirst(allRoutes(needs))
+export function createHttpApp(needs: HttpNeeds, described: readonly Route[] = allRoutes(needs)): Hono<Env> {
+  const routes = literalFirst(described)
   const door: Door = {
     keys: needs.keys,
     intake: createIntake(picturesInFlight * needs.http.imageBytesMax),

@@ -1,60 +1,150 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client"
+import { registerProcess } from "./metrics-process.ts"
 
 export type Metrics = ReturnType<typeof createMetrics>
+
+/** What a picture goes through, in the engine (decode to embed) and in the box. */
+export type Stage = "decode" | "detect" | "align" | "embed" | "snapshot" | "search" | "record"
+
+/** Why work was not done. Everything here was answered, or is told to the listener that lost it. */
+export type RefusalReason =
+  /** No place in the queue of the engines. */
+  | "overloaded"
+  /** No engine is up, or the box is stopping. */
+  | "unavailable"
+  /** The deadline passed before an engine was free. */
+  | "expired"
+  /** A newer frame of the same camera took its place. */
+  | "superseded"
+  /** The caller left before it began. */
+  | "abandoned"
+  | "engine_failed"
+  | "engine_lost"
+  /** A client above its own rate. */
+  | "rate_limited"
+  /** Too many large bodies on their way in. */
+  | "bodies"
+
+export type EngineState = "starting" | "idle" | "busy" | "restarting" | "stopping"
+
+/**
+ * Everything `/metrics` tells. One registry for each box, so that tests can open several in one process. The labels are typed by
+ * closed lists: a camera, a person, a path or an id in one of them would grow the answer without end, and tell who was there.
+ * docs/operations.md says of each what is normal; a test holds the two together.
+ */
+export function createMetrics() {
+  const registry = new Registry()
+  const registers = [registry]
+  registerProcess(registry)
+
+  const counter = <Labels = undefined>(name: string, help: string, ...labelNames: LabelNames<Labels>): CounterOf<Labels> =>
+    new Counter({ name, help, labelNames, registers }) as unknown as CounterOf<Labels>
+  const gauge = <Labels = undefined>(name: string, help: string, ...labelNames: LabelNames<Labels>): GaugeOf<Labels> =>
+    new Gauge({ name, help, labelNames, registers }) as unknown as GaugeOf<Labels>
+  const seconds = <Labels = undefined>(name: string, help: string, ...labelNames: LabelNames<Labels>): HistogramOf<Labels> =>
+    new Histogram({ name, help, labelNames, buckets: secondsBuckets, registers }) as unknown as HistogramOf<Labels>
+
+  return {
+    registry,
+
+    requestSeconds: seconds<{ method: string; route: string; status: number }>(
+      "gatehouse_http_request_seconds",
+      "HTTP requests by route pattern and status, from the first byte to the answer",
+      ...["method", "route", "status"],
+    ),
+    eventLoopLagSeconds: seconds(
+      "gatehouse_event_loop_lag_seconds",
+      "How late the box comes to a timer of its own; while it is late, nobody is answered",
+    ),
+    requestsInFlight: gauge("gatehouse_http_requests_in_flight", "HTTP requests that have no answer yet"),
+    receivedBytes: counter("gatehouse_http_received_bytes_total", "Bytes of request bodies that were read whole"),
+    sentBytes: counter("gatehouse_http_sent_bytes_total", "Bytes of answers, without streams"),
+
+    stageSeconds: seconds<{ stage: Stage }>("gatehouse_stage_seconds", "Time of one stage of a picture", "stage"),
+    queueSeconds: seconds<{ priority: "interactive" | "background" }>(
+      "gatehouse_queue_seconds",
+      "How long pictures waited for an engine before they were given one",
+      "priority",
+    ),
+    runSeconds: seconds<{ outcome: "analysis" | "refused" | "failed" | "lost" }>(
+      "gatehouse_run_seconds",
+      "How long an engine had a picture in hand, sending and answering included",
+      "outcome",
+    ),
+    facesTotal: counter<{ decision: "match" | "uncertain" | "unknown" }>(
+      "gatehouse_faces_total",
+      "Faces answered, by decision",
+      "decision",
+    ),
+    refusedTotal: counter<{ reason: RefusalReason }>("gatehouse_refused_total", "Work that was not done, by reason", "reason"),
+    degradedTotal: counter<{ what: "detectorInput" }>(
+      "gatehouse_degraded_total",
+      "Pictures answered with less to be in time, by what was left out",
+      "what",
+    ),
+    cacheTotal: counter<{ result: "hit" | "miss" }>(
+      "gatehouse_cache_total",
+      "Pictures looked up in the answer cache",
+      "result",
+    ),
+    cacheEntries: gauge("gatehouse_cache_entries", "Answers in the cache"),
+
+    engineRestartsTotal: counter<{ reason: "unfit" | "never_ready" | "stuck" | "silent" | "crashed" | "stopped" }>(
+      "gatehouse_engine_restarts_total",
+      "Engine processes that ended and were started again, by reason",
+      "reason",
+    ),
+    engineScalingTotal: counter<{ direction: "grow" | "retire"; reason: string }>(
+      "gatehouse_engine_scaling_total",
+      "Engines added or retired by the box itself",
+      ...["direction", "reason"],
+    ),
+    engines: gauge<{ state: EngineState }>("gatehouse_engines", "Engine processes by state", "state"),
+    enginesReady: gauge("gatehouse_engines_ready", "Engine processes that take work"),
+    engineQueue: gauge("gatehouse_engine_queue", "Pictures waiting for an engine"),
+    engineBytes: gauge("gatehouse_engine_resident_bytes", "Resident memory of all engines"),
+    engineStartSeconds: seconds("gatehouse_engine_start_seconds", "From starting an engine process until it takes work"),
+    modelLoadSeconds: seconds<{ role: string; model: string; step: "load" | "warm" }>(
+      "gatehouse_model_load_seconds",
+      "Reading, checking and loading a model (load), and its known answers (warm), at each start of an engine",
+      ...["role", "model", "step"],
+    ),
+
+    subjects: gauge("gatehouse_subjects", "Subjects in the gallery"),
+    indexedFaces: gauge("gatehouse_indexed_faces", "Faces in the active index"),
+    sightingsTotal: counter("gatehouse_sightings_total", "Sightings recorded since the start"),
+    sightingsPrunedTotal: counter<{ reason: "bytes" | "age" }>(
+      "gatehouse_sightings_pruned_total",
+      "Sightings that left to keep within their budgets",
+      "reason",
+    ),
+    sightings: gauge("gatehouse_sightings", "Sightings stored"),
+    sightingBytes: gauge("gatehouse_sighting_bytes", "Bytes of the sightings stored, pictures included"),
+    listeners: gauge("gatehouse_listeners", "Listeners of the live stream of sightings"),
+    lostEventsTotal: counter("gatehouse_lost_events_total", "Events that a slow listener lost; each was told how many"),
+    commitSeconds: seconds("gatehouse_store_commit_seconds", "Commits of the database, the disk's own fsync included"),
+    spansTotal: counter<{ result: "sent" | "failed" | "dropped" }>(
+      "gatehouse_trace_spans_total",
+      "Spans for the trace collector: sent, refused by it or unreachable (failed), or too many at once (dropped)",
+      "result",
+    ),
+  }
+}
 
 /** Bounds in seconds: a stage takes from half a millisecond (search) to seconds (a box in trouble). */
 const secondsBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
-/** Everything `/metrics` tells. One registry for each box, so that tests can open several in one process. */
-export function createMetrics() {
-  const registry = new Registry()
-  const registers = [registry]
-  return {
-    registry,
-    requestSeconds: new Histogram({
-      name: "gatehouse_http_request_seconds",
-      help: "HTTP requests by route and status",
-      labelNames: ["method", "route", "status"],
-      buckets: secondsBuckets,
-      registers,
-    }),
-    stageSeconds: new Histogram({
-      name: "gatehouse_stage_seconds",
-      help: "Time of one stage of a frame",
-      labelNames: ["stage"],
-      buckets: secondsBuckets,
-      registers,
-    }),
-    facesTotal: new Counter({
-      name: "gatehouse_faces_total",
-      help: "Faces answered, by decision",
-      labelNames: ["decision"],
-      registers,
-    }),
-    refusedTotal: new Counter({
-      name: "gatehouse_refused_total",
-      help: "Work refused or lost, by reason",
-      labelNames: ["reason"],
-      registers,
-    }),
-    engineRestartsTotal: new Counter({
-      name: "gatehouse_engine_restarts_total",
-      help: "Engine processes started again, by reason",
-      labelNames: ["reason"],
-      registers,
-    }),
-    enginesReady: new Gauge({ name: "gatehouse_engines_ready", help: "Engine processes that take work", registers }),
-    engineQueue: new Gauge({ name: "gatehouse_engine_queue", help: "Frames waiting for an engine", registers }),
-    engineBytes: new Gauge({ name: "gatehouse_engine_resident_bytes", help: "Resident memory of all engines", registers }),
-    residentBytes: new Gauge({
-      name: "gatehouse_resident_bytes",
-      help: "Resident memory of the parent process",
-      registers,
-      collect() {
-        this.set(process.memoryUsage.rss())
-      },
-    }),
-    subjects: new Gauge({ name: "gatehouse_subjects", help: "Subjects in the gallery", registers }),
-    indexedFaces: new Gauge({ name: "gatehouse_indexed_faces", help: "Faces in the active index", registers }),
-  }
+type LabelNames<Labels> = Labels extends undefined ? [] : string[]
+
+/** prom-client's own types know a label's name; these know its values too. */
+export interface CounterOf<Labels> {
+  inc(...labels: Labels extends undefined ? [value?: number] : [labels: Labels, value?: number]): void
+}
+export interface GaugeOf<Labels> {
+  set(...value: Labels extends undefined ? [value: number] : [labels: Labels, value: number]): void
+  inc(...labels: Labels extends undefined ? [] : [labels: Labels]): void
+  dec(...labels: Labels extends undefined ? [] : [labels: Labels]): void
+}
+export interface HistogramOf<Labels> {
+  observe(...value: Labels extends undefined ? [seconds: number] : [labels: Labels, seconds: number]): void
 }

@@ -64,6 +64,8 @@ const diedBackoff: BackoffOptions = { firstMs: 20, maxMs: 500 }
 const deathsMax = 5
 const deathsWindowMs = 60_000
 
+const engineStages = ["decode", "detect", "align", "embed"] as const
+
 /** Weight of the newest run in the average that Retry-After is reckoned from. */
 const runAverageWeight = 0.1
 
@@ -74,7 +76,8 @@ export function openPool(
   log: Log,
   metrics: Pick<
     Metrics,
-    "engineRestartsTotal" | "enginesReady" | "engineQueue" | "engineBytes" | "stageSeconds" | "refusedTotal"
+    | ("engineRestartsTotal" | "enginesReady" | "engineQueue" | "engineBytes")
+    | ("stageSeconds" | "queueSeconds" | "runSeconds" | "refusedTotal" | "engineStartSeconds" | "modelLoadSeconds")
   >,
 ): EnginePool {
   const size = options.engines === "auto" ? Math.min(4, availableParallelism()) : options.engines
@@ -148,7 +151,10 @@ export function openPool(
   async function serve(slot: Slot, engine: EngineProcess, item: Waiting): Promise<void> {
     slot.state = "busy"
     const startTickMs = nowTickMs()
+    const priority = item.work.priority ?? "interactive"
+    metrics.queueSeconds.observe({ priority }, (startTickMs - item.sinceTickMs) / 1000)
     const answer = await engine.analyze(item.work.picture, item.work.options)
+    metrics.runSeconds.observe({ outcome: answer.kind }, (nowTickMs() - startTickMs) / 1000)
     if (slot.engine === engine && slot.state === "busy") slot.state = "idle"
     runMsAverage += runAverageWeight * (nowTickMs() - startTickMs - runMsAverage)
     settleItem(item, toAnswer(answer, startTickMs - item.sinceTickMs))
@@ -159,8 +165,7 @@ export function openPool(
     switch (answer.kind) {
       case "analysis": {
         const { image, timingsMs } = answer.analysis
-        metrics.stageSeconds.observe({ stage: "wait" }, waitMs / 1000)
-        for (const [stage, ms] of Object.entries(timingsMs)) metrics.stageSeconds.observe({ stage }, ms / 1000)
+        for (const stage of engineStages) metrics.stageSeconds.observe({ stage }, timingsMs[stage] / 1000)
         return {
           kind: "ok",
           image,

@@ -3,8 +3,10 @@ import { openKeys } from "./access/keys.ts"
 import { createLifetimes, type Lifetimes } from "./base/lifetimes.ts"
 import { createLog, type Log } from "./base/log.ts"
 import { createMetrics, type Metrics } from "./base/metrics.ts"
+import { watchEventLoop } from "./base/metrics-process.ts"
 import type { Result } from "./base/result.ts"
 import { selfCommand } from "./base/self.ts"
+import { createTracer, type Tracer } from "./base/trace.ts"
 import { version } from "./base/version.ts"
 import type { CliNeeds, Engines } from "./cli/needs.ts"
 import type { Config } from "./config/config.ts"
@@ -45,6 +47,8 @@ async function serve(config: Config, opened: Lifetimes, log: Log): Promise<Resul
   const keys = openKeys(store.value)
   const admin = keys.ensureAdminKey(config.adminKey)
   const metrics = createMetrics()
+  opened.defer(watchEventLoop((lagSeconds) => metrics.eventLoopLagSeconds.observe(lagSeconds)))
+  const tracer = await openTracer(config, opened, log, metrics)
 
   const located = await locate(config, log)
   if (located.kind === "failed") return located
@@ -63,6 +67,7 @@ async function serve(config: Config, opened: Lifetimes, log: Log): Promise<Resul
     recognition: config.recognition,
     http: config.http,
     metrics,
+    tracer,
     log,
   })
   const server = listen(() => serveHttp(app, config.http), config)
@@ -77,6 +82,14 @@ async function serve(config: Config, opened: Lifetimes, log: Log): Promise<Resul
   const signal = await toldToStop()
   log.info({ signal }, "stopping")
   return { kind: "ok", value: undefined }
+}
+
+/** The exporter and what it needs are loaded only when a collector is named. */
+async function openTracer({ telemetry }: Config, opened: Lifetimes, log: Log, metrics: Metrics): Promise<Tracer> {
+  if (telemetry.otlpEndpoint === null) return createTracer()
+  const { openSpanExport } = await import("./base/otlp.ts")
+  const spans = opened.adopt(openSpanExport(telemetry.otlpEndpoint, log, metrics), (open) => open.close())
+  return createTracer(spans.take, telemetry.sampleShare)
 }
 
 async function openEngines(config: Config): Promise<Result<Engines>> {

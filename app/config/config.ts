@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { type ParseError, parse, printParseErrorCode } from "jsonc-parser"
 import { z } from "zod"
+import { telemetryOptions } from "../base/options.ts"
 import { projectRoot } from "../base/paths.ts"
 import type { Result } from "../base/result.ts"
 import { httpOptions } from "../http/options.ts"
@@ -14,6 +15,7 @@ const configFile = z.strictObject({
   http: httpOptions.prefault({}),
   inference: inferenceOptions.prefault({}),
   recognition: recognitionOptions.prefault({}),
+  telemetry: telemetryOptions.prefault({}),
 })
 
 const whole = z.string().regex(/^\d+$/, "a whole number").transform(Number)
@@ -26,6 +28,7 @@ const environment = z.object({
   GATEHOUSE_MODEL_DIR: z.string().min(1).optional(),
   GATEHOUSE_ENGINES: z.union([z.literal("auto"), whole]).optional(),
   GATEHOUSE_MODEL_SET: z.string().min(1).optional(),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.string().min(1).optional(),
   GATEHOUSE_ADMIN_KEY: z.string().min(16, "at least 16 characters").optional(),
 })
 
@@ -73,7 +76,12 @@ export function readConfig(
   if (read.kind === "failed") return read
   const { GATEHOUSE_HOST: host, GATEHOUSE_PORT: port, GATEHOUSE_ENGINES: engines, GATEHOUSE_MODEL_SET: modelSet } = told.data
   const parsed = configFile.safeParse(
-    merge(read.value, { dataFolder: told.data.GATEHOUSE_DATA, http: { host, port }, inference: { engines, modelSet } }),
+    merge(read.value, {
+      dataFolder: told.data.GATEHOUSE_DATA,
+      http: { host, port },
+      inference: { engines, modelSet },
+      telemetry: { otlpEndpoint: told.data.OTEL_EXPORTER_OTLP_ENDPOINT },
+    }),
   )
   if (!parsed.success)
     return { kind: "failed", why: `${path}, with environment and options applied:\n${z.prettifyError(parsed.error)}` }

@@ -2,7 +2,7 @@ import { type Context, Hono } from "hono"
 import type { ContentfulStatusCode } from "hono/utils/http-status"
 import { assert } from "../base/assert.ts"
 import { elapsedMs, nowTickMs } from "../base/ticks.ts"
-import { continueTrace, type TraceContext, toTraceparent } from "../base/trace.ts"
+import { type RequestSpan, toTraceparent } from "../base/trace.ts"
 import { type Door, pass } from "./door.ts"
 import { type AnyEvent, eventStream, type Listener } from "./event-stream.ts"
 import { createIntake } from "./intake.ts"
@@ -18,7 +18,7 @@ export interface Connection {
 
 interface Variables {
   requestId: string
-  trace: TraceContext
+  trace: RequestSpan
   arrivedTickMs: number
   /** Pattern of the route, never the path itself: that may hold ids. */
   route: string
@@ -95,9 +95,9 @@ function mount(app: Hono<Env>, route: Route, door: Door, { log }: HttpNeeds) {
 }
 
 /** Request id, trace, the one log line and the figures of every request, whatever became of it. */
-function observe({ log, metrics }: HttpNeeds) {
+function observe({ log, metrics, tracer }: HttpNeeds) {
   return async (c: Context<Env>, next: () => Promise<void>) => {
-    const trace = continueTrace(c.req.header("traceparent"))
+    const trace = tracer.arrive(c.req.header("traceparent"))
     const arrivedTickMs = nowTickMs()
     const requestId = crypto.randomUUID()
     c.set("requestId", requestId)
@@ -106,7 +106,12 @@ function observe({ log, metrics }: HttpNeeds) {
     c.set("route", "none")
     c.set("bytesIn", 0)
     c.set("bytesOut", 0)
-    await next()
+    metrics.requestsInFlight.inc()
+    try {
+      await next()
+    } finally {
+      metrics.requestsInFlight.dec()
+    }
 
     c.header("x-request-id", requestId)
     c.header("traceparent", toTraceparent(trace))
@@ -119,6 +124,10 @@ function observe({ log, metrics }: HttpNeeds) {
     const method = knownMethods.has(c.req.method) ? c.req.method : "other"
     const ms = elapsedMs(arrivedTickMs)
     metrics.requestSeconds.observe({ method, route, status }, ms / 1000)
+    metrics.receivedBytes.inc(bytesIn)
+    metrics.sentBytes.inc(bytesOut)
+    const figures = { "http.request.body.size": bytesIn, "http.response.body.size": bytesOut }
+    trace.end({ method, route, status, figures: { ...figures, "gatehouse.request_id": requestId } })
     log.info(
       { requestId, traceId: trace.traceId, spanId: trace.spanId, method, route, status, ms, bytesIn, bytesOut },
       "request",

@@ -1,7 +1,7 @@
 import { z } from "zod"
 import { unreachable } from "../base/assert.ts"
 import { nowTickMs } from "../base/ticks.ts"
-import type { TraceContext } from "../base/trace.ts"
+import type { RequestSpan } from "../base/trace.ts"
 import { refuse, type Visitor } from "./access.ts"
 import { type BodyFormat, mediaTypeOf } from "./body.ts"
 import { type Intake, readBody } from "./intake.ts"
@@ -19,7 +19,7 @@ export interface Arrival {
   readonly parameters: Readonly<Record<string, string>>
   readonly query: Readonly<Record<string, readonly string[]>>
   readonly arrivedTickMs: number
-  readonly trace: TraceContext
+  readonly trace: RequestSpan
   /** Aborted when the caller left. */
   readonly signal: AbortSignal
   /** Told once the body has been read. */
@@ -102,7 +102,7 @@ function readQuery(schema: z.ZodObject, query: Arrival["query"]): Read<unknown> 
 }
 
 async function withBody(
-  { request, countBytes }: Arrival,
+  { request, trace, countBytes }: Arrival,
   formats: NonNullable<Route["body"]>,
   intake: Intake,
   bodyMs: number,
@@ -123,7 +123,9 @@ async function withBody(
   if (release === undefined)
     return problem("overloaded", "too many large bodies are on their way in at once; try again shortly", { retryAfterS: 1 })
   try {
+    const reading = trace.begin("body")
     const read = await readBody(request, format.bytesMax, bodyMs)
+    reading.end({ figures: { "gatehouse.outcome": read.kind } })
     switch (read.kind) {
       case "ok": {
         countBytes(read.bytes.length)

@@ -1,6 +1,7 @@
 import type { Keys } from "../access/keys.ts"
 import type { Log } from "../base/log.ts"
 import type { Metrics } from "../base/metrics.ts"
+import type { Tracer } from "../base/trace.ts"
 import type { Gallery } from "../gallery/gallery.ts"
 import type { Thresholds } from "../gallery/match.ts"
 import type { EnginePool } from "../inference/pool.ts"
@@ -19,5 +20,6 @@ export interface HttpNeeds {
   readonly recognition: RecognitionOptions
   readonly http: Omit<HttpOptions, "host" | "port" | "drainMs">
   readonly metrics: Metrics
+  readonly tracer: Tracer
   readonly log: Log
 }

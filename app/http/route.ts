@@ -1,5 +1,5 @@
 import type { z } from "zod"
-import type { TraceContext } from "../base/trace.ts"
+import type { RequestSpan } from "../base/trace.ts"
 import type { Priority } from "../inference/work.ts"
 import type { BodyFormats } from "./body.ts"
 import type { EventOf, EventStream } from "./event-stream.ts"
@@ -39,7 +39,8 @@ export interface Call<Path extends string, Query, Body, Headers = unknown, Param
   readonly priority: Priority
   /** Aborted when the caller left: nobody will read the answer. */
   readonly signal: AbortSignal
-  readonly trace: TraceContext
+  /** What is done for this request is told to it. */
+  readonly trace: RequestSpan
 }
 
 /** Names in lower case; only those that the route declares in `answerHeaders`. */

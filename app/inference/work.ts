@@ -1,4 +1,4 @@
-import type { TraceContext } from "../base/trace.ts"
+import type { Span } from "../base/trace.ts"
 import type { AnalyzeOptions } from "./wire.ts"
 
 /** Who waits for an answer. Background work is run when nobody else waits. */
@@ -30,5 +30,5 @@ export interface Work {
   readonly camera?: string | undefined
   /** Aborted when the caller left: work that has not begun is dropped. */
   readonly signal?: AbortSignal | undefined
-  readonly trace?: TraceContext | undefined
+  readonly trace?: Span | undefined
 }

@@ -2,6 +2,7 @@ import { EventSourceParserStream } from "eventsource-parser/stream"
 import { openKeys } from "../../app/access/keys.ts"
 import { silentLog } from "../../app/base/log.ts"
 import { createMetrics } from "../../app/base/metrics.ts"
+import { createTracer } from "../../app/base/trace.ts"
 import { spaceDimension } from "../../app/face/embedding.ts"
 import { openGallery } from "../../app/gallery/open.ts"
 import { errorAnswer } from "../../app/http/answers.ts"
@@ -78,6 +79,7 @@ export async function openTestBox(overrides: Partial<HttpNeeds> = {}): Promise<T
     recognition: recognitionOptions.parse({}),
     http: { ...httpOptions.parse({}), imageBytesMax: 100_000 },
     metrics: createMetrics(),
+    tracer: createTracer(),
     log: silentLog,
     ...overrides,
   }

@@ -57,7 +57,11 @@ export const doors: Readonly<Record<string, readonly string[]>> = {
   "cli-progress": ["cli/"],
   "jsonc-parser": ["config/"],
   pino: ["base/log.ts"],
-  "prom-client": ["base/metrics.ts"],
+  "prom-client": ["base/metrics.ts", "base/metrics-process.ts"],
+  "@opentelemetry/api": ["base/otlp.ts"],
+  "@opentelemetry/exporter-trace-otlp-http": ["base/otlp.ts"],
+  "@opentelemetry/resources": ["base/otlp.ts"],
+  "@opentelemetry/sdk-trace": ["base/otlp.ts"],
 }
 
 /** Files outside `app/` that a file inside may import. */

@@ -16,7 +16,7 @@ import type { ModelSet } from "./inference/manifest.ts"
 import { listModels, locateModelSet } from "./inference/models.ts"
 import { type EnginePool, openPool } from "./inference/pool.ts"
 import { servedModels } from "./pipeline/models.ts"
-import { openStore, type Store } from "./store/store.ts"
+import { openStore, type Store, type WatchCommit } from "./store/store.ts"
 
 /** Starting and stopping: config → open → wire → serve → close in reverse. The one place where things meet. */
 
@@ -41,12 +41,12 @@ const needs: CliNeeds = {
 
 /** The box: answers over HTTP until the process is told to stop. */
 async function serve(config: Config, opened: Lifetimes, log: Log): Promise<Result<void>> {
-  const store = openDataFolder(config)
+  const metrics = createMetrics()
+  const store = openDataFolder(config, (seconds) => metrics.commitSeconds.observe(seconds))
   if (store.kind === "failed") return store
   opened.adopt(store.value, ({ close }) => close())
   const keys = openKeys(store.value)
   const admin = keys.ensureAdminKey(config.adminKey)
-  const metrics = createMetrics()
   opened.defer(watchEventLoop((lagSeconds) => metrics.eventLoopLagSeconds.observe(lagSeconds)))
   const tracer = await openTracer(config, opened, log, metrics)
 
@@ -116,8 +116,8 @@ async function openGalleryAlone(config: Config): ReturnType<CliNeeds["openGaller
   return { kind: "ok", value: { ...gallery, close } }
 }
 
-function openDataFolder(config: Config): Result<Store> {
-  const opened = openStore(join(config.dataFolder, "gatehouse.db"))
+function openDataFolder(config: Config, watchCommit?: WatchCommit): Result<Store> {
+  const opened = openStore(join(config.dataFolder, "gatehouse.db"), undefined, watchCommit)
   return opened.kind === "ok" ? { kind: "ok", value: opened.store } : opened
 }
 

@@ -31,6 +31,7 @@ export type Recognition =
       readonly image: ImageSize
       /** Largest first; none is an answer like any other. */
       readonly faces: readonly RecognizedFace[]
+      readonly degraded: Analysis["degraded"]
       readonly timingsMs: Analysis["timingsMs"] & { readonly search: number; readonly total: number }
     }
   | NoAnalysis
@@ -42,13 +43,16 @@ export async function recognize(picture: Uint8Array, needs: RecognizeNeeds, opti
   if (analysis.kind !== "ok") return analysis
 
   const searchTickMs = nowTickMs()
+  const searching = options.trace?.begin("search")
   const faces = await Promise.all(analysis.faces.map((face) => recognizeFace(face, needs, options)))
   const search = elapsedMs(searchTickMs)
+  searching?.end({ figures: { "gatehouse.faces": faces.length } })
 
   needs.metrics.stageSeconds.observe({ stage: "search" }, search / 1000)
   for (const { decision } of faces) needs.metrics.facesTotal.inc({ decision })
   const timingsMs = { ...analysis.timingsMs, search, total: elapsedMs(startTickMs) }
-  return { kind: "recognized", image: analysis.image, faces, timingsMs }
+  const { image, degraded } = analysis
+  return { kind: "recognized", image, faces, degraded, timingsMs }
 }
 
 async function recognizeFace(face: AnalyzedFace, needs: RecognizeNeeds, options: RecognizeOptions): Promise<RecognizedFace> {

@@ -1,3 +1,4 @@
+import type { Metrics } from "../base/metrics.ts"
 import { elapsedMs, nowTickMs } from "../base/ticks.ts"
 import type { Space } from "../face/embedding.ts"
 import type { Thresholds } from "../gallery/match.ts"
@@ -8,6 +9,7 @@ export interface SearchNeeds {
   readonly search: Search
   readonly space: Space
   readonly thresholds: Thresholds
+  readonly metrics: Pick<Metrics, "stageSeconds" | "facesTotal">
 }
 
 export interface SearchOptions {
@@ -23,5 +25,8 @@ export async function searchVector(given: GivenVector, needs: SearchNeeds, optio
   if (read.kind !== "ok") return read
   const startTickMs = nowTickMs()
   const named = await nameOf(read.embedding, needs, options)
-  return { kind: "searched", ...named, timingsMs: { search: elapsedMs(startTickMs) } }
+  const search = elapsedMs(startTickMs)
+  needs.metrics.stageSeconds.observe({ stage: "search" }, search / 1000)
+  needs.metrics.facesTotal.inc({ decision: named.decision })
+  return { kind: "searched", ...named, timingsMs: { search } }
 }

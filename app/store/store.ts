@@ -2,6 +2,7 @@ import { Database, SQLiteError, type SQLQueryBindings, type Statement as SqliteS
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from "node:fs"
 import { dirname } from "node:path"
 import { assert } from "../base/assert.ts"
+import { nowTickMs } from "../base/ticks.ts"
 import { migrate } from "./migrate.ts"
 import { migrations } from "./migrations/index.ts"
 
@@ -44,14 +45,21 @@ const busyWaitMs = 5000
 /** Up to this size a file is checked whole at every start (a quarter of it took 50 ms); larger ones only as far as they are read. */
 const checkedBytesMax = 256 * 1024 * 1024
 
+/** Told how long the disk took over each commit, fsync included. */
+export type WatchCommit = (seconds: number) => void
+
 /** Opens or makes the file at `path`, with its folder, readable by this user alone, and brings its schema up to date. */
-export function openStore(path: string, steps: readonly string[] = migrations): OpenedStore {
+export function openStore(
+  path: string,
+  steps: readonly string[] = migrations,
+  watchCommit: WatchCommit = () => undefined,
+): OpenedStore {
   let database: Database | undefined
   try {
     makePrivateFile(path)
     database = new Database(path, { create: true, readwrite: true, strict: true })
     const migrated = prepareDatabase(database, path, steps)
-    if (migrated.kind === "ok") return { kind: "ok", store: storeOf(database) }
+    if (migrated.kind === "ok") return { kind: "ok", store: storeOf(database, watchCommit) }
     database.close()
     return { kind: "failed", why: `${path}: ${migrated.why}` }
   } catch (error) {
@@ -77,7 +85,7 @@ function prepareDatabase(database: Database, path: string, steps: readonly strin
   return migrate(database, steps)
 }
 
-function storeOf(database: Database): Store {
+function storeOf(database: Database, watchCommit: WatchCommit): Store {
   const prepared: SqliteStatement<unknown, SQLQueryBindings[]>[] = []
   let effects: (() => void)[] | undefined
 
@@ -101,8 +109,10 @@ function storeOf(database: Database): Store {
       database.run("begin immediate")
       const value = body({ afterCommit: (effect) => following.push(effect) })
       assert(!isPromise(value), "the body of a transaction is not async")
+      const commitTickMs = nowTickMs()
       database.run("commit")
       effects = undefined
+      watchCommit((nowTickMs() - commitTickMs) / 1000)
       runAll(following)
       return value
     } catch (error) {

@@ -61,7 +61,7 @@ export function compareRoutes(needs: HttpNeeds): Route[] {
       answers: { 200: searchAnswer },
       errors: ["wrong_space", "bad_vector"],
       handle: async ({ requestId, body: { embedding, space, k, threshold } }) => {
-        const search = { search: needs.gallery.search, space: models.space, thresholds }
+        const search = { search: needs.gallery.search, space: models.space, thresholds, metrics: needs.metrics }
         const found = await searchVector({ values: embedding, space }, search, { candidates: k, threshold })
         switch (found.kind) {
           case "searched":

@@ -12,13 +12,15 @@ export function refuse(
   access: Access,
   visitor: Visitor,
   verify: (key: string) => unknown,
-): Problem<"unauthorized"> | undefined {
+): Problem<"unauthorized" | "forbidden"> | undefined {
   if (access === "open" || (access === "key_unless_local" && isLocal(visitor))) return undefined
   const key = keyOf(visitor.headers)
   if (key === undefined)
     return unauthorized("this needs a key: send it as `Authorization: Bearer <key>` or as `x-api-key: <key>`")
   if (verify(key) === undefined)
     return unauthorized("the key is not known here; `gatehouse admin reset-key` on the box makes a new admin key")
+  if (access === "key_and_local" && !isLocal(visitor))
+    return problem("forbidden", "this is answered on the box itself alone, not over a network or through a proxy")
   return undefined
 }
 

@@ -14,6 +14,11 @@ export const httpOptions = z.strictObject({
     .default(8 * 1024 * 1024),
   /** A body that is not there after this time is given up: no caller may hold its place for ever. */
   bodyReadMs: z.int().min(100).max(80_000).default(20_000),
+  /**
+   * Who may take a CPU profile or a heap snapshot, always with a key: callers on this machine, or from the network too. A heap
+   * snapshot holds whatever is in memory, names and vectors of people among it.
+   */
+  diagnostics: z.enum(["off", "local", "network"]).default("local"),
   /** How long requests in flight may take to end when the box stops. */
   drainMs: z.int().min(0).default(10_000),
 })

@@ -80,6 +80,10 @@ const faces = z
   .default("largest")
   .describe("largest: faces less than half as wide as the largest are left aside; single: a second face of any size is refused")
 
+export const profileQuery = z.strictObject({
+  seconds: numeric(z.int().min(1).max(60)).default(10).describe("how long the box is watched"),
+})
+
 export const detectQuery = z.strictObject({ faceWidthPxMin })
 export const recognizeQuery = z.strictObject({
   candidates: numeric(z.int().min(1).max(50)).optional().describe("how many of the nearest subjects each face lists"),

@@ -10,6 +10,8 @@ export type Access =
   | "key"
   /** Open to this very machine, so that a local scraper needs no secret; everybody else shows a key. */
   | "key_unless_local"
+  /** With a key, and from this very machine alone. */
+  | "key_and_local"
 
 /** What a status carries: JSON by its schema, text or bytes of a media type, a stream of events, or nothing. */
 export type Content = z.ZodType | TextContent | BytesContent | EventStream | "nothing"
@@ -24,7 +26,7 @@ interface BytesContent {
   readonly binary: true
 }
 
-type Answers = Readonly<Record<number, Content>>
+export type Answers = Readonly<Record<number, Content>>
 
 /** What is known of a request once its door has been passed: everything parsed, nothing raw. */
 export interface Call<Path extends string, Query, Body, Headers = unknown, Parameters = unknown> {
@@ -101,7 +103,7 @@ export interface RouteDefinition<
   ) => Awaitable<Reply<Given> | Problem<Code>>
 }
 
-type Awaitable<Value> = Value | Promise<Value>
+export type Awaitable<Value> = Value | Promise<Value>
 
 /** A route whose types have done their work. */
 export interface Route
@@ -116,7 +118,7 @@ export interface AnyReply {
   readonly headers?: AnswerHeaders
 }
 
-type Nothing = z.ZodObject<Record<never, never>>
+export type Nothing = z.ZodObject<Record<never, never>>
 
 export function route<
   Path extends string,
@@ -156,6 +158,7 @@ export function doorCodes(route: Route): ErrorCode[] {
   return [
     "bad_request",
     ...(route.access === "open" ? [] : (["unauthorized"] as const)),
+    ...(route.access === "key_and_local" ? (["forbidden"] as const) : []),
     ...(route.path.includes("{id}") ? (["not_found"] as const) : []),
     ...(route.body === undefined
       ? []

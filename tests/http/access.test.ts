@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test"
+import type { Access } from "../../app/http/route.ts"
 import { openTestBox, testKey } from "./box.ts"
 
 /** Who may ask what. A route without a row here fails the first test: nobody adds an open door by mistake. */
-const rows: Record<string, "open" | "key" | "key_unless_local"> = {
+const rows: Record<string, Access> = {
   "POST /v1/recognize": "key",
   "POST /v1/detect": "key",
   "POST /v1/embed": "key",
@@ -17,6 +18,8 @@ const rows: Record<string, "open" | "key" | "key_unless_local"> = {
   "GET /v1/subjects/{id}/faces": "key",
   "DELETE /v1/faces/{id}": "key",
   "GET /v1/system": "key",
+  "POST /v1/system/cpu-profile": "key_and_local",
+  "POST /v1/system/heap-snapshot": "key_and_local",
   "GET /metrics": "key_unless_local",
   "GET /healthz": "open",
   "GET /readyz": "open",
@@ -64,7 +67,11 @@ test.each(Object.entries(rows))("%s is %s", async (name, access) => {
     { "x-api-key": testKey },
     { authorization: "Basic anything", "x-api-key": testKey },
   ]
-  for (const headers of withKey) expect((await box.askWithoutKey(method, path, { headers }, far)).status).not.toBe(401)
+  for (const headers of withKey) {
+    const { status } = await box.askWithoutKey(method, path, { headers }, far)
+    expect(status).not.toBe(401)
+    expect(status === 403).toBe(access === "key_and_local")
+  }
 })
 
 test("a proxy on this machine does not make its callers local", async () => {

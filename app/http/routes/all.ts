@@ -3,6 +3,7 @@ import type { HttpNeeds } from "../needs.ts"
 import { openApi } from "../openapi.ts"
 import { type Route, reply, route } from "../route.ts"
 import { compareRoutes } from "./compare.ts"
+import { diagnosticsRoutes } from "./diagnostics.ts"
 import { faceRoutes } from "./faces.ts"
 import { recognizeRoutes } from "./recognize.ts"
 import { subjectRoutes } from "./subjects.ts"
@@ -16,6 +17,7 @@ export function allRoutes(needs: HttpNeeds): Route[] {
     ...subjectRoutes(needs),
     ...faceRoutes(needs),
     ...systemRoutes(needs),
+    ...diagnosticsRoutes(needs),
     route({
       method: "get",
       path: "/openapi.json",

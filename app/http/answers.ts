@@ -1,5 +1,6 @@
 import { z } from "zod"
 import { boxSchema, loadedModelSchema, qualitySchema, runtimeSchema } from "../inference/wire.ts"
+import { degradations } from "../inference/work.ts"
 
 /** Answer schemas by name, for the components of the OpenAPI document; the types of the routes' answers come from them too. */
 export const answerSchemas = z.registry<{ id: string; description?: string }>()
@@ -42,7 +43,10 @@ const models = z
   .register(answerSchemas, { id: "Models" })
 const requestId = z.string()
 const engineTimings = { wait: z.number(), decode: z.number(), detect: z.number(), align: z.number(), embed: z.number() }
-const picture = { requestId, models, image }
+const degraded = list(z.enum(degradations)).describe(
+  "what was left out to answer in time. detectorInput: faces were looked for in half the size, so small ones may be missing",
+)
+const picture = { requestId, models, image, degraded }
 
 export const recognitionAnswer = z
   .strictObject({
@@ -85,6 +89,7 @@ export const verificationAnswer = z
     decision: z.enum(["same", "uncertain", "different"]),
     a: z.strictObject(qualifiedFace),
     b: z.strictObject(qualifiedFace),
+    degraded,
     timingsMs: z.strictObject({ total: z.number() }),
   })
   .register(answerSchemas, { id: "Verification" })
@@ -97,8 +102,15 @@ export const subjectAnswer = z
   .strictObject({
     id: z.string(),
     name: z.string(),
+    externalId: z.string().optional(),
+    metadata: z.record(z.string(), z.unknown()).readonly(),
+    groups: list(z.string()),
+    validFromMs: z.number().optional(),
+    validUntilMs: z.number().optional(),
+    consentNote: z.string().optional(),
     createdAtMs: z.number(),
-    updatedAtMs: z.number(),
+    updatedAtMs: z.number().describe("of the person or of one of the faces"),
+    version: z.int().describe("rises with every change of the person or of the faces"),
     faceCount: z.int(),
   })
   .register(answerSchemas, { id: "Subject" })
@@ -116,14 +128,22 @@ const enrolledFace = z
     space: z.string(),
     source: z.enum(["picture", "vector"]),
     quality: quality.optional(),
+    hasImage: z.boolean().describe("its picture is kept, at /v1/faces/{id}/image.jpg"),
     createdAtMs: z.number(),
   })
   .register(answerSchemas, { id: "EnrolledFace" })
 
+export const ignoredFaces = list(z.strictObject({ box, score: z.number() }))
+
 export const enrolmentAnswer = z
   .strictObject({
     face: enrolledFace,
-    ignoredFaces: list(z.strictObject({ box, score: z.number() })).describe("faces of the picture that were left aside"),
+    ignoredFaces: ignoredFaces.describe("faces of the picture that were left aside"),
+    lookAlikes: list(
+      z
+        .strictObject({ subjectId: z.string(), name: z.string(), similarity: z.number(), decision })
+        .register(answerSchemas, { id: "LookAlike" }),
+    ).describe("other people this face is near to, nearest first, at most five; a warning, and no obstacle"),
   })
   .register(answerSchemas, { id: "Enrolment" })
 

@@ -11,9 +11,13 @@ export type Analysis = Extract<Answer, { kind: "ok" }>
 /** Every way the engines can give no faces back; each journey hands it on as it is. */
 export type NoAnalysis = Exclude<Answer, { kind: "ok" }>
 
-export interface LookOptions extends Pick<Work, "priority" | "policy" | "camera" | "signal" | "trace">, LookExtras {
+/** How long a caller waits, how much it matters, and whether it is still there. */
+export interface Hurry extends Pick<Work, "priority" | "signal" | "trace"> {
   /** Milliseconds from now until nobody waits for the answer any more. */
   readonly budgetMs: number
+}
+
+export interface LookOptions extends Hurry, Pick<Work, "policy" | "camera">, LookExtras {
   readonly faceWidthPxMin: number
   readonly facesMax: number
 }

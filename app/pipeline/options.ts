@@ -1,4 +1,7 @@
 import { z } from "zod"
+import { policies } from "../inference/work.ts"
+
+const policy = z.enum(policies)
 
 /** What the journey of a picture can be told. */
 export const recognitionOptions = z.strictObject({
@@ -8,6 +11,21 @@ export const recognitionOptions = z.strictObject({
   faceWidthPxMin: z.number().min(8).max(1000).default(48),
   facesMax: z.int().min(1).max(1000).default(100),
   candidates: z.int().min(1).max(50).default(5),
+  /**
+   * What becomes of a picture when the engines are pressed. `reject`: refused when the queue is full. `degrade`: sooner than
+   * that, faces are looked for in half the size, and the answer says so. `dropOldest`: the oldest that waits gives way.
+   */
+  policies: z
+    .strictObject({
+      recognize: policy.default("degrade"),
+      detect: policy.default("reject"),
+      embed: policy.default("reject"),
+      verify: policy.default("reject"),
+      /** A face that stands for a person from now on is looked at in full or not at all. */
+      enrol: policy.exclude(["degrade"]).default("reject"),
+      ingest: policy.default("dropOldest"),
+    })
+    .prefault({}),
   enrolment: z
     .strictObject({
       faceWidthPxMin: z.number().min(8).max(1000).default(32),

@@ -4,7 +4,7 @@ import { similarity } from "../face/embedding.ts"
 import type { AnalyzedFace } from "../face/face.ts"
 import { decidePair, type PairDecision, type Thresholds } from "../gallery/match.ts"
 import type { Answer } from "../inference/answer.ts"
-import { type Analyze, type LookOptions, lookAt, type NoAnalysis } from "./analyze.ts"
+import { type Analysis, type Analyze, type LookOptions, lookAt, type NoAnalysis } from "./analyze.ts"
 import { type FaceRule, type SubjectFace, subjectFace } from "./subject-face.ts"
 
 export interface VerifyNeeds {
@@ -27,6 +27,8 @@ export type Verification =
       readonly decision: PairDecision
       readonly a: AnalyzedFace
       readonly b: AnalyzedFace
+      /** What was left out in either picture. */
+      readonly degraded: Analysis["degraded"]
       readonly timingsMs: { readonly total: number }
     }
   /** One of the pictures gives no face to compare; `side` says which. */
@@ -37,8 +39,10 @@ type NoFace = NoAnalysis | Exclude<SubjectFace, { kind: "face" }>
 /** Whether two pictures show the same person. */
 export async function verify(a: Uint8Array, b: Uint8Array, needs: VerifyNeeds, options: VerifyOptions): Promise<Verification> {
   const startTickMs = nowTickMs()
-  const look = async (picture: Uint8Array) => faceOf(await lookAt(picture, needs, "largest", options), options.faces)
-  const [inA, inB] = await Promise.all([look(a), look(b)])
+  const look = (picture: Uint8Array) => lookAt(picture, needs, "largest", options)
+  const [answerA, answerB] = await Promise.all([look(a), look(b)])
+  const inA = faceOf(answerA, options.faces)
+  const inB = faceOf(answerB, options.faces)
   if (inA.kind !== "face") return { kind: "not_compared", side: "a", outcome: inA }
   if (inB.kind !== "face") return { kind: "not_compared", side: "b", outcome: inB }
 
@@ -49,6 +53,7 @@ export async function verify(a: Uint8Array, b: Uint8Array, needs: VerifyNeeds, o
     decision: decidePair(alike, needs.thresholds, options.threshold),
     a: inA.face,
     b: inB.face,
+    degraded: [...new Set([answerA, answerB].flatMap((answer) => (answer.kind === "ok" ? answer.degraded : [])))],
     timingsMs: { total: elapsedMs(startTickMs) },
   }
 }

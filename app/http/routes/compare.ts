@@ -27,13 +27,14 @@ export function compareRoutes(needs: HttpNeeds): Route[] {
       body: { ...multipartBody(["a", "b"], imageBytesMax), ...base64Body(picturePairJson, 2, imageBytesMax) },
       answers: { 200: verificationAnswer },
       errors: [...analysisCodes, ...subjectFaceCodes],
-      handle: async ({ requestId, query, body: { a, b }, budgetMs }) => {
+      handle: async ({ requestId, query, body: { a, b }, ...hurry }) => {
         const verification = await verify(
           a,
           b,
           { analyze: needs.pool.analyze, thresholds },
           {
-            budgetMs,
+            ...hurry,
+            policy: recognition.policies.verify,
             faceWidthPxMin: query.faceWidthPxMin ?? recognition.enrolment.faceWidthPxMin,
             facesMax: recognition.facesMax,
             faces: query.faces,
@@ -46,9 +47,9 @@ export function compareRoutes(needs: HttpNeeds): Route[] {
             ? noSubjectFace(outcome, `picture "${side}"`)
             : noAnalysis(outcome)
         }
-        const { similarity, decision, timingsMs } = verification
+        const { similarity, decision, degraded, timingsMs } = verification
         const faces = { a: toFace(verification.a), b: toFace(verification.b) }
-        return reply(200, { requestId, models, similarity, decision, ...faces, timingsMs })
+        return reply(200, { requestId, models, similarity, decision, ...faces, degraded, timingsMs })
       },
     }),
 

@@ -1,6 +1,7 @@
 import { elapsedMs, nowTickMs } from "../../base/ticks.ts"
 import type { AnalyzedFace } from "../../face/face.ts"
-import { lookAt } from "../../pipeline/analyze.ts"
+import type { Policy } from "../../inference/work.ts"
+import { type Hurry, type LookOptions, lookAt } from "../../pipeline/analyze.ts"
 import type { Named } from "../../pipeline/name.ts"
 import { type RecognizedFace, recognize } from "../../pipeline/recognize.ts"
 import { detectionAnswer, embeddingAnswer, recognitionAnswer } from "../answers.ts"
@@ -13,6 +14,7 @@ import { type Route, reply, route } from "../route.ts"
 /** One picture in, its faces out: with names, with vectors, or as they are. */
 export function recognizeRoutes(needs: HttpNeeds): Route[] {
   const { models, recognition } = needs
+  const { policies } = recognition
   const body = pictureBody(needs.http.imageBytesMax)
   const recognizeNeeds = {
     analyze: needs.pool.analyze,
@@ -21,8 +23,9 @@ export function recognizeRoutes(needs: HttpNeeds): Route[] {
     thresholds: needs.thresholds,
     metrics: needs.metrics,
   }
-  const lookOptions = (budgetMs: number, faceWidthPxMin = recognition.faceWidthPxMin) => ({
-    budgetMs,
+  const look = (hurry: Hurry, policy: Policy, faceWidthPxMin = recognition.faceWidthPxMin): LookOptions => ({
+    ...hurry,
+    policy,
     faceWidthPxMin,
     facesMax: recognition.facesMax,
   })
@@ -38,17 +41,17 @@ export function recognizeRoutes(needs: HttpNeeds): Route[] {
       body,
       answers: { 200: recognitionAnswer },
       errors: analysisCodes,
-      handle: async ({ requestId, query, body, budgetMs }) => {
+      handle: async ({ requestId, query, body, ...hurry }) => {
         const recognition = await recognize(body, recognizeNeeds, {
-          ...lookOptions(budgetMs, query.faceWidthPxMin),
+          ...look(hurry, policies.recognize, query.faceWidthPxMin),
           candidates: query.candidates ?? needs.recognition.candidates,
           threshold: query.threshold,
         })
         if (recognition.kind !== "recognized") return noAnalysis(recognition)
-        const { image, timingsMs } = recognition
+        const { image, degraded, timingsMs } = recognition
         const withEmbedding = query.include === "embedding"
         const faces = recognition.faces.map((face) => toRecognizedFace(face, withEmbedding ? models.space : undefined))
-        return reply(200, { requestId, models, image, faces, timingsMs })
+        return reply(200, { requestId, models, image, faces, degraded, timingsMs })
       },
     }),
 
@@ -62,13 +65,14 @@ export function recognizeRoutes(needs: HttpNeeds): Route[] {
       body,
       answers: { 200: detectionAnswer },
       errors: analysisCodes,
-      handle: async ({ requestId, query, body, budgetMs }) => {
+      handle: async ({ requestId, query, body, ...hurry }) => {
         const startTickMs = nowTickMs()
-        const analysis = await lookAt(body, needs.pool, "none", lookOptions(budgetMs, query.faceWidthPxMin))
+        const analysis = await lookAt(body, needs.pool, "none", look(hurry, policies.detect, query.faceWidthPxMin))
         if (analysis.kind !== "ok") return noAnalysis(analysis)
         const timingsMs = { ...analysis.timingsMs, total: elapsedMs(startTickMs) }
         const faces = analysis.faces.map(toFace)
-        return reply(200, { requestId, models, image: analysis.image, faces, timingsMs })
+        const { image, degraded } = analysis
+        return reply(200, { requestId, models, image, faces, degraded, timingsMs })
       },
     }),
 
@@ -82,13 +86,14 @@ export function recognizeRoutes(needs: HttpNeeds): Route[] {
       body,
       answers: { 200: embeddingAnswer },
       errors: analysisCodes,
-      handle: async ({ requestId, query, body, budgetMs }) => {
+      handle: async ({ requestId, query, body, ...hurry }) => {
         const startTickMs = nowTickMs()
-        const analysis = await lookAt(body, needs.pool, "all", lookOptions(budgetMs, query.faceWidthPxMin))
+        const analysis = await lookAt(body, needs.pool, "all", look(hurry, policies.embed, query.faceWidthPxMin))
         if (analysis.kind !== "ok") return noAnalysis(analysis)
         const timingsMs = { ...analysis.timingsMs, total: elapsedMs(startTickMs) }
         const faces = analysis.faces.map((face) => ({ ...toFace(face), ...toEmbedding(face, models.space) }))
-        return reply(200, { requestId, models, image: analysis.image, faces, timingsMs })
+        const { image, degraded } = analysis
+        return reply(200, { requestId, models, image, faces, degraded, timingsMs })
       },
     }),
   ]

@@ -1,4 +1,5 @@
-import { Counter, Gauge, Histogram, Registry } from "prom-client"
+import { Registry } from "prom-client"
+import { createKinds } from "./metrics-kinds.ts"
 import { registerProcess } from "./metrics-process.ts"
 
 export type Metrics = ReturnType<typeof createMetrics>
@@ -34,15 +35,9 @@ export type EngineState = "starting" | "idle" | "busy" | "restarting" | "stoppin
  */
 export function createMetrics() {
   const registry = new Registry()
-  const registers = [registry]
   registerProcess(registry)
 
-  const counter = <Labels = undefined>(name: string, help: string, ...labelNames: LabelNames<Labels>): CounterOf<Labels> =>
-    new Counter({ name, help, labelNames, registers }) as unknown as CounterOf<Labels>
-  const gauge = <Labels = undefined>(name: string, help: string, ...labelNames: LabelNames<Labels>): GaugeOf<Labels> =>
-    new Gauge({ name, help, labelNames, registers }) as unknown as GaugeOf<Labels>
-  const seconds = <Labels = undefined>(name: string, help: string, ...labelNames: LabelNames<Labels>): HistogramOf<Labels> =>
-    new Histogram({ name, help, labelNames, buckets: secondsBuckets, registers }) as unknown as HistogramOf<Labels>
+  const { counter, gauge, seconds } = createKinds(registry)
 
   return {
     registry,
@@ -94,7 +89,7 @@ export function createMetrics() {
       "Engine processes that ended and were started again, by reason",
       "reason",
     ),
-    engineScalingTotal: counter<{ direction: "grow" | "retire"; reason: string }>(
+    engineScalingTotal: counter<{ direction: "grow" | "retire"; reason: "wait" | "idle" | "memory" }>(
       "gatehouse_engine_scaling_total",
       "Engines added or retired by the box itself",
       ...["direction", "reason"],
@@ -129,22 +124,4 @@ export function createMetrics() {
       "result",
     ),
   }
-}
-
-/** Bounds in seconds: a stage takes from half a millisecond (search) to seconds (a box in trouble). */
-const secondsBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
-
-type LabelNames<Labels> = Labels extends undefined ? [] : string[]
-
-/** prom-client's own types know a label's name; these know its values too. */
-export interface CounterOf<Labels> {
-  inc(...labels: Labels extends undefined ? [value?: number] : [labels: Labels, value?: number]): void
-}
-export interface GaugeOf<Labels> {
-  set(...value: Labels extends undefined ? [value: number] : [labels: Labels, value: number]): void
-  inc(...labels: Labels extends undefined ? [] : [labels: Labels]): void
-  dec(...labels: Labels extends undefined ? [] : [labels: Labels]): void
-}
-export interface HistogramOf<Labels> {
-  observe(...value: Labels extends undefined ? [seconds: number] : [labels: Labels, seconds: number]): void
 }

@@ -57,7 +57,7 @@ export const doors: Readonly<Record<string, readonly string[]>> = {
   "cli-progress": ["cli/"],
   "jsonc-parser": ["config/"],
   pino: ["base/log.ts"],
-  "prom-client": ["base/metrics.ts", "base/metrics-process.ts"],
+  "prom-client": ["base/metrics.ts", "base/metrics-kinds.ts", "base/metrics-process.ts"],
   "@opentelemetry/api": ["base/otlp.ts"],
   "@opentelemetry/exporter-trace-otlp-http": ["base/otlp.ts"],
   "@opentelemetry/resources": ["base/otlp.ts"],

@@ -1,0 +1,62 @@
+import { Counter, Gauge, Histogram, type Registry } from "prom-client"
+import { createRecent, type Recent, type RecentFigures } from "./recent.ts"
+
+/** prom-client's own types know the names of labels; those here know what values they may have. `undefined`: no labels. */
+export function createKinds(registry: Registry) {
+  const registers = [registry]
+  return {
+    counter: <Labels = undefined>(name: string, help: string, ...labelNames: LabelNames<Labels>) =>
+      new Counter({ name, help, labelNames, registers }) as unknown as CounterOf<Labels>,
+    gauge: <Labels = undefined>(name: string, help: string, ...labelNames: LabelNames<Labels>) =>
+      new Gauge({ name, help, labelNames, registers }) as unknown as GaugeOf<Labels>,
+    seconds: <Labels = undefined>(name: string, help: string, ...labelNames: LabelNames<Labels>) =>
+      withRecent<Labels>(new Histogram({ name, help, labelNames, buckets: secondsBuckets, registers })),
+  }
+}
+
+/** Bounds in seconds: a stage takes from half a millisecond (search) to seconds (a box in trouble). */
+const secondsBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+
+type LabelNames<Labels> = Labels extends undefined ? [] : string[]
+
+export interface CounterOf<Labels> {
+  inc(...labels: Labels extends undefined ? [value?: number] : [labels: Labels, value?: number]): void
+}
+export interface GaugeOf<Labels> {
+  set(...value: Labels extends undefined ? [value: number] : [labels: Labels, value: number]): void
+  inc(...labels: Labels extends undefined ? [] : [labels: Labels]): void
+  dec(...labels: Labels extends undefined ? [] : [labels: Labels]): void
+}
+export interface HistogramOf<Labels> {
+  observe(...value: Labels extends undefined ? [seconds: number] : [labels: Labels, seconds: number]): void
+  /** The newest durations, by the values of the labels (`decode`, `POST /v1/recognize 200`); `all` where there is no label. */
+  recent(): Readonly<Record<string, RecentFigures>>
+}
+
+/** As many rows as the labels have values, so as bounded as they are. */
+function withRecent<Labels>(histogram: Histogram): HistogramOf<Labels> {
+  const rows = new Map<string, Recent>()
+  return {
+    observe(...given: [number] | [Record<string, string | number>, number]) {
+      const [labels, seconds] = given.length === 1 ? [{}, given[0]] : given
+      histogram.observe(labels, seconds)
+      const key = Object.values(labels).join(" ") || "all"
+      const row = rows.get(key) ?? createRecent()
+      rows.set(key, row)
+      row.add(seconds * 1000)
+    },
+    recent() {
+      const figures = [...rows].flatMap(([key, row]): [string, RecentFigures][] => {
+        const known = row.figures()
+        return known === undefined ? [] : [[key, known]]
+      })
+      return Object.fromEntries(figures)
+    },
+  } as HistogramOf<Labels>
+}
+
+/** The values of a counter or gauge with one label, by that label. Only those that ever came up. */
+export async function valuesBy(registry: Registry, name: string): Promise<Readonly<Record<string, number>>> {
+  const { values = [] } = (await registry.getSingleMetric(name)?.get()) ?? {}
+  return Object.fromEntries(values.map(({ labels, value }) => [Object.values(labels).join(" ") || "all", value]))
+}

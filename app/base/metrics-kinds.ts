@@ -6,9 +6,9 @@ export function createKinds(registry: Registry) {
   const registers = [registry]
   return {
     counter: <Labels = undefined>(name: string, help: string, ...labelNames: LabelNames<Labels>) =>
-      new Counter({ name, help, labelNames, registers }) as unknown as CounterOf<Labels>,
+      withValues(new Counter({ name, help, labelNames, registers })) as unknown as CounterOf<Labels>,
     gauge: <Labels = undefined>(name: string, help: string, ...labelNames: LabelNames<Labels>) =>
-      new Gauge({ name, help, labelNames, registers }) as unknown as GaugeOf<Labels>,
+      withValues(new Gauge({ name, help, labelNames, registers })) as unknown as GaugeOf<Labels>,
     seconds: <Labels = undefined>(name: string, help: string, ...labelNames: LabelNames<Labels>) =>
       withRecent<Labels>(new Histogram({ name, help, labelNames, buckets: secondsBuckets, registers })),
   }
@@ -19,18 +19,23 @@ const secondsBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.
 
 type LabelNames<Labels> = Labels extends undefined ? [] : string[]
 
+/** By the values of the labels (`decode`, `grow wait`); `all` where there is no label. */
+type ByLabels<Value> = Readonly<Record<string, Value>>
+
 export interface CounterOf<Labels> {
+  values(): Promise<ByLabels<number>>
   inc(...labels: Labels extends undefined ? [value?: number] : [labels: Labels, value?: number]): void
 }
 export interface GaugeOf<Labels> {
+  values(): Promise<ByLabels<number>>
   set(...value: Labels extends undefined ? [value: number] : [labels: Labels, value: number]): void
   inc(...labels: Labels extends undefined ? [] : [labels: Labels]): void
   dec(...labels: Labels extends undefined ? [] : [labels: Labels]): void
 }
 export interface HistogramOf<Labels> {
   observe(...value: Labels extends undefined ? [seconds: number] : [labels: Labels, seconds: number]): void
-  /** The newest durations, by the values of the labels (`decode`, `POST /v1/recognize 200`); `all` where there is no label. */
-  recent(): Readonly<Record<string, RecentFigures>>
+  /** What the newest ones were like. */
+  recent(): ByLabels<RecentFigures>
 }
 
 /** As many rows as the labels have values, so as bounded as they are. */
@@ -40,7 +45,7 @@ function withRecent<Labels>(histogram: Histogram): HistogramOf<Labels> {
     observe(...given: [number] | [Record<string, string | number>, number]) {
       const [labels, seconds] = given.length === 1 ? [{}, given[0]] : given
       histogram.observe(labels, seconds)
-      const key = Object.values(labels).join(" ") || "all"
+      const key = keyOf(labels)
       const row = rows.get(key) ?? createRecent()
       rows.set(key, row)
       row.add(seconds * 1000)
@@ -55,8 +60,15 @@ function withRecent<Labels>(histogram: Histogram): HistogramOf<Labels> {
   } as HistogramOf<Labels>
 }
 
-/** The values of a counter or gauge with one label, by that label. Only those that ever came up. */
-export async function valuesBy(registry: Registry, name: string): Promise<Readonly<Record<string, number>>> {
-  const { values = [] } = (await registry.getSingleMetric(name)?.get()) ?? {}
-  return Object.fromEntries(values.map(({ labels, value }) => [Object.values(labels).join(" ") || "all", value]))
+/** The values by the values of the labels, and only those that ever came up. */
+function withValues<Kind extends Counter | Gauge>(metric: Kind) {
+  const values = async () => {
+    const { values } = await metric.get()
+    return Object.fromEntries(values.map(({ labels, value }) => [keyOf(labels), value]))
+  }
+  return Object.assign(metric, { values })
+}
+
+function keyOf(labels: Readonly<Partial<Record<string, string | number>>>): string {
+  return Object.values(labels).join(" ") || "all"
 }

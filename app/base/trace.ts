@@ -76,6 +76,8 @@ export interface RequestSpan extends Omit<Span, "end"> {
 export interface Tracer {
   /** Continues the caller's trace with a span of our own; an absent or malformed header starts a new trace, as the standard asks. */
   arrive(traceparent: string | undefined): RequestSpan
+  /** Whether spans go anywhere. */
+  readonly recording: boolean
 }
 
 /**
@@ -84,6 +86,7 @@ export interface Tracer {
  */
 export function createTracer(sink?: SpanSink, sampleShare = 1): Tracer {
   return {
+    recording: sink !== undefined,
     arrive(traceparent) {
       const { parentSpanId, ...continued } = continueTrace(traceparent)
       const sampled = parentSpanId === undefined ? sink !== undefined && Math.random() < sampleShare : continued.sampled

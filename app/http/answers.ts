@@ -155,9 +155,17 @@ export const readyAnswer = z
   .strictObject({ status: z.enum(["ready", "degraded"]), reasons: list(z.string()) })
   .register(answerSchemas, { id: "Ready" })
 
+const durations = z
+  .strictObject({ count: z.int(), p50Ms: z.number(), p95Ms: z.number(), maxMs: z.number() })
+  .register(answerSchemas, { id: "Durations", description: "Of the newest 512; `count` is all since the start." })
+const durationsBy = z.record(z.string(), durations)
+const countsBy = z.record(z.string(), z.int())
+
 export const systemAnswer = z
   .strictObject({
     version: z.string(),
+    bun: z.string(),
+    startedAtMs: z.int(),
     uptimeS: z.number(),
     state: z.enum(["starting", "ready", "degraded", "down"]),
     reasons: list(z.string()),
@@ -176,6 +184,39 @@ export const systemAnswer = z
     index: list(z.strictObject({ space: z.string(), faces: z.int(), state: z.string(), variant: z.string() })),
     thresholds: z.strictObject({ match: z.number(), uncertain: z.number() }),
     memory: z.strictObject({ residentBytes: z.number(), enginesBytes: z.number() }),
+    durations: z
+      .strictObject({
+        requests: durationsBy.describe("by method, route and status"),
+        stages: durationsBy,
+        queue: durationsBy.describe("waiting for an engine, by priority"),
+        runs: durationsBy.describe("in an engine's hands, by outcome"),
+        engineStarts: durationsBy,
+        commits: durationsBy,
+        eventLoopLag: durationsBy,
+      })
+      .describe("what took how long, each by what it names; empty until it happened"),
+    counts: z
+      .strictObject({
+        faces: countsBy.describe("by decision"),
+        refused: countsBy.describe("work that was not done, by reason"),
+        degraded: countsBy,
+        engineRestarts: countsBy.describe("by reason"),
+        engineScaling: countsBy,
+        cache: countsBy,
+        sightingsPruned: countsBy,
+        spans: countsBy.describe("spans for the trace collector"),
+      })
+      .describe("since the start"),
+    sightings: z.strictObject({
+      stored: z.int(),
+      bytes: z.int(),
+      recorded: z.int().describe("since the start"),
+      listeners: z.int(),
+      lostEvents: z.int().describe("since the start"),
+    }),
+    cacheEntries: z.int(),
+    requestsInFlight: z.int(),
+    telemetry: z.strictObject({ exporting: z.boolean() }),
   })
   .register(answerSchemas, { id: "System" })
 

@@ -1,3 +1,4 @@
+import type { Metrics } from "../../base/metrics.ts"
 import { version } from "../../base/version.ts"
 import { aliveAnswer, readyAnswer, systemAnswer } from "../answers.ts"
 import type { HttpNeeds } from "../needs.ts"
@@ -42,11 +43,13 @@ export function systemRoutes(needs: HttpNeeds): Route[] {
       access: "key",
       summary: "Models, engines, gallery, thresholds and memory as they are now",
       answers: { 200: systemAnswer },
-      handle: () => {
+      handle: async () => {
         const status = pool.status()
         const { status: state, reasons } = readiness(needs)
         return reply(200, {
           version,
+          bun: Bun.version,
+          startedAtMs: Math.round(performance.timeOrigin),
           uptimeS: Math.round(process.uptime()),
           state,
           reasons,
@@ -64,6 +67,8 @@ export function systemRoutes(needs: HttpNeeds): Route[] {
             residentBytes: process.memoryUsage.rss(),
             enginesBytes: status.engines.reduce((sum, { residentBytes }) => sum + residentBytes, 0),
           },
+          ...(await figuresOf(metrics)),
+          telemetry: { exporting: needs.tracer.recording },
         })
       },
     }),
@@ -82,6 +87,41 @@ export function systemRoutes(needs: HttpNeeds): Route[] {
       },
     }),
   ]
+}
+
+/** What `/metrics` tells, for those who have no Prometheus. */
+async function figuresOf(metrics: Metrics) {
+  const only = async (metric: { values(): Promise<Readonly<Record<string, number>>> }) => (await metric.values()).all ?? 0
+  return {
+    durations: {
+      requests: metrics.requestSeconds.recent(),
+      stages: metrics.stageSeconds.recent(),
+      queue: metrics.queueSeconds.recent(),
+      runs: metrics.runSeconds.recent(),
+      engineStarts: metrics.engineStartSeconds.recent(),
+      commits: metrics.commitSeconds.recent(),
+      eventLoopLag: metrics.eventLoopLagSeconds.recent(),
+    },
+    counts: {
+      faces: await metrics.facesTotal.values(),
+      refused: await metrics.refusedTotal.values(),
+      degraded: await metrics.degradedTotal.values(),
+      engineRestarts: await metrics.engineRestartsTotal.values(),
+      engineScaling: await metrics.engineScalingTotal.values(),
+      cache: await metrics.cacheTotal.values(),
+      sightingsPruned: await metrics.sightingsPrunedTotal.values(),
+      spans: await metrics.spansTotal.values(),
+    },
+    sightings: {
+      stored: await only(metrics.sightings),
+      bytes: await only(metrics.sightingBytes),
+      recorded: await only(metrics.sightingsTotal),
+      listeners: await only(metrics.listeners),
+      lostEvents: await only(metrics.lostEventsTotal),
+    },
+    cacheEntries: await only(metrics.cacheEntries),
+    requestsInFlight: await only(metrics.requestsInFlight),
+  }
 }
 
 /** The engines' own word, lowered to degraded while the active index has failed and answers come from elsewhere, slowly. */

@@ -7,21 +7,35 @@ export interface Visitor {
   readonly address: string | undefined
 }
 
-/** `undefined` when the visitor may pass. */
-export function refuse(
-  access: Access,
-  visitor: Visitor,
-  verify: (key: string) => unknown,
-): Problem<"unauthorized" | "forbidden"> | undefined {
-  if (access === "open" || (access === "key_unless_local" && isLocal(visitor))) return undefined
+/** Who is at the door, and whether they may pass. `client` is whose rate this counts against. */
+export type Admittance =
+  /** Nobody asks who it is, nor how often. */
+  | { readonly kind: "anybody" }
+  | { readonly kind: "known"; readonly client: string }
+  | {
+      readonly kind: "refused"
+      readonly client: string
+      readonly why: Problem<"unauthorized" | "forbidden">
+    }
+
+export function admit(access: Access, visitor: Visitor, verify: (key: string) => unknown): Admittance {
+  if (access === "open" || (access === "key_unless_local" && isLocal(visitor))) return { kind: "anybody" }
   const key = keyOf(visitor.headers)
   if (key === undefined)
-    return unauthorized("this needs a key: send it as `Authorization: Bearer <key>` or as `x-api-key: <key>`")
+    return stranger(visitor, "this needs a key: send it as `Authorization: Bearer <key>` or as `x-api-key: <key>`")
   if (verify(key) === undefined)
-    return unauthorized("the key is not known here; `gatehouse admin reset-key` on the box makes a new admin key")
-  if (access === "key_and_local" && !isLocal(visitor))
-    return problem("forbidden", "this is answered on the box itself alone, not over a network or through a proxy")
-  return undefined
+    return stranger(visitor, "the key is not known here; `gatehouse admin reset-key` on the box makes a new admin key")
+  const client = `key ${Bun.hash(key)}` // No copy of a key is kept.
+  if (access === "key_and_local" && !isLocal(visitor)) {
+    const why = problem("forbidden", "this is answered on the box itself alone, not over a network or through a proxy")
+    return { kind: "refused", client, why }
+  }
+  return { kind: "known", client }
+}
+
+/** Counted by address: whoever tries keys has none that could be counted. */
+function stranger({ address = "unknown" }: Visitor, message: string): Admittance {
+  return { kind: "refused", client: `address ${address}`, why: unauthorized(message) }
 }
 
 function unauthorized(message: string): Problem<"unauthorized"> {

@@ -8,6 +8,7 @@ import { type AnyEvent, eventStream, type Listener } from "./event-stream.ts"
 import { createIntake } from "./intake.ts"
 import type { HttpNeeds } from "./needs.ts"
 import { type Problem, problem, statusOf } from "./problem.ts"
+import { createRateLimit } from "./rate.ts"
 import { type AnyReply, type Content, literalFirst, type Route } from "./route.ts"
 import { allRoutes } from "./routes/all.ts"
 
@@ -36,9 +37,11 @@ export function createHttpApp(needs: HttpNeeds, described: readonly Route[] = al
   const routes = literalFirst(described)
   const door: Door = {
     keys: needs.keys,
+    rate: createRateLimit(needs.http),
     intake: createIntake(picturesInFlight * needs.http.imageBytesMax),
     budgetMs: needs.recognition.budgetMs,
     bodyReadMs: needs.http.bodyReadMs,
+    metrics: needs.metrics,
   }
   const app = new Hono<Env>()
   app.use(observe(needs))

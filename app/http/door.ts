@@ -1,12 +1,14 @@
 import { z } from "zod"
 import { unreachable } from "../base/assert.ts"
+import type { Metrics } from "../base/metrics.ts"
 import { nowTickMs } from "../base/ticks.ts"
 import type { RequestSpan } from "../base/trace.ts"
-import { refuse, type Visitor } from "./access.ts"
+import { admit, type Visitor } from "./access.ts"
 import { type BodyFormat, mediaTypeOf } from "./body.ts"
 import { type Intake, readBody } from "./intake.ts"
 import type { HttpNeeds } from "./needs.ts"
 import { explain, type Problem, problem } from "./problem.ts"
+import type { RateLimit } from "./rate.ts"
 import { timedHeaders } from "./requests.ts"
 import type { AnyReply, Call, Route } from "./route.ts"
 
@@ -28,20 +30,29 @@ export interface Arrival {
 
 export interface Door {
   readonly keys: HttpNeeds["keys"]
+  readonly rate: RateLimit
   readonly intake: Intake
   /** For callers without `x-deadline-ms`, from when the body has been read. */
   readonly budgetMs: number
   /** How long a body may take to come, whoever sends it. */
   readonly bodyReadMs: number
+  readonly metrics: Pick<Metrics, "refusedTotal">
 }
 
 const nothing = z.strictObject({})
 const uuid = z.guid()
 
-/** Key, path, query, headers, deadline, body, in this order: whoever may not ask learns nothing, and no body is read in vain. */
+/** Key, rate, path, query, headers, deadline, body, in this order: whoever may not ask learns nothing, and no body is read in vain. */
 export async function pass(arrival: Arrival, route: Route, door: Door): Promise<AnyReply | Problem> {
-  const refusal = refuse(route.access, arrival.visitor, door.keys.verify)
-  if (refusal !== undefined) return refusal
+  const admittance = admit(route.access, arrival.visitor, door.keys.verify)
+  if (admittance.kind !== "anybody") {
+    const tooOften = door.rate.take(admittance.client)
+    if (tooOften !== undefined) {
+      door.metrics.refusedTotal.inc({ reason: "rate_limited" })
+      return tooOften
+    }
+    if (admittance.kind === "refused") return admittance.why
+  }
 
   const path = readPath(route, arrival.parameters)
   if (path.kind === "problem") return path
@@ -68,7 +79,7 @@ export async function pass(arrival: Arrival, route: Route, door: Door): Promise<
   const handle = (body: unknown) => route.handle({ ...call, body, budgetMs: leftMs() })
   if (route.body === undefined) return handle(undefined)
   const bodyMs = deadlineMs === undefined ? door.bodyReadMs : Math.min(leftMs(), door.bodyReadMs)
-  return withBody(arrival, route.body, door.intake, bodyMs, handle)
+  return withBody(arrival, route.body, door, bodyMs, handle)
 }
 
 type Read<Value> = { readonly kind: "ok"; readonly value: Value } | Problem
@@ -104,7 +115,7 @@ function readQuery(schema: z.ZodObject, query: Arrival["query"]): Read<unknown> 
 async function withBody(
   { request, trace, countBytes }: Arrival,
   formats: NonNullable<Route["body"]>,
-  intake: Intake,
+  { intake, metrics }: Door,
   bodyMs: number,
   handle: (body: unknown) => Promise<AnyReply | Problem> | AnyReply | Problem,
 ): Promise<AnyReply | Problem> {
@@ -120,8 +131,10 @@ async function withBody(
   const declared = Number(request.headers.get("content-length") ?? Number.NaN)
   if (declared > format.bytesMax) return tooLarge(format)
   const release = intake.reserve(Number.isNaN(declared) ? format.bytesMax : declared)
-  if (release === undefined)
+  if (release === undefined) {
+    metrics.refusedTotal.inc({ reason: "bodies" })
     return problem("overloaded", "too many large bodies are on their way in at once; try again shortly", { retryAfterS: 1 })
+  }
   try {
     const reading = trace.begin("body")
     const read = await readBody(request, format.bytesMax, bodyMs)

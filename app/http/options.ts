@@ -12,6 +12,9 @@ export const httpOptions = z.strictObject({
     .min(10_000)
     .max(8 * 1024 * 1024)
     .default(8 * 1024 * 1024),
+  /** So many requests a second from one client (its key, else its address) for long, and so many at once; a rate of 0 is no limit. */
+  ratePerSecond: z.number().min(0).max(1_000_000).default(200),
+  rateBurst: z.int().min(1).max(1_000_000).default(400),
   /** A body that is not there after this time is given up: no caller may hold its place for ever. */
   bodyReadMs: z.int().min(100).max(80_000).default(20_000),
   /**

@@ -157,7 +157,7 @@ export function literalFirst(routes: readonly Route[]): Route[] {
 export function doorCodes(route: Route): ErrorCode[] {
   return [
     "bad_request",
-    ...(route.access === "open" ? [] : (["unauthorized"] as const)),
+    ...(route.access === "open" ? [] : (["unauthorized", "rate_limited"] as const)),
     ...(route.access === "key_and_local" ? (["forbidden"] as const) : []),
     ...(route.path.includes("{id}") ? (["not_found"] as const) : []),
     ...(route.body === undefined

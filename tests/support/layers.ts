@@ -56,6 +56,8 @@ export const doors: Readonly<Record<string, readonly string[]>> = {
   commander: ["cli/", "main.ts"],
   "cli-progress": ["cli/"],
   "jsonc-parser": ["config/"],
+  limiter: ["http/rate.ts"],
+  "lru-cache": ["http/rate.ts", "inference/cache.ts"],
   pino: ["base/log.ts"],
   "prom-client": ["base/metrics.ts", "base/metrics-kinds.ts", "base/metrics-process.ts"],
   "@opentelemetry/api": ["base/otlp.ts"],

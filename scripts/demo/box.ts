@@ -8,6 +8,7 @@ import { selfCommand } from "../../app/base/self.ts"
 export interface DemoBox {
   readonly url: string
   readonly key: string
+  readonly pid: number
   /** When the box has stopped, whoever stopped it. */
   readonly exited: Promise<unknown>
   close(): Promise<void>
@@ -16,11 +17,17 @@ export interface DemoBox {
 /** Two minutes: the first start on a slow machine reads and warms every model. */
 const startMs = 120_000
 
-/** The real box as its own process, on a data folder that is gone afterwards and a port the system chose. */
-export async function startBox(env: Readonly<Record<string, string>> = {}): Promise<Result<DemoBox>> {
+/**
+ * The real box as its own process, on a data folder that is gone afterwards and a port the system chose.
+ * @param command the program, this checkout's unless another is named
+ */
+export async function startBox(
+  env: Readonly<Record<string, string>> = {},
+  command: readonly string[] = selfCommand(),
+): Promise<Result<DemoBox>> {
   const folder = await mkdtemp(join(tmpdir(), "gatehouse-demo-"))
   const key = randomBytes(24).toString("base64url")
-  const child = Bun.spawn([...selfCommand(), "serve", "--data", folder, "--host", "127.0.0.1", "--port", "0"], {
+  const child = Bun.spawn([...command, "serve", "--data", folder, "--host", "127.0.0.1", "--port", "0"], {
     env: { ...process.env, GATEHOUSE_LOG: "warn", ...env, GATEHOUSE_ADMIN_KEY: key },
     stdin: "ignore",
     stdout: "pipe",
@@ -32,7 +39,8 @@ export async function startBox(env: Readonly<Record<string, string>> = {}): Prom
     await rm(folder, { recursive: true, force: true })
   }
   const url = await announcedUrl(child.stdout)
-  if (url !== undefined && (await whenReady(url))) return { kind: "ok", value: { url, key, exited: child.exited, close } }
+  if (url !== undefined && (await whenReady(url)))
+    return { kind: "ok", value: { url, key, pid: child.pid, exited: child.exited, close } }
   await close()
   return { kind: "failed", why: "the box did not start; the lines above say why" }
 }

@@ -1,3 +1,4 @@
+import { nowTickMs } from "../base/ticks.ts"
 import type { createHttpApp } from "./app.ts"
 import type { HttpOptions } from "./options.ts"
 
@@ -8,8 +9,19 @@ export interface HttpServer {
   stop(): Promise<void>
 }
 
-/** Larger than the longest deadline a caller may set: Bun counts a slow handler as idle too and would cut its connection. */
-const idleTimeoutS = 90
+/**
+ * A connection on which nothing moves is closed after so long: one that begins no request, an answer nobody reads, a stream of
+ * events without its heart-beat. Bun counts a trickle as standing still (measured with 1.4.5: below 16 KiB/s no byte that
+ * arrives puts the end off), so heads and bodies that drip end here too. A head on a new connection has 12 s; that is Bun's own.
+ */
+export const stillS = 24
+
+/** While the app works on a request nothing moves either: longer than any deadline (60 s) and any body (`bodyReadMs`) may take. */
+const handlingS = 90
+
+/** From a request's arrival until a caller who neither sends nor reads is gone, and the least that reading an answer gets. */
+const letGoS = 28
+const leastStillS = 4
 
 /**
  * The app refuses what is too large itself, before reading it and with words. This stops only what no caller means: Bun's own
@@ -25,9 +37,17 @@ export function serveHttp(
   const server = Bun.serve({
     hostname: options.host,
     port: options.port,
-    idleTimeout: idleTimeoutS,
+    idleTimeout: stillS,
     maxRequestBodySize: bodyBytesMax,
-    fetch: (request, server) => app.fetch(request, { address: server.requestIP(request)?.address }),
+    fetch: async (request, server) => {
+      const arrivedTickMs = nowTickMs()
+      server.timeout(request, handlingS)
+      const response = await app.fetch(request, { address: server.requestIP(request)?.address })
+      // A caller whose body never came has had most of its time.
+      const spentS = Math.floor((nowTickMs() - arrivedTickMs) / 1000)
+      server.timeout(request, Math.min(stillS, Math.max(leastStillS, letGoS - spentS)))
+      return response
+    },
   })
   return {
     url: server.url.origin,

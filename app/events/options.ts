@@ -1,0 +1,26 @@
+import { z } from "zod"
+
+/** What the memory of what was seen can be told. */
+export const sightingsOptions = z.strictObject({
+  /** Sightings and their pictures take at most so many bytes on disk; beyond it the oldest leave. */
+  bytesMax: z
+    .int()
+    .min(1_000_000)
+    .default(2 * 1024 * 1024 * 1024),
+  /** Sightings older than this leave. */
+  ageMaxDays: z.number().positive().max(36_500).default(30),
+  /** Whether a picture of the whole frame is kept with each sighting. */
+  keepSnapshots: z.boolean().default(true),
+  snapshot: z
+    .strictObject({
+      longestSidePx: z.int().min(64).max(4096).default(640),
+      /** Of the JPEG, 1 to 100. */
+      quality: z.int().min(1).max(100).default(80),
+    })
+    .prefault({}),
+  /** Listeners of the stream at one time; the next one gets 503 with Retry-After. */
+  listenersMax: z.int().min(1).max(10_000).default(256),
+  /** Events that may wait for one slow listener; beyond it the oldest are lost, and the listener is told. */
+  listenerBufferMax: z.int().min(1).max(10_000).default(256),
+})
+export type SightingsOptions = z.output<typeof sightingsOptions>

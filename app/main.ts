@@ -1,4 +1,5 @@
 import { join } from "node:path"
+import { openCreates } from "./access/creates.ts"
 import { openKeys } from "./access/keys.ts"
 import { createLifetimes, type Lifetimes } from "./base/lifetimes.ts"
 import { createLog, type Log } from "./base/log.ts"
@@ -62,6 +63,7 @@ async function serve(config: Config, opened: Lifetimes, log: Log): Promise<Resul
     pool,
     gallery,
     keys,
+    creates: openCreates(store.value),
     models: servedModels(set),
     thresholds: thresholdsFrom(set.embedding.calibration.curve),
     recognition: config.recognition,

@@ -1,8 +1,11 @@
+import { assert } from "../base/assert.ts"
 import { type Space, spaceDimension, toUnit } from "../face/embedding.ts"
 import type { Quality } from "../face/quality.ts"
 import type { Store, Transaction } from "../store/store.ts"
 import type { Changes } from "./changes.ts"
-import type { AddedFace, GalleryFace, NewFace, SpaceCount } from "./gallery.ts"
+import type { Chips } from "./chips.ts"
+import type { AddedFace, Also, GalleryFace, NewFace, Page, PageQuery, SpaceCount } from "./gallery.ts"
+import { pageOf, rowsMax } from "./page.ts"
 
 /** A face with its vector, under the number by which indexes know it. */
 export interface NumberedVector {
@@ -10,11 +13,20 @@ export interface NumberedVector {
   readonly vector: Uint8Array
 }
 
-/** A face that still exists, with its person's present name. */
+/** A face that still exists, with its person's present name and the time in which the person is recognised. */
 export interface NamedFace {
   readonly faceId: string
   readonly subjectId: string
   readonly name: string
+  readonly validFromMs: number | null
+  readonly validUntilMs: number | null
+  readonly vector: Uint8Array
+}
+
+/** A stored vector with its space and its person. */
+export interface StoredVector {
+  readonly subjectId: string
+  readonly space: Space
   readonly vector: Uint8Array
 }
 
@@ -24,11 +36,13 @@ interface FaceRow {
   readonly space: Space
   readonly source: "picture" | "vector"
   readonly quality: string | null
+  readonly hasImage: 0 | 1
   readonly createdAtMs: number
 }
 
 interface FaceKey {
   readonly id: string
+  readonly subjectId: string
   readonly number: number
   readonly spaceNumber: number
   readonly space: Space
@@ -37,7 +51,13 @@ interface FaceKey {
 export type Faces = ReturnType<typeof openFaces>
 
 /** `changed` is called after the commit, once for each space that a transaction touched. */
-export function openFaces(store: Store, changes: Changes, changed: (space: Space) => void) {
+export function openFaces(
+  store: Store,
+  changes: Changes,
+  chips: Chips,
+  wallClockMs: () => number,
+  changed: (space: Space) => void,
+) {
   const selectSubject = store.prepare("select 1 from subjects where id = ?")
   const insertSpace = store.prepare("insert into spaces (name) values (?) on conflict do nothing")
   const selectSpace = store.prepare<{ number: number }>("select number from spaces where name = ?")
@@ -47,10 +67,16 @@ export function openFaces(store: Store, changes: Changes, changed: (space: Space
   const insert = store.prepare<{ number: number }>(`
     insert into faces (id, subject_id, space_number, vector, source, quality, created_at_ms)
     values (?, ?, ?, ?, ?, ?, ?) returning number`)
+  const columns = `faces.id, subject_id as subjectId, spaces.name as space, source, quality, created_at_ms as createdAtMs,
+    exists (select 1 from face_chips where face_number = faces.number) as hasImage`
+  const selectOne = store.prepare<FaceRow>(
+    `select ${columns} from faces join spaces on spaces.number = space_number where faces.id = ?`,
+  )
   const selectOf = store.prepare<FaceRow>(`
-    select faces.id, subject_id as subjectId, spaces.name as space, source, quality, created_at_ms as createdAtMs
-    from faces join spaces on spaces.number = space_number where subject_id = ? order by faces.number`)
-  const keyColumns = "faces.id, faces.number, space_number as spaceNumber, spaces.name as space"
+    select ${columns} from faces join spaces on spaces.number = space_number
+    where subject_id = ? and faces.id > ? order by faces.id limit ?`)
+  const touch = store.prepare("update subjects set updated_at_ms = ?, version = version + 1 where id = ?")
+  const keyColumns = "faces.id, subject_id as subjectId, faces.number, space_number as spaceNumber, spaces.name as space"
   const selectKeys = store.prepare<FaceKey>(
     `select ${keyColumns} from faces join spaces on spaces.number = space_number where subject_id = ?`,
   )
@@ -62,8 +88,11 @@ export function openFaces(store: Store, changes: Changes, changed: (space: Space
     "select number, vector from faces where space_number = ? and number > ? order by number limit ?",
   )
   const selectNamed = store.prepare<NamedFace>(`
-    select faces.id as faceId, subject_id as subjectId, name, vector
+    select faces.id as faceId, subject_id as subjectId, name, valid_from_ms as validFromMs, valid_until_ms as validUntilMs, vector
     from faces join subjects on subjects.id = subject_id where number = ?`)
+  const selectVector = store.prepare<StoredVector>(`
+    select subject_id as subjectId, spaces.name as space, vector
+    from faces join spaces on spaces.number = space_number where id = ?`)
 
   function deleteAll(keys: readonly FaceKey[], transaction: Transaction, atMs: number): void {
     for (const key of keys) {
@@ -74,7 +103,7 @@ export function openFaces(store: Store, changes: Changes, changed: (space: Space
   }
 
   return {
-    add(face: NewFace): AddedFace {
+    add(face: NewFace, also?: Also): AddedFace {
       const dimension = spaceDimension(face.space)
       if (face.vector.length !== dimension) {
         return {
@@ -87,32 +116,42 @@ export function openFaces(store: Store, changes: Changes, changed: (space: Space
       return store.transact<AddedFace>((transaction) => {
         if (selectSubject.get(face.subjectId) === undefined) return { kind: "no_subject" }
         const id = Bun.randomUUIDv7()
-        const createdAtMs = Date.now()
+        const createdAtMs = wallClockMs()
         const quality = face.quality === undefined ? null : JSON.stringify(face.quality)
         insertSpace.run(face.space)
         const spaceNumber = selectSpace.get(face.space)?.number ?? 0
         const row = insert.get(id, face.subjectId, spaceNumber, toBytes(unit), face.source, quality, createdAtMs)
-        changes.recordFace("added", id, row?.number ?? 0, spaceNumber, createdAtMs)
+        assert(row !== undefined, "a new face has a number")
+        if (face.chip !== undefined) chips.add(row.number, face.chip)
+        touch.run(createdAtMs, face.subjectId)
+        changes.recordFace("added", id, row.number, spaceNumber, createdAtMs)
+        also?.(id)
         transaction.afterCommit(() => changed(face.space))
         const { subjectId, space, source } = face
-        return { kind: "added", face: withQuality({ id, subjectId, space, source, createdAtMs }, face.quality) }
+        const hasImage = face.chip !== undefined
+        return { kind: "added", face: withQuality({ id, subjectId, space, source, hasImage, createdAtMs }, face.quality) }
       })
     },
 
+    get(id: string): GalleryFace | undefined {
+      const row = selectOne.get(id)
+      return row === undefined ? undefined : toFace(row)
+    },
+
     /** `undefined` when the subject is unknown. */
-    of(subjectId: string): readonly GalleryFace[] | undefined {
-      const rows = selectOf.all(subjectId)
+    of(subjectId: string, { limit, after = "" }: PageQuery): Page<GalleryFace> | undefined {
+      const rows = selectOf.all(subjectId, after, rowsMax(limit))
       if (rows.length === 0 && selectSubject.get(subjectId) === undefined) return undefined
-      return rows.map(({ quality, ...rest }) =>
-        withQuality(rest, quality === null ? undefined : (JSON.parse(quality) as Quality)),
-      )
+      return pageOf(rows.map(toFace), limit)
     },
 
     delete: (id: string): boolean =>
       store.transact<boolean>((transaction) => {
         const key = selectKey.get(id)
         if (key === undefined) return false
-        deleteAll([key], transaction, Date.now())
+        const atMs = wallClockMs()
+        deleteAll([key], transaction, atMs)
+        touch.run(atMs, key.subjectId)
         return true
       }),
 
@@ -125,7 +164,13 @@ export function openFaces(store: Store, changes: Changes, changed: (space: Space
     vectorsAfter: (spaceNumber: number, number: number, limit: number): readonly NumberedVector[] =>
       selectVectors.all(spaceNumber, number, limit),
     named: (number: number): NamedFace | undefined => selectNamed.get(number),
+    vectorOf: (id: string): StoredVector | undefined => selectVector.get(id),
   }
+}
+
+function toFace({ quality, hasImage, ...rest }: FaceRow): GalleryFace {
+  const face = { ...rest, hasImage: hasImage === 1 }
+  return withQuality(face, quality === null ? undefined : (JSON.parse(quality) as Quality))
 }
 
 function withQuality(face: Omit<GalleryFace, "quality">, quality: Quality | undefined): GalleryFace {

@@ -1,13 +1,26 @@
 import type { Space } from "../face/embedding.ts"
+import type { FaceChip } from "../face/face.ts"
 import type { Quality } from "../face/quality.ts"
+import type { Metadata, SubjectChange, SubjectDetails } from "./subject-details.ts"
 
 /** A person in the gallery. */
-export interface Subject {
+export interface Subject extends SubjectDetails {
   readonly id: string
   readonly name: string
+  /** Empty for none. */
+  readonly metadata: Metadata
+  /** Sorted, each once. */
+  readonly groups: readonly string[]
   readonly createdAtMs: number
+  /** Of the subject itself or of one of its faces. */
   readonly updatedAtMs: number
+  /** 1 at first; rises with every change of the subject or of its faces. */
+  readonly version: number
   readonly faceCount: number
+}
+
+export interface NewSubject extends SubjectDetails {
+  readonly name: string
 }
 
 /** One enrolled template of a subject. */
@@ -18,6 +31,8 @@ export interface GalleryFace {
   readonly source: "picture" | "vector"
   /** Absent for faces enrolled as vectors. */
   readonly quality?: Quality
+  /** Whether the picture it was taken from is kept. */
+  readonly hasImage: boolean
   readonly createdAtMs: number
 }
 
@@ -35,9 +50,51 @@ export interface Page<Item> {
   readonly next?: string
 }
 
+/** `limit` ≤ 1000; `after`: the id that the page before ended with, whether it still exists or not. */
+export interface PageQuery {
+  readonly limit: number
+  readonly after?: string | undefined
+}
+
+/** All that are given have to hold. */
+export interface SubjectsQuery extends PageQuery {
+  /** Exactly so; several people may share a name. */
+  readonly name?: string | undefined
+  readonly externalId?: string | undefined
+  readonly group?: string | undefined
+}
+
+/** Runs in the transaction that makes the new row of this id: what it writes is there with the row, or neither is. */
+export type Also = (id: string) => void
+
+/** Whether a change asked for still makes sense, judged by what is there at that moment. */
+export type OnlyIf = (present: Subject) => boolean
+
+type ExternalIdTaken = {
+  readonly kind: "external_id_taken"
+  /** Whose it is. */
+  readonly subjectId: string
+}
+
+/** The fields do not go together, or are too large together. */
+type Unfit = { readonly kind: "unfit"; readonly why: string }
+type NoSubject = { readonly kind: "no_subject" }
+type ChangedSince = { readonly kind: "changed_since"; readonly subject: Subject }
+
+export type AddedSubject = { readonly kind: "added"; readonly subject: Subject } | ExternalIdTaken | Unfit
+
+export type UpdatedSubject =
+  | { readonly kind: "updated"; readonly subject: Subject }
+  | NoSubject
+  | ChangedSince
+  | ExternalIdTaken
+  | Unfit
+
+export type DeletedSubject = { readonly kind: "deleted" } | NoSubject | ChangedSince
+
 export type AddedFace =
   | { readonly kind: "added"; readonly face: GalleryFace }
-  | { readonly kind: "no_subject" }
+  | NoSubject
   /** The vector has another length than its space says, or no direction. */
   | { readonly kind: "bad_vector"; readonly why: string }
 
@@ -47,6 +104,7 @@ export interface NewFace {
   readonly vector: Float32Array
   readonly source: "picture" | "vector"
   readonly quality?: Quality
+  readonly chip?: FaceChip | undefined
 }
 
 export interface SpaceCount {
@@ -59,21 +117,26 @@ export interface SpaceCount {
  * another process on this data folder made it.
  */
 export interface Gallery {
+  /** `addSubject` for a person of whom only the name is known. */
   createSubject(name: string): Subject
+  addSubject(subject: NewSubject, also?: Also): AddedSubject
   subject(id: string): Subject | undefined
-  /** Exact name; several people may share one. */
-  subjectsNamed(name: string): readonly Subject[]
-  /** By creation; `limit` ≤ 1000. */
-  subjects(limit: number, after?: string): Page<Subject>
-  renameSubject(id: string, name: string): Subject | undefined
-  /** With all faces. False when there is none of that id. */
-  deleteSubject(id: string): boolean
-  addFace(face: NewFace): AddedFace
-  /** `undefined` when the subject is unknown. */
-  facesOf(subjectId: string): readonly GalleryFace[] | undefined
+  /** By creation. */
+  subjects(query: SubjectsQuery): Page<Subject>
+  updateSubject(id: string, change: SubjectChange, onlyIf?: OnlyIf): UpdatedSubject
+  /** With all faces. */
+  deleteSubject(id: string, onlyIf?: OnlyIf): DeletedSubject
+  addFace(face: NewFace, also?: Also): AddedFace
+  face(id: string): GalleryFace | undefined
+  /** By creation; `undefined` when the subject is unknown. */
+  facesOf(subjectId: string, query: PageQuery): Page<GalleryFace> | undefined
+  /** `null` when none is kept of this face, `undefined` when the face is unknown. */
+  faceImage(id: string): FaceChip | null | undefined
   deleteFace(id: string): boolean
-  /** The nearest subjects, best first, at most `count`, each with its nearest face. Never another space's. */
+  /** The nearest subjects that are valid now, best first, at most `count`, each with its nearest face. Never another space's. */
   search(space: Space, vector: Float32Array, count: number): Promise<readonly Candidate[]>
+  /** `search` with a face of the gallery, for others than its own subject. None when the face is gone. */
+  lookAlikes(faceId: string, count: number): Promise<readonly Candidate[]>
   counts(): { readonly subjects: number; readonly faces: number; readonly spaces: readonly SpaceCount[] }
   indexStatus(): readonly IndexStatus[]
   close(): Promise<void>

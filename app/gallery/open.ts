@@ -2,16 +2,19 @@ import { type Log, silentLog } from "../base/log.ts"
 import type { Space } from "../face/embedding.ts"
 import type { Store } from "../store/store.ts"
 import { openChanges } from "./changes.ts"
+import { openChips } from "./chips.ts"
 import { openFaces } from "./faces.ts"
 import type { Gallery } from "./gallery.ts"
 import { openSpaceIndex, type SpaceIndex, startIndexWorker } from "./index.ts"
-import { searchSubjects } from "./search.ts"
+import { searchOthers, searchSubjects } from "./search.ts"
 import { openSubjects } from "./subjects.ts"
 
 export interface GalleryOptions {
   readonly log?: Log
   /** Up to so many faces of a space are compared one by one, which is exact; above it a graph is built beside them. */
   readonly scannedMax?: number
+  /** Wall time, milliseconds since 1970; for tests that live at another time. */
+  readonly wallClockMs?: () => number
   /** For tests that want to hold the thread of an index in their hands. */
   readonly startWorker?: () => Worker
 }
@@ -21,9 +24,11 @@ const scannedMaxDefault = 2000
 
 /** Resolves when every index holds its faces: from then on searches are quick, and exact until its graph is built. */
 export async function openGallery(store: Store, options: GalleryOptions = {}): Promise<Gallery> {
+  const wallClockMs = options.wallClockMs ?? Date.now
   const changes = openChanges(store)
-  const faces = openFaces(store, changes, (space) => indexes.get(space)?.follow())
-  const subjects = openSubjects(store, faces, changes)
+  const chips = openChips(store)
+  const faces = openFaces(store, changes, chips, wallClockMs, (space) => indexes.get(space)?.follow())
+  const subjects = openSubjects(store, faces, changes, wallClockMs)
   const indexes = new Map<Space, SpaceIndex>()
 
   function indexOf(space: Space, spaceNumber: number): SpaceIndex {
@@ -43,17 +48,21 @@ export async function openGallery(store: Store, options: GalleryOptions = {}): P
   for (const { space } of faces.spaces()) indexOf(space, faces.spaceNumber(space) ?? 0)
   await Promise.all([...indexes.values()].map((index) => index.started))
 
+  const searchNeeds = { faces, indexOf, wallClockMs }
   return {
     createSubject: subjects.create,
+    addSubject: subjects.add,
     subject: subjects.get,
-    subjectsNamed: subjects.named,
     subjects: subjects.page,
-    renameSubject: subjects.rename,
+    updateSubject: subjects.update,
     deleteSubject: subjects.delete,
     addFace: faces.add,
+    face: faces.get,
     facesOf: faces.of,
+    faceImage: chips.of,
     deleteFace: faces.delete,
-    search: (space, vector, count) => searchSubjects({ faces, indexOf }, space, vector, count),
+    search: (space, vector, count) => searchSubjects(searchNeeds, space, vector, count),
+    lookAlikes: (faceId, count) => searchOthers(searchNeeds, faceId, count),
     counts() {
       const spaces = faces.spaces().filter((space) => space.faces > 0)
       return { subjects: subjects.count(), faces: spaces.reduce((sum, space) => sum + space.faces, 0), spaces }

@@ -4,6 +4,7 @@ import { type Faces, toVector } from "./faces.ts"
 import type { Candidate } from "./gallery.ts"
 import type { SpaceIndex } from "./index.ts"
 import { createBest, dotAt } from "./scan.ts"
+import { isValidAt } from "./subject-details.ts"
 import type { Neighbours } from "./vector-index.ts"
 
 /** How many faces are asked for each wanted subject at first: people have a few photographs each. */
@@ -14,6 +15,7 @@ const widening = 4
 const pageFaces = 1000
 
 export interface SearchNeeds {
+  readonly wallClockMs: () => number
   readonly faces: Faces
   readonly indexOf: (space: Space, spaceNumber: number) => SpaceIndex
 }
@@ -34,17 +36,28 @@ export async function searchSubjects(
   const index = needs.indexOf(space, spaceNumber)
   for (let asked = Math.max(askedMin, count * facesPerSubject); ; asked *= widening) {
     const nearest = (await index.search(unit, asked)) ?? (await compareAll(needs.faces, spaceNumber, unit, asked))
-    const candidates = nearestOfEach(needs.faces, nearest, unit)
+    const candidates = nearestOfEach(needs, nearest, unit)
     // Fewer than asked: there are no more faces, however wide we ask.
     if (candidates.length >= count || nearest.labels.length < asked) return candidates.slice(0, count)
   }
 }
 
-function nearestOfEach(faces: Faces, nearest: Neighbours, unit: Float32Array): readonly Candidate[] {
+/** The nearest other subjects of a face of the gallery, best first; none when the face is gone. */
+export async function searchOthers(needs: SearchNeeds, faceId: string, count: number): Promise<readonly Candidate[]> {
+  const face = needs.faces.vectorOf(faceId)
+  if (face === undefined) return []
+  // One more than wanted, for the face's own subject is nearest of all.
+  const candidates = await searchSubjects(needs, face.space, toVector(face.vector), count + 1)
+  return candidates.filter(({ subjectId }) => subjectId !== face.subjectId).slice(0, count)
+}
+
+function nearestOfEach({ faces, wallClockMs }: SearchNeeds, nearest: Neighbours, unit: Float32Array): readonly Candidate[] {
   const bestOf = new Map<string, Candidate>()
+  const atMs = wallClockMs()
   for (const number of nearest.labels) {
     const face = faces.named(number)
     if (face === undefined) continue // Deleted since the index looked.
+    if (!isValidAt(atMs, face)) continue
     const { faceId, subjectId, name } = face
     const exact = similarity(unit, toVector(face.vector))
     const before = bestOf.get(subjectId)

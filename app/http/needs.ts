@@ -1,3 +1,4 @@
+import type { Creates } from "../access/creates.ts"
 import type { Keys } from "../access/keys.ts"
 import type { Log } from "../base/log.ts"
 import type { Metrics } from "../base/metrics.ts"
@@ -14,6 +15,7 @@ export interface HttpNeeds {
   readonly pool: Pick<EnginePool, "analyze" | "status">
   readonly gallery: Gallery
   readonly keys: Pick<Keys, "verify">
+  readonly creates: Creates
   /** What the engines serve; every embedding of theirs lives in `models.space`. */
   readonly models: ServedModels
   readonly thresholds: Thresholds

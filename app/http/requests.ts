@@ -49,19 +49,6 @@ export const searchJson = z
 
 export const newFaceJson = z.union([pictureJson, vectorJson]).register(requestSchemas, { id: "NewFace" })
 
-/** Letters that would break a line, a terminal or a log of whoever shows the name; lone surrogates cannot be stored. */
-const unprintable = /[\p{Cc}\p{Cs}\u2028\u2029]/u
-
-const name = z
-  .string()
-  .trim()
-  .normalize()
-  .min(1, "a name has at least one letter")
-  .max(200)
-  .refine((text) => !unprintable.test(text), "a name holds no control characters and no broken Unicode")
-
-export const subjectJson = z.strictObject({ name }).register(requestSchemas, { id: "NewSubject" })
-
 /** A decimal number as a query writes it, then what it must be. */
 function numeric(schema: z.ZodNumber | z.ZodInt) {
   return z
@@ -94,14 +81,9 @@ export const recognizeQuery = z.strictObject({
 export const verifyQuery = z.strictObject({ threshold, faceWidthPxMin, faces })
 export const enrolQuery = z.strictObject({ faces, faceWidthPxMin })
 
-const page = {
+export const pageQuery = z.strictObject({
   limit: numeric(z.int().min(1).max(1000)).default(100),
   after: z.string().min(1).max(200).optional().describe("`next` of the page before"),
-}
-export const pageQuery = z.strictObject(page)
-export const subjectsQuery = z.strictObject({
-  ...page,
-  name: z.string().optional().describe("only subjects of exactly this name"),
 })
 
 /** What a caller of the engines may say of its hurry. */

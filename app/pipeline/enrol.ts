@@ -4,17 +4,21 @@ import type { DetectedFace } from "../face/face.ts"
 import type { Quality } from "../face/quality.ts"
 import type { Gallery, GalleryFace, Subject } from "../gallery/gallery.ts"
 import { type Analyze, type LookOptions, lookAt, type NoAnalysis } from "./analyze.ts"
+import { type LookAlike, type LookAlikeNeeds, lookAlikesOf } from "./look-alikes.ts"
 import { type FaceRule, type SubjectFace, subjectFace } from "./subject-face.ts"
 import { type GivenVector, readVector, type VectorRefusal } from "./vector.ts"
 
-export interface EnrolNeeds {
+export interface EnrolNeeds extends LookAlikeNeeds {
   readonly analyze: Analyze
   readonly subject: (id: string) => Subject | undefined
   readonly addFace: Gallery["addFace"]
+  /** Runs in the transaction that adds the face. */
+  readonly created?: (faceId: string, ignoredFaces: readonly DetectedFace[]) => void
   /** The space the engines embed into. */
   readonly space: Space
 }
 
+/** With `chips` the picture of the face is kept with it. */
 export interface EnrolOptions extends LookOptions {
   readonly faces: FaceRule
   /** Least quality score of a picture that may stand for a person; the score is low when any one figure is. */
@@ -22,7 +26,13 @@ export interface EnrolOptions extends LookOptions {
 }
 
 export type Enrolment =
-  | { readonly kind: "enrolled"; readonly face: GalleryFace; readonly ignoredFaces: readonly DetectedFace[] }
+  | {
+      readonly kind: "enrolled"
+      readonly face: GalleryFace
+      readonly ignoredFaces: readonly DetectedFace[]
+      /** Told once the face is there: two people enrolled at the same moment do not miss each other. */
+      readonly lookAlikes: readonly LookAlike[]
+    }
   | { readonly kind: "no_subject" }
   | Exclude<SubjectFace, { kind: "face" }>
   | { readonly kind: "low_quality"; readonly quality: Quality; readonly qualityScoreMin: number }
@@ -41,16 +51,19 @@ export async function enrol(
 
   const found = subjectFace(analysis.faces, options.faces)
   if (found.kind !== "face") return found
-  const { quality, embedding: vector } = found.face
+  const { ignoredFaces } = found
+  const { quality, embedding: vector, chip } = found.face
   // Written so that a score that is no number does not pass either.
   const { qualityScoreMin } = options
   if (!(quality.score >= qualityScoreMin)) return { kind: "low_quality", quality, qualityScoreMin }
 
   assert(vector !== undefined, "an engine asked to embed the largest face embeds it")
-  const added = needs.addFace({ subjectId, space: needs.space, vector, source: "picture", quality })
+  const added = needs.addFace({ subjectId, space: needs.space, vector, source: "picture", quality, chip }, (faceId) =>
+    needs.created?.(faceId, ignoredFaces),
+  )
   switch (added.kind) {
     case "added":
-      return { kind: "enrolled", face: added.face, ignoredFaces: found.ignoredFaces }
+      return { kind: "enrolled", face: added.face, ignoredFaces, lookAlikes: await lookAlikesOf(added.face.id, needs) }
     case "no_subject": // Deleted while the engines were at work.
       return added
     case "bad_vector":
@@ -61,18 +74,19 @@ export async function enrol(
 }
 
 export type VectorEnrolment =
-  | { readonly kind: "enrolled"; readonly face: GalleryFace }
+  | { readonly kind: "enrolled"; readonly face: GalleryFace; readonly lookAlikes: readonly LookAlike[] }
   | { readonly kind: "no_subject" }
   | VectorRefusal
 
 /** Adds a vector that was made elsewhere in the same space; its quality is the sender's affair. */
-export function enrolVector(
+export async function enrolVector(
   given: GivenVector,
   subjectId: string,
-  needs: Pick<EnrolNeeds, "addFace" | "space">,
-): VectorEnrolment {
+  needs: Omit<EnrolNeeds, "analyze" | "subject">,
+): Promise<VectorEnrolment> {
   const read = readVector(given, needs.space)
   if (read.kind !== "ok") return read
-  const added = needs.addFace({ subjectId, ...read.embedding, source: "vector" })
-  return added.kind === "added" ? { kind: "enrolled", face: added.face } : added
+  const added = needs.addFace({ subjectId, ...read.embedding, source: "vector" }, (faceId) => needs.created?.(faceId, []))
+  if (added.kind !== "added") return added
+  return { kind: "enrolled", face: added.face, lookAlikes: await lookAlikesOf(added.face.id, needs) }
 }

@@ -30,6 +30,8 @@ export const recognitionOptions = z.strictObject({
     .strictObject({
       faceWidthPxMin: z.number().min(8).max(1000).default(32),
       qualityScoreMin: z.number().min(0).max(1).default(0.2),
+      /** The picture of each enrolled face is kept, so that it can be shown, and embedded again by another network. */
+      keepFaceImages: z.boolean().default(true),
     })
     .prefault({}),
 })

@@ -1,4 +1,5 @@
 import { EventSourceParserStream } from "eventsource-parser/stream"
+import { openCreates } from "../../app/access/creates.ts"
 import { openKeys } from "../../app/access/keys.ts"
 import { silentLog } from "../../app/base/log.ts"
 import { createMetrics } from "../../app/base/metrics.ts"
@@ -74,6 +75,7 @@ export async function openTestBox(overrides: Partial<HttpNeeds> = {}): Promise<T
     pool: { analyze: readPainted, status: () => readyStatus },
     gallery,
     keys,
+    creates: openCreates(opened.store),
     models: { detector: "painted/1", embedder: "painted/1", space: paintedSpace },
     thresholds: { match: 0.6, uncertain: 0.3 },
     recognition: recognitionOptions.parse({}),

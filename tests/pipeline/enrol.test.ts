@@ -4,7 +4,16 @@ import { type EnrolNeeds, enrol, enrolVector } from "../../app/pipeline/enrol.ts
 import { verify } from "../../app/pipeline/verify.ts"
 import { type PaintedFace, paint, paintedSpace, personVector, readPainted } from "../support/painted.ts"
 
-const ada: Subject = { id: "ada", name: "Ada", createdAtMs: 0, updatedAtMs: 0, faceCount: 0 }
+const ada: Subject = {
+  id: "ada",
+  name: "Ada",
+  metadata: {},
+  groups: [],
+  createdAtMs: 0,
+  updatedAtMs: 0,
+  version: 1,
+  faceCount: 0,
+}
 const options = { budgetMs: 1000, faceWidthPxMin: 32, facesMax: 10, faces: "largest", qualityScoreMin: 0.2 } as const
 
 /** Needs that remember what was added. */
@@ -15,9 +24,14 @@ function remembering(part: Partial<EnrolNeeds> = {}) {
     subject: (id) => (id === ada.id ? ada : undefined),
     addFace: (face): AddedFace => {
       added.push(face)
-      const { vector: _vector, ...rest } = face
-      return { kind: "added", face: { id: "face", createdAtMs: 0, ...rest } satisfies GalleryFace }
+      const { vector: _vector, chip, ...rest } = face
+      return {
+        kind: "added",
+        face: { id: "face", createdAtMs: 0, hasImage: chip !== undefined, ...rest } satisfies GalleryFace,
+      }
     },
+    lookAlikes: async () => [],
+    thresholds: { match: 0.6, uncertain: 0.3 },
     space: paintedSpace,
     ...part,
   }
@@ -70,16 +84,16 @@ test.each([
   expect((await enrol(paint({ person: "Ada", qualityScore }), "ada", needs, options)).kind).toBe(kind as "enrolled")
 })
 
-test("a vector is made a unit vector before it is added", () => {
+test("a vector is made a unit vector before it is added", async () => {
   const { needs, added } = remembering()
   const values = personVector("Ada").map((part) => part * 7)
-  expect(enrolVector({ values, space: paintedSpace }, "ada", needs).kind).toBe("enrolled")
+  expect((await enrolVector({ values, space: paintedSpace }, "ada", needs)).kind).toBe("enrolled")
   expect(added).toMatchObject([{ source: "vector", space: paintedSpace }])
   const own = personVector("Ada")
   for (const [i, part] of (added[0]?.vector ?? []).entries()) expect(part).toBeCloseTo(own[i] ?? 0, 6)
-  expect(enrolVector({ values, space: "other@00000000/64" }, "ada", needs).kind).toBe("wrong_space")
-  expect(enrolVector({ values: values.slice(1), space: paintedSpace }, "ada", needs).kind).toBe("wrong_space")
-  expect(enrolVector({ values: values.fill(0), space: paintedSpace }, "ada", needs).kind).toBe("bad_vector")
+  expect((await enrolVector({ values, space: "other@00000000/64" }, "ada", needs)).kind).toBe("wrong_space")
+  expect((await enrolVector({ values: values.slice(1), space: paintedSpace }, "ada", needs)).kind).toBe("wrong_space")
+  expect((await enrolVector({ values: values.fill(0), space: paintedSpace }, "ada", needs)).kind).toBe("bad_vector")
   expect(added).toHaveLength(1)
 })
 

@@ -37,8 +37,9 @@ async function expectAnswers(path: string, expected: Expected): Promise<void> {
     expect(opened.store.prepare("pragma integrity_check").get()).toEqual({ integrity_check: "ok" })
     expect(opened.store.prepare("pragma foreign_key_check").all()).toEqual([])
     expect(opened.store.prepare("pragma user_version").get()).toEqual({ user_version: migrations.length })
-    expect(gallery.subjects(1000).items).toMatchObject([...expected.subjects])
-    for (const { id } of expected.subjects) expect(gallery.facesOf(id)).toMatchObject([...(expected.faces[id] ?? [])])
+    expect(gallery.subjects({ limit: 1000 }).items).toMatchObject([...expected.subjects])
+    for (const { id } of expected.subjects)
+      expect(gallery.facesOf(id, { limit: 1000 })?.items).toMatchObject([...(expected.faces[id] ?? [])])
     for (const { space, vector, candidates } of expected.searches) {
       const found = await gallery.search(space, Float32Array.from(vector), 3)
       expect(found).toEqual(candidates.map((one) => ({ ...one, similarity: expect.closeTo(one.similarity, 5) })))

@@ -1,6 +1,6 @@
 import { nowTickMs } from "../../app/base/ticks.ts"
 import type { Space } from "../../app/face/embedding.ts"
-import type { AnalyzedFace } from "../../app/face/face.ts"
+import type { AnalyzedFace, FaceChip } from "../../app/face/face.ts"
 import type { Analyze } from "../../app/pipeline/analyze.ts"
 
 /**
@@ -23,7 +23,11 @@ export function paint(...faces: readonly PaintedFace[]): Uint8Array<ArrayBuffer>
   return new TextEncoder().encode(JSON.stringify({ painted: faces }))
 }
 
-export const readPainted: Analyze = async ({ picture, options: { faceWidthPxMin, facesMax, embed }, deadlineTickMs }) => {
+export const readPainted: Analyze = async ({
+  picture,
+  options: { faceWidthPxMin, facesMax, embed, chips },
+  deadlineTickMs,
+}) => {
   if (nowTickMs() >= deadlineTickMs) return { kind: "expired", retryAfterS: 1 }
   const text = new TextDecoder().decode(picture)
   if (!text.startsWith(`{"painted":`)) return { kind: "refused", reason: "unsupported_media_type", why: "not painted" }
@@ -34,7 +38,7 @@ export const readPainted: Analyze = async ({ picture, options: { faceWidthPxMin,
     .filter(({ widthPx }) => widthPx >= faceWidthPxMin)
     .toSorted((a, b) => b.widthPx - a.widthPx)
     .slice(0, facesMax)
-    .map((face, i) => toFace(face, embed === "all" || (embed === "largest" && i === 0)))
+    .map((face, i) => toFace(face, embed === "all" || (embed === "largest" && i === 0), chips === true))
   return {
     kind: "ok",
     image: { width: 640, height: 480 },
@@ -47,6 +51,7 @@ export const readPainted: Analyze = async ({ picture, options: { faceWidthPxMin,
 function toFace(
   { person, widthPx, qualityScore = 0.9, likeness = 1 }: PaintedFace & { widthPx: number },
   embed: boolean,
+  withChip: boolean,
 ): AnalyzedFace {
   const face: AnalyzedFace = {
     box: { x: 10, y: 10, width: widthPx, height: widthPx },
@@ -70,7 +75,24 @@ function toFace(
       roll: 0,
     },
   }
-  return embed ? { ...face, embedding: personVector(person, likeness) } : face
+  if (!embed) return face
+  const embedding = personVector(person, likeness)
+  return withChip ? { ...face, embedding, chip: paintedChip(person) } : { ...face, embedding }
+}
+
+/** What an engine would cut out of the picture; the bytes tell whose face it is. */
+export function paintedChip(person: string): FaceChip {
+  return {
+    jpeg: new TextEncoder().encode(`chip of ${person}`),
+    size: { width: 256, height: 256 },
+    landmarks: [
+      [100, 110],
+      [156, 110],
+      [128, 140],
+      [105, 165],
+      [151, 165],
+    ],
+  }
 }
 
 /** A unit vector with the cosine `likeness` to the person's own. Those of different people are nearly at right angles. */

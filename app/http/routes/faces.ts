@@ -1,28 +1,32 @@
 import { unreachable } from "../../base/assert.ts"
-import { enrol, enrolVector } from "../../pipeline/enrol.ts"
-import { enrolmentAnswer, facesAnswer } from "../answers.ts"
+import type { DetectedFace } from "../../face/face.ts"
+import { type EnrolNeeds, enrol, enrolVector } from "../../pipeline/enrol.ts"
+import { lookAlikesOf } from "../../pipeline/look-alikes.ts"
+import { enrolmentAnswer, facesAnswer, ignoredFaces } from "../answers.ts"
 import { type BodyFormats, mapFormats } from "../body.ts"
+import { createRoute, goneSince } from "../create-route.ts"
 import type { HttpNeeds } from "../needs.ts"
 import { analysisCodes, lowQuality, noAnalysis, noSubject, noSubjectFace, subjectFaceCodes } from "../outcomes.ts"
 import { base64Body, pictureFileBody } from "../pictures.ts"
 import { problem } from "../problem.ts"
 import { enrolQuery, newFaceJson, pageQuery } from "../requests.ts"
 import { type Route, reply, route } from "../route.ts"
-import { pageOf } from "./page.ts"
 
 /** The faces a person is known by. */
 export function faceRoutes(needs: HttpNeeds): Route[] {
   const { gallery, models, recognition } = needs
-  const { faceWidthPxMin, qualityScoreMin } = recognition.enrolment
-  const enrolNeeds = {
+  const { faceWidthPxMin, qualityScoreMin, keepFaceImages } = recognition.enrolment
+  const enrolNeeds: EnrolNeeds = {
     analyze: needs.pool.analyze,
     subject: gallery.subject,
     addFace: gallery.addFace,
+    lookAlikes: gallery.lookAlikes,
+    thresholds: needs.thresholds,
     space: models.space,
   }
 
   return [
-    route({
+    createRoute(needs.creates, {
       method: "post",
       path: "/v1/subjects/{id}/faces",
       access: "key",
@@ -32,12 +36,13 @@ export function faceRoutes(needs: HttpNeeds): Route[] {
       body: newFaceBody(needs.http.imageBytesMax),
       answers: { 201: enrolmentAnswer },
       errors: [...analysisCodes, ...subjectFaceCodes, "low_quality", "wrong_space", "bad_vector", "not_found"],
-      handle: async ({ path, query, body, budgetMs }) => {
+      handle: async ({ path, query, body, ...hurry }, created) => {
+        const callNeeds = { ...enrolNeeds, created: (id: string, left: Left) => created(id, left.map(toIgnored)) }
         if (body.kind === "vector") {
-          const enrolment = enrolVector({ values: body.embedding, space: body.space }, path.id, enrolNeeds)
+          const enrolment = await enrolVector({ values: body.embedding, space: body.space }, path.id, callNeeds)
           switch (enrolment.kind) {
             case "enrolled":
-              return reply(201, { face: enrolment.face, ignoredFaces: [] })
+              return reply(201, { face: enrolment.face, ignoredFaces: [], lookAlikes: enrolment.lookAlikes })
             case "no_subject":
               return noSubject()
             case "wrong_space":
@@ -47,17 +52,19 @@ export function faceRoutes(needs: HttpNeeds): Route[] {
               return unreachable(enrolment)
           }
         }
-        const enrolment = await enrol(body.picture, path.id, enrolNeeds, {
-          budgetMs,
+        const enrolment = await enrol(body.picture, path.id, callNeeds, {
+          ...hurry,
+          policy: recognition.policies.enrol,
           faceWidthPxMin: query.faceWidthPxMin ?? faceWidthPxMin,
           facesMax: recognition.facesMax,
           faces: query.faces,
           qualityScoreMin,
+          chips: keepFaceImages,
         })
         switch (enrolment.kind) {
           case "enrolled": {
-            const ignoredFaces = enrolment.ignoredFaces.map(({ box, score }) => ({ box, score }))
-            return reply(201, { face: enrolment.face, ignoredFaces })
+            const { face, lookAlikes } = enrolment
+            return reply(201, { face, ignoredFaces: enrolment.ignoredFaces.map(toIgnored), lookAlikes })
           }
           case "no_subject":
             return noSubject()
@@ -70,19 +77,39 @@ export function faceRoutes(needs: HttpNeeds): Route[] {
             return noAnalysis(enrolment)
         }
       },
+      replay: async ({ entityId, note }) => {
+        const face = gallery.face(entityId)
+        if (face === undefined) return goneSince(`the face ${entityId}`)
+        const lookAlikes = await lookAlikesOf(face.id, enrolNeeds)
+        return reply(201, { face, ignoredFaces: ignoredFaces.parse(note), lookAlikes })
+      },
     }),
 
     route({
       method: "get",
       path: "/v1/subjects/{id}/faces",
       access: "key",
-      summary: "The faces of a person, oldest first; pictures and vectors are not among what is told",
+      summary: "The faces of a person, oldest first; vectors are not among what is told",
       query: pageQuery,
       answers: { 200: facesAnswer },
       errors: ["not_found"],
-      handle: ({ path, query: { limit, after } }) => {
-        const faces = gallery.facesOf(path.id)
-        return faces === undefined ? noSubject() : reply(200, pageOf(faces, limit, after))
+      handle: ({ path, query }) => {
+        const faces = gallery.facesOf(path.id, query)
+        return faces === undefined ? noSubject() : reply(200, faces)
+      },
+    }),
+
+    route({
+      method: "get",
+      path: "/v1/faces/{id}/image.jpg",
+      access: "key",
+      summary: "The picture a face was enrolled from, cut to the face",
+      answers: { 200: { mediaType: "image/jpeg", binary: true } },
+      errors: ["not_found"],
+      handle: ({ path }) => {
+        const chip = gallery.faceImage(path.id)
+        if (chip === undefined) return noFace()
+        return chip === null ? noFaceImage() : reply(200, chip.jpeg)
       },
     }),
 
@@ -90,15 +117,27 @@ export function faceRoutes(needs: HttpNeeds): Route[] {
       method: "delete",
       path: "/v1/faces/{id}",
       access: "key",
-      summary: "Delete a face; the very next search no longer finds it",
+      summary: "Delete a face with its picture; the very next search no longer finds it",
       answers: { 204: "nothing" },
       errors: ["not_found"],
-      handle: ({ path }) =>
-        gallery.deleteFace(path.id)
-          ? reply(204)
-          : problem("not_found", "there is no face of this id; it may have been deleted"),
+      handle: ({ path }) => (gallery.deleteFace(path.id) ? reply(204) : noFace()),
     }),
   ]
+}
+
+type Left = readonly DetectedFace[]
+
+const toIgnored = ({ box, score }: DetectedFace) => ({ box, score })
+
+function noFace() {
+  return problem("not_found", "there is no face of this id; it may have been deleted")
+}
+
+function noFaceImage() {
+  return problem(
+    "not_found",
+    "no picture is kept of this face: it was enrolled as a vector, before pictures were kept, or with recognition.enrolment.keepFaceImages off",
+  )
 }
 
 type NewFace =

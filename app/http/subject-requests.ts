@@ -1,0 +1,109 @@
+import { z } from "zod"
+import { groupsMax, type Metadata, type MetadataPatch } from "../gallery/subject-details.ts"
+import { pageQuery, requestSchemas } from "./requests.ts"
+
+/** What callers may say of a person. What holds between several fields is the gallery's to judge. */
+
+/** Letters that would break a line, a terminal or a log of whoever shows the text; lone surrogates cannot be stored. */
+const unprintable = /[\p{Cc}\p{Cs}\u2028\u2029]/u
+const printable = (text: string) => !unprintable.test(text)
+const unprintableWords = "no control characters and no broken Unicode"
+
+const name = z
+  .string()
+  .trim()
+  .normalize()
+  .min(1, "a name has at least one letter")
+  .max(200)
+  .refine(printable, `a name holds ${unprintableWords}`)
+
+const externalId = z
+  .string()
+  .min(1)
+  .max(200)
+  .refine(printable, `an external id holds ${unprintableWords}`)
+  .describe("the person's id in another system; no two people share one")
+
+const group = z.string().trim().normalize().min(1).max(64).refine(printable, `the name of a group holds ${unprintableWords}`)
+const groups = z.array(group).max(groupsMax)
+
+/** The last moment that a JavaScript date can tell. */
+const wallTimeMs = z.int().min(0).max(8.64e15)
+const validFromMs = wallTimeMs.describe("milliseconds since 1970; before this the person is not recognised")
+const validUntilMs = wallTimeMs.describe("milliseconds since 1970; from this moment on the person is not recognised")
+
+const consentNote = z
+  .string()
+  .trim()
+  .min(1)
+  .max(2000)
+  .refine((text) => printable(text.replace(/[\n\r\t]/g, " ")), `a note holds ${unprintableWords}, but for line breaks and tabs`)
+  .describe("when and how the person agreed to being recognised")
+
+const metadataDepthMax = 5
+const keyCharactersMax = 64
+const metadataWords = "texts, numbers, booleans, lists and objects, five levels deep, at most 8 KiB as JSON"
+
+/** A JSON object within the bounds; where it changes an object, `null` takes a key away. */
+function metadataOf<Of extends Metadata | MetadataPatch>(nullable: boolean, description: string) {
+  return z
+    .looseObject({})
+    .superRefine((value, context) => {
+      const message = whyNoMetadata(value, nullable, 1)
+      if (message !== undefined) context.addIssue({ code: "custom", message })
+    })
+    .describe(description) as unknown as z.ZodType<Of, Of>
+}
+
+function whyNoMetadata(value: unknown, nullable: boolean, depth: number): string | undefined {
+  if (value === null) return nullable ? undefined : "null says nothing here; leave the key out"
+  if (typeof value === "number" && !Number.isFinite(value)) return "a number is too large to be kept"
+  if (typeof value !== "object") return undefined
+  if (depth > metadataDepthMax) return `nested more than ${metadataDepthMax} levels deep`
+  if (Array.isArray(value)) return firstOf(value, (item) => whyNoMetadata(item, false, depth + 1))
+  return firstOf(Object.entries(value), ([key, item]) => {
+    if (key === "" || key.length > keyCharactersMax || !printable(key))
+      return `a key has 1 to ${keyCharactersMax} characters, ${unprintableWords}`
+    return whyNoMetadata(item, nullable, depth + 1)
+  })
+}
+
+function firstOf<Item>(items: readonly Item[], why: (item: Item) => string | undefined): string | undefined {
+  for (const item of items) {
+    const found = why(item)
+    if (found !== undefined) return found
+  }
+  return undefined
+}
+
+export const newSubjectJson = z
+  .strictObject({
+    name,
+    externalId: externalId.optional(),
+    metadata: metadataOf<Metadata>(false, metadataWords).optional(),
+    groups: groups.optional(),
+    validFromMs: validFromMs.optional(),
+    validUntilMs: validUntilMs.optional(),
+    consentNote: consentNote.optional(),
+  })
+  .register(requestSchemas, { id: "NewSubject" })
+
+export const subjectChangeJson = z
+  .strictObject({
+    name: name.optional(),
+    externalId: externalId.nullish(),
+    metadata: metadataOf<MetadataPatch>(true, `merged into what is there, null takes a key away: ${metadataWords}`).nullish(),
+    groups: groups.nullish().describe("in place of those before"),
+    validFromMs: validFromMs.nullish(),
+    validUntilMs: validUntilMs.nullish(),
+    consentNote: consentNote.nullish(),
+  })
+  .refine((change) => Object.keys(change).length > 0, "there is nothing to change")
+  .register(requestSchemas, { id: "SubjectChange", description: "What is absent stays as it is; null clears it." })
+
+export const subjectsQuery = z.strictObject({
+  ...pageQuery.shape,
+  name: z.string().normalize().optional().describe("only people of exactly this name"),
+  externalId: z.string().optional().describe("only the person of exactly this id of another system"),
+  group: z.string().normalize().optional().describe("only members of this group"),
+})

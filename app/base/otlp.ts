@@ -21,7 +21,7 @@ const waitingMax = 4096
 const batchMax = 512
 const sendEveryMs = 1000
 /** One batch, its repetitions included. */
-const sendMs = 5000
+const sendMs = 3000
 const closeMs = 1000
 const complainEveryMs = 60_000
 

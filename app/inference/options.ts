@@ -1,20 +1,58 @@
 import { z } from "zod"
 
-/** What the inference folder can be told. */
-export const inferenceOptions = z.strictObject({
-  /** Engine processes; `auto` takes one for each core up to four. More engines beat more threads on small models. */
-  engines: z.union([z.literal("auto"), z.int().min(1).max(64)]).default("auto"),
-  threadsPerEngine: z.int().min(1).max(64).default(1),
-  /** `auto` takes the best set whose files are all there (`models/sets.json`). */
-  modelSet: z.string().min(1).default("auto"),
-  /** Frames that may wait for an engine; the next one is refused at once. */
-  waitingMax: z.int().min(1).max(10_000).default(64),
-  /** A run longer than this is stuck: its engine is killed. Long enough for the largest picture on a slow core. */
-  stuckRunMs: z.int().min(1000).default(9000),
-  /** An idle engine answers a ping within this time or is killed. */
-  pongLateMs: z.int().min(200).default(4000),
-  pingEveryMs: z.int().min(50).default(1000),
-  /** Loading, warming and the known-answer test together. */
-  startMs: z.int().min(1000).default(60_000),
+const engineCount = z.int().min(1).max(64)
+
+/** Answers that are kept for a while, in case the same picture comes again. */
+const cacheOptions = z.strictObject({
+  enabled: z.boolean().default(true),
+  /** How long an answer is given again. */
+  ttlMs: z.int().min(1).max(3_600_000).default(10_000),
+  entriesMax: z.int().min(1).max(100_000).default(256),
+  /** Memory for all of them, as reckoned from vectors and pictures. */
+  bytesMax: z
+    .int()
+    .min(100_000)
+    .default(32 * 1024 * 1024),
+  /** Also for frames that name their camera. */
+  cameraFrames: z.boolean().default(false),
 })
+export type CacheOptions = z.output<typeof cacheOptions>
+
+/** What the inference folder can be told. */
+export const inferenceOptions = z
+  .strictObject({
+    /**
+     * Engine processes. `auto` begins with `enginesMin`, adds one when work keeps waiting and gives up those that are not needed,
+     * within the machine's cores and memory. More engines beat more threads on small models.
+     */
+    engines: z.union([z.literal("auto"), engineCount]).default("auto"),
+    /** `auto` never has fewer: with two, one answers while the other is started again. Not more than there are cores. */
+    enginesMin: engineCount.default(2),
+    /** `auto` never has more, however many cores there are. */
+    enginesMax: engineCount.default(4),
+    /** Work that keeps waiting this long for an engine asks `auto` for another one. */
+    growWaitMs: z.int().min(1).default(100),
+    /** An engine that `auto` has not needed for so long is given up. */
+    engineIdleMs: z.int().min(1000).default(300_000),
+    threadsPerEngine: z.int().min(1).max(64).default(1),
+    /** `auto` takes the best set whose files are all there (`models/sets.json`). */
+    modelSet: z.string().min(1).default("auto"),
+    /**
+     * Frames that may wait for an engine, half of them in the background; the next one is refused at once. Under lasting overload
+     * as many as there are engines, so that whoever is let in is answered as fast as ever.
+     */
+    waitingMax: z.int().min(1).max(10_000).default(64),
+    cache: cacheOptions.prefault({}),
+    /** A run longer than this is stuck: its engine is killed. Long enough for the largest picture on a slow core. */
+    stuckRunMs: z.int().min(1000).default(9000),
+    /** An idle engine answers a ping within this time or is killed. */
+    pongLateMs: z.int().min(200).default(4000),
+    pingEveryMs: z.int().min(50).default(1000),
+    /** Loading, warming and the known-answer test together. */
+    startMs: z.int().min(1000).default(60_000),
+  })
+  .refine((options) => options.enginesMin <= options.enginesMax, {
+    message: "enginesMin is at most enginesMax",
+    path: ["enginesMin"],
+  })
 export type InferenceOptions = z.output<typeof inferenceOptions>

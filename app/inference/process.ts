@@ -2,19 +2,19 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { nowTickMs } from "../base/ticks.ts"
+import { spaceDimension } from "../face/embedding.ts"
+import { type Found, unpackAnalysis } from "./analysis-body.ts"
 import { type Channel, channelHandlers } from "./channel.ts"
 import type { ModelSet } from "./manifest.ts"
 import { type AnalyzeOptions, type FromEngine, fromEngine, type ToEngine } from "./wire.ts"
 
 export type Ready = Extract<FromEngine, { kind: "ready" }>
 
+type AnalysisMessage = Extract<FromEngine, { kind: "analysis" }>
+
 /** How one picture came back from one engine. `lost`: the engine died or was killed with the picture in hand. */
 export type EngineAnswer =
-  | {
-      readonly kind: "analysis"
-      readonly analysis: Extract<FromEngine, { kind: "analysis" }>
-      readonly embeddings: Float32Array
-    }
+  | ({ readonly kind: "analysis" } & Pick<AnalysisMessage, "image" | "timingsMs" | "run"> & Found)
   | Extract<FromEngine, { kind: "refused" | "failed" }>
   | { readonly kind: "lost"; readonly why: string }
 
@@ -42,7 +42,8 @@ export interface EngineProcess {
   /** Milliseconds the present run has taken; 0 when idle. */
   busyForMs(): number
   residentBytes(): number
-  analyze(picture: Uint8Array, options: AnalyzeOptions): Promise<EngineAnswer>
+  /** @param traceparent names the trace in what the engine says of this picture */
+  analyze(picture: Uint8Array, options: AnalyzeOptions, traceparent?: string): Promise<EngineAnswer>
   stop(): Promise<void>
 }
 
@@ -70,6 +71,7 @@ export function startEngine(
   limits: EngineLimits,
   events: EngineEvents,
 ): EngineProcess {
+  const dimension = spaceDimension(set.embedding.space)
   const folder = mkdtempSync(join(tmpdir(), "gatehouse-"))
   const socketPath = join(folder, "engine.sock")
   let channel: Channel<ToEngine> | undefined
@@ -121,14 +123,14 @@ export function startEngine(
     pid: child.pid,
     busyForMs: () => (run === undefined ? 0 : nowTickMs() - run.sinceTickMs),
     residentBytes: () => residentBytes,
-    analyze: (picture, options) =>
+    analyze: (picture, options, traceparent) =>
       new Promise((settle) => {
         if (!ready || channel === undefined || run !== undefined) {
           settle({ kind: "lost", why: "the engine was not free" })
           return
         }
         run = { id: nextId++, sinceTickMs: nowTickMs(), settle }
-        channel.send({ kind: "analyze", id: run.id, options }, picture)
+        channel.send({ kind: "analyze", id: run.id, options, traceparent }, picture)
       }),
     stop: async () => {
       ending ??= { reason: "stopped", why: "asked to stop" }
@@ -143,6 +145,7 @@ export function startEngine(
     switch (message.kind) {
       case "ready":
         ready = true
+        residentBytes = message.residentBytes
         events.ready(message)
         return
       case "unfit":
@@ -157,7 +160,11 @@ export function startEngine(
         if (message.id === run?.id) settleRun(message)
         return
       case "analysis":
-        if (message.id === run?.id) settleRun({ kind: "analysis", analysis: message, embeddings: toFloats(body) })
+        residentBytes = message.residentBytes
+        if (message.id === run?.id) {
+          const { kind, image, timingsMs, run } = message
+          settleRun({ kind, image, timingsMs, run, ...unpackAnalysis(message, body, dimension) })
+        }
         return
     }
   }
@@ -200,9 +207,4 @@ export function startEngine(
     listener.stop()
     rmSync(folder, { recursive: true, force: true })
   }
-}
-
-/** A copy: the body may start at any byte, a Float32Array only at a multiple of four. (`slice` of a Buffer is no copy.) */
-function toFloats(body: Uint8Array): Float32Array {
-  return new Float32Array(new Uint8Array(body).buffer)
 }

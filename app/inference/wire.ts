@@ -3,8 +3,8 @@ import { modelSet } from "./manifest.ts"
 
 /**
  * What parent and engine say to each other over their unix socket. One message is
- * `u32 headerBytes | u32 bodyBytes | header (JSON) | body`, little-endian; the body is a picture on the way down and the
- * embeddings (float32, face after face) on the way up, so neither is ever copied into JSON.
+ * `u32 headerBytes | u32 bodyBytes | header (JSON) | body`, little-endian; the body is a picture on the way down and what
+ * `analysis-body.ts` says on the way up, so neither is ever copied into JSON.
  */
 
 export const analyzeOptions = z.strictObject({
@@ -43,14 +43,34 @@ export const qualitySchema = z.strictObject({
   roll: z.number(),
 })
 const point = z.tuple([z.number(), z.number()])
+const landmarks = z.tuple([point, point, point, point, point])
 const wireFace = z.strictObject({
   box: boxSchema,
   score: z.number(),
-  landmarks: z.tuple([point, point, point, point, point]),
+  landmarks,
   quality: qualitySchema,
-  /** Position of this face's embedding in the body, counted in embeddings; absent when none was computed. */
-  embeddingIndex: z.int().nonnegative().optional(),
+  /** Its embedding is in the body. */
+  embedded: z.boolean(),
+  /** Its chip is in the body. */
+  chip: z
+    .strictObject({
+      bytes: z.int().positive(),
+      size: z.strictObject({ width: z.int().positive(), height: z.int().positive() }),
+      landmarks,
+    })
+    .optional(),
 })
+export type WireFace = z.output<typeof wireFace>
+
+/** Which process did it, when it began (wall time), and how long it took altogether: stages, extras and what lies between. */
+export const engineRun = z.strictObject({
+  pid: z.int(),
+  startedAtMs: z.number(),
+  tookMs: z.number(),
+  /** Of that, making the snapshot and the chips that were asked for. */
+  snapshotMs: z.number().optional(),
+})
+export type EngineRun = z.output<typeof engineRun>
 
 /** Why a picture was not analysed. The codes are those of the HTTP answers. */
 export const pictureRefusals = ["unsupported_media_type", "image_too_large", "bad_image"] as const
@@ -81,6 +101,7 @@ export const fromEngine = z.discriminatedUnion("kind", [
     pid: z.int(),
     runtime: runtimeSchema,
     models: z.array(loadedModelSchema),
+    residentBytes: z.number(),
   }),
   /** The engine cannot serve: a file is missing or wrong, or a known answer came out differently. It exits after this. */
   z.strictObject({ kind: z.literal("unfit"), why: z.string() }),
@@ -90,7 +111,11 @@ export const fromEngine = z.discriminatedUnion("kind", [
     id: z.int(),
     image: z.strictObject({ width: z.int(), height: z.int() }),
     faces: z.array(wireFace),
+    /** Length of the picture of the whole frame in the body. */
+    snapshotBytes: z.int().positive().optional(),
     timingsMs: stageTimings,
+    run: engineRun,
+    residentBytes: z.number(),
   }),
   z.strictObject({ kind: z.literal("refused"), id: z.int(), reason: z.enum(pictureRefusals), why: z.string() }),
   /** A bug or a failing provider: this picture got no answer. */

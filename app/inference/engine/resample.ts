@@ -1,3 +1,4 @@
+import type { Box } from "../../face/geometry.ts"
 import { type PixelScaling, type Pixels, planesOf } from "../../face/pixels.ts"
 import { sharp } from "./vips.ts"
 
@@ -50,6 +51,43 @@ export function shrinkInto(
       tensor[blueStart + at] = b * blueFactor + blueBias
     }
   }
+}
+
+/**
+ * A part of the picture as one of its own, every pixel the mean of `factor × factor`.
+ * @param part at whole pixels, inside the picture, and `factor` pixels wide and high at least
+ */
+export function cut({ data, width }: Pixels, part: Box, factor: number): Pixels {
+  const [toWidth, toHeight] = [Math.floor(part.width / factor), Math.floor(part.height / factor)]
+  const out = new Uint8Array(toWidth * toHeight * 3)
+  const rowBytes = width * 3
+  const cellBytes = factor * 3
+  const share = 1 / (factor * factor)
+  let to = 0
+  for (let row = 0; row < toHeight; row++) {
+    let cell = (part.y + row * factor) * rowBytes + part.x * 3
+    if (factor === 1) {
+      out.set(data.subarray(cell, cell + toWidth * 3), to)
+      to += toWidth * 3
+      continue
+    }
+    for (let column = 0; column < toWidth; column++, cell += cellBytes, to += 3) {
+      let r = 0
+      let g = 0
+      let b = 0
+      for (let i = 0, top = cell; i < factor; i++, top += 3) {
+        for (let j = 0, from = top; j < factor; j++, from += rowBytes) {
+          r += data[from]!
+          g += data[from + 1]!
+          b += data[from + 2]!
+        }
+      }
+      out[to] = r * share + 0.5
+      out[to + 1] = g * share + 0.5
+      out[to + 2] = b * share + 0.5
+    }
+  }
+  return { data: out, width: toWidth, height: toHeight }
 }
 
 /** Any size from any other, averaged over what each new pixel covers. For whole pictures. */

@@ -17,10 +17,20 @@ import type { Refusal } from "./header.ts"
 import { createPoints68, type LandmarkedFace, type LandmarkRefiner, unrefined } from "./landmarks.ts"
 import { type OpenModel, onlyNetwork, openModel } from "./model.ts"
 import { runtime } from "./ort.ts"
+import { chipOf, snapshotOf } from "./pictures.ts"
 
 /** Every way a picture can come back from the analyzer. */
 export type Analysis =
-  | { readonly kind: "ok"; readonly image: ImageSize; readonly faces: AnalyzedFace[]; readonly timingsMs: StageTimings }
+  | {
+      readonly kind: "ok"
+      readonly image: ImageSize
+      readonly faces: readonly AnalyzedFace[]
+      /** When it was asked for and there is a face. */
+      readonly snapshot?: Uint8Array
+      readonly timingsMs: StageTimings
+      /** Time of making snapshot and chips, where any were made. */
+      readonly snapshotMs?: number
+    }
   | Refusal
 
 export interface ServedModel {
@@ -115,12 +125,24 @@ function createAnalyzer(stages: Stages, models: readonly ServedModel[], threads:
     const align = lap()
 
     const embeddings = await stages.embedder.run()
+    const embed = lap()
+
+    const chips = options.chips === true ? asked.slice(0, embeddedCount).map((face) => chipOf(pixels, face)) : []
+    const snapshot = options.snapshot && asked.length > 0 ? snapshotOf(pixels, options.snapshot) : undefined
+    const snapshotMs = chips.length > 0 || snapshot !== undefined ? lap() : undefined
+
     const faces = asked.map((face, index): AnalyzedFace => {
-      const embedding = embeddings[index]
-      return { ...face, quality: qualities[index]!, ...(embedding && { embedding }) }
+      const [embedding, chip] = [embeddings[index], chips[index]]
+      return { ...face, quality: qualities[index]!, ...(embedding && { embedding }), ...(chip && { chip }) }
     })
-    const image = { width: pixels.width, height: pixels.height }
-    return { kind: "ok", image, faces, timingsMs: { decode, detect: detectMs, align, embed: lap() } }
+    return {
+      kind: "ok",
+      image: { width: pixels.width, height: pixels.height },
+      faces,
+      ...(snapshot && { snapshot }),
+      timingsMs: { decode, detect: detectMs, align, embed },
+      ...(snapshotMs !== undefined && { snapshotMs }),
+    }
   }
 
   return {
@@ -141,9 +163,10 @@ function createAnalyzer(stages: Stages, models: readonly ServedModel[], threads:
 
 /** Largest first, none below the asked size, with the most exact landmarks the set can give. */
 async function detect({ detector, refiner }: Stages, pixels: Pixels, options: AnalyzeOptions): Promise<LandmarkedFace[]> {
-  const found = await detector.detect(pixels, options.faceWidthPxMin)
+  const { faceWidthPxMin, detectorInput: input = "full" } = options
+  const found = await detector.detect(pixels, { faceWidthPxMin, input })
   const wanted = found
-    .filter(({ box, landmarks }) => box.width >= options.faceWidthPxMin && isFace(landmarks))
+    .filter(({ box, landmarks }) => box.width >= faceWidthPxMin && isFace(landmarks))
     .toSorted((a, b) => areaOf(b.box) - areaOf(a.box))
     .slice(0, options.facesMax)
   const refined = await refiner.refine(pixels, wanted)
@@ -179,7 +202,7 @@ async function warm({ detector, refiner, embedder }: Stages): Promise<void> {
       [657, 394],
     ],
   }
-  await detector.detect(pixels, 48)
+  await detector.detect(pixels, { faceWidthPxMin: 48, input: "full" })
   await refiner.refine(pixels, [claimed])
   measureQuality(pixels, claimed)
   embedder.align(pixels, [{ ...claimed, detected: claimed.landmarks, refined: claimed.landmarks }])

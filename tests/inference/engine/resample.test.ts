@@ -55,7 +55,10 @@ describe("how much YuNet shrinks a picture", () => {
     ["a camera asked for tiny faces is not", 1920, 1080, 12, { shrink: 1, enlarge: 1 }],
     ["no picture takes more than four megapixels", 5000, 5000, 12, { shrink: 3, enlarge: 1 }],
   ] as const)("%s", (_, width, height, faceWidthPxMin, zoom) => {
-    expect(zoomFor({ data: new Uint8Array(0), width, height }, faceWidthPxMin, 20)).toEqual(zoom)
+    const picture = { data: new Uint8Array(0), width, height }
+    expect(zoomFor(picture, { faceWidthPxMin, input: "full" }, 20)).toEqual(zoom)
+    const half = zoom.enlarge === 2 ? { shrink: 1, enlarge: 1 } : { shrink: 2 * zoom.shrink, enlarge: 1 }
+    expect(zoomFor(picture, { faceWidthPxMin, input: "small" }, 20)).toEqual(half as typeof zoom)
   })
 })
 

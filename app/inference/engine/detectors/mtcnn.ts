@@ -153,7 +153,9 @@ export function createMtcnn(networks: MtcnnNetworks, input: DetectorManifest["in
   }
 
   return {
-    async detect(picture, faceWidthPxMin) {
+    async detect(picture, { faceWidthPxMin, input }) {
+      // The levels left out are the largest: with half the scale three quarters of the proposals' work is saved.
+      if (input === "small") return cascade(picture, 2 * faceWidthPxMin, decode.pyramidFactor)
       const faces = await cascade(picture, faceWidthPxMin, decode.pyramidFactor)
       if (faces.length > 0) return faces
       // A face between two scales can be missed: another start and finer steps look between them.

@@ -4,7 +4,7 @@ import { type Pixels, planesOf } from "../../../face/pixels.ts"
 import type { DetectorManifest } from "../../manifest.ts"
 import type { FloatTensor, Network } from "../ort.ts"
 import { resizeNear, shrinkInto } from "../resample.ts"
-import type { Detector } from "./detector.ts"
+import type { Detector, Search } from "./detector.ts"
 import { suppress } from "./overlap.ts"
 
 type YunetDecode = Extract<DetectorManifest["decode"], { kind: "yunet" }>
@@ -46,8 +46,8 @@ export function createYunet(network: Network, input: DetectorManifest["input"], 
   }
 
   return {
-    async detect(picture, faceWidthPxMin) {
-      const zoom = zoomFor(picture, faceWidthPxMin, decode.faceWidthPx)
+    async detect(picture, search) {
+      const zoom = zoomFor(picture, search, decode.faceWidthPx)
       const shown =
         zoom.enlarge === 1 ? picture : resizeNear(picture, picture.width * zoom.enlarge, picture.height * zoom.enlarge)
       const { data, shape } = fill(shown, zoom.shrink)
@@ -59,7 +59,13 @@ export function createYunet(network: Network, input: DetectorManifest["input"], 
 }
 
 /** Whole factors only: every network pixel is then the plain mean of the same number of camera pixels. */
-export function zoomFor(picture: Pixels, faceWidthPxMin: number, seenWidthPx: number): { shrink: number; enlarge: 1 | 2 } {
+export function zoomFor(picture: Pixels, search: Search, seenWidthPx: number): { shrink: number; enlarge: 1 | 2 } {
+  const full = fullZoom(picture, search.faceWidthPxMin, seenWidthPx)
+  if (search.input === "full") return full
+  return full.enlarge === 2 ? { shrink: 1, enlarge: 1 } : { shrink: 2 * full.shrink, enlarge: 1 }
+}
+
+function fullZoom(picture: Pixels, faceWidthPxMin: number, seenWidthPx: number): { shrink: number; enlarge: 1 | 2 } {
   const longerPx = Math.max(picture.width, picture.height)
   if (faceWidthPxMin < seenWidthPx && longerPx <= enlargedSidePxMax) return { shrink: 1, enlarge: 2 }
   const wanted = Math.min(Math.floor(faceWidthPxMin / seenWidthPx), Math.floor(longerPx / sidePxMin))

@@ -42,11 +42,21 @@ const models = z
   .strictObject({ detector: z.string(), embedder: z.string(), space: z.string() })
   .register(answerSchemas, { id: "Models" })
 const requestId = z.string()
-const engineTimings = { wait: z.number(), decode: z.number(), detect: z.number(), align: z.number(), embed: z.number() }
+const cached = z
+  .boolean()
+  .describe("the same picture was answered just now, and no engine looked at it again; its stages took no time")
+const engineTimings = {
+  cache: z.number().optional().describe("looking whether the same picture was answered just now"),
+  wait: z.number(),
+  decode: z.number(),
+  detect: z.number(),
+  align: z.number(),
+  embed: z.number(),
+}
 const degraded = list(z.enum(degradations)).describe(
   "what was left out to answer in time. detectorInput: faces were looked for in half the size, so small ones may be missing",
 )
-const picture = { requestId, models, image, degraded }
+const picture = { requestId, models, image, degraded, cached }
 
 export const recognitionAnswer = z
   .strictObject({

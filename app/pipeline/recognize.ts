@@ -32,6 +32,8 @@ export type Recognition =
       /** Largest first; none is an answer like any other. */
       readonly faces: readonly RecognizedFace[]
       readonly degraded: Analysis["degraded"]
+      /** No engine was asked: the same picture was answered just now. */
+      readonly cached: boolean
       /** Only when it was asked for, see `LookOptions`. */
       readonly snapshot?: Uint8Array | undefined
       readonly timingsMs: Analysis["timingsMs"] & { readonly search: number; readonly total: number }
@@ -53,8 +55,8 @@ export async function recognize(picture: Uint8Array, needs: RecognizeNeeds, opti
   needs.metrics.stageSeconds.observe({ stage: "search" }, search / 1000)
   for (const { decision } of faces) needs.metrics.facesTotal.inc({ decision })
   const timingsMs = { ...analysis.timingsMs, search, total: elapsedMs(startTickMs) }
-  const { image, degraded, snapshot } = analysis
-  return { kind: "recognized", image, faces, degraded, snapshot, timingsMs }
+  const { image, degraded, cached = false, snapshot } = analysis
+  return { kind: "recognized", image, faces, degraded, cached, snapshot, timingsMs }
 }
 
 async function recognizeFace(face: AnalyzedFace, needs: RecognizeNeeds, options: RecognizeOptions): Promise<RecognizedFace> {

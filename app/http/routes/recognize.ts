@@ -48,10 +48,10 @@ export function recognizeRoutes(needs: HttpNeeds): Route[] {
           threshold: query.threshold,
         })
         if (recognition.kind !== "recognized") return noAnalysis(recognition)
-        const { image, degraded, timingsMs } = recognition
+        const { image, degraded, cached, timingsMs } = recognition
         const withEmbedding = query.include === "embedding"
         const faces = recognition.faces.map((face) => toRecognizedFace(face, withEmbedding ? models.space : undefined))
-        return reply(200, { requestId, models, image, faces, degraded, timingsMs })
+        return reply(200, { requestId, models, image, faces, degraded, cached, timingsMs })
       },
     }),
 
@@ -71,8 +71,8 @@ export function recognizeRoutes(needs: HttpNeeds): Route[] {
         if (analysis.kind !== "ok") return noAnalysis(analysis)
         const timingsMs = { ...analysis.timingsMs, total: elapsedMs(startTickMs) }
         const faces = analysis.faces.map(toFace)
-        const { image, degraded } = analysis
-        return reply(200, { requestId, models, image, faces, degraded, timingsMs })
+        const { image, degraded, cached = false } = analysis
+        return reply(200, { requestId, models, image, faces, degraded, cached, timingsMs })
       },
     }),
 
@@ -92,8 +92,8 @@ export function recognizeRoutes(needs: HttpNeeds): Route[] {
         if (analysis.kind !== "ok") return noAnalysis(analysis)
         const timingsMs = { ...analysis.timingsMs, total: elapsedMs(startTickMs) }
         const faces = analysis.faces.map((face) => ({ ...toFace(face), ...toEmbedding(face, models.space) }))
-        const { image, degraded } = analysis
-        return reply(200, { requestId, models, image, faces, degraded, timingsMs })
+        const { image, degraded, cached = false } = analysis
+        return reply(200, { requestId, models, image, faces, degraded, cached, timingsMs })
       },
     }),
   ]

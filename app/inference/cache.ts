@@ -1,0 +1,72 @@
+import { createHash } from "node:crypto"
+import { LRUCache } from "lru-cache"
+import type { Metrics } from "../base/metrics.ts"
+import { elapsedMs, nowTickMs } from "../base/ticks.ts"
+import type { AnalyzedFace } from "../face/face.ts"
+import type { Answer } from "./answer.ts"
+import type { CacheOptions } from "./options.ts"
+import type { Work } from "./work.ts"
+
+type Analyze = (work: Work) => Promise<Answer>
+type Analysis = Extract<Answer, { kind: "ok" }>
+
+/** A face in JavaScript objects, its quality and landmarks included, without embedding and chip; measured generously. */
+const faceBytes = 1500
+const answerBytes = 500
+
+/**
+ * The engines, except that a picture they have just answered is not looked at again: same bytes (SHA-256), same options, same
+ * space. People send a picture twice when a network is bad, when a page is reloaded, when several programs ask about the same
+ * one. Kept are whole answers of full effort, never names: those are looked up anew each time.
+ *
+ * A camera's frames hardly ever repeat and are recorded with their time, so work that names a camera goes past the cache
+ * unless `cameraFrames` says otherwise.
+ */
+export function cacheAnswers(
+  analyze: Analyze,
+  space: string,
+  options: CacheOptions,
+  metrics: Pick<Metrics, "cacheTotal" | "cacheEntries">,
+): Analyze {
+  if (!options.enabled) return analyze
+  const answers = new LRUCache<string, Analysis>({
+    max: options.entriesMax,
+    maxSize: options.bytesMax,
+    ttl: options.ttlMs,
+    sizeCalculation: sizeOf,
+  })
+
+  return async (work) => {
+    if (work.camera !== undefined && !options.cameraFrames) return analyze(work)
+    const startTickMs = nowTickMs()
+    const key = keyOf(work, space)
+    const known = answers.get(key)
+    const cache = elapsedMs(startTickMs)
+    metrics.cacheTotal.inc({ result: known === undefined ? "miss" : "hit" })
+    if (known !== undefined) return { ...known, cached: true, timingsMs: { ...noTime, cache } }
+
+    const answer = await analyze(work)
+    if (answer.kind !== "ok") return answer
+    if (answer.degraded.length === 0) {
+      const { run: _run, ...kept } = answer
+      answers.set(key, kept)
+      metrics.cacheEntries.set(answers.size)
+    }
+    return { ...answer, timingsMs: { ...answer.timingsMs, cache } }
+  }
+}
+
+/** No engine was at work. */
+const noTime = { wait: 0, decode: 0, detect: 0, align: 0, embed: 0 }
+
+/** Every option counts, so that one that is added some day cannot be forgotten here. */
+function keyOf({ picture, options }: Work, space: string): string {
+  const asked = { ...options, detectorInput: options.detectorInput ?? "full", chips: options.chips ?? false }
+  const said = Object.entries(asked).filter(([, value]) => value !== undefined)
+  return `${createHash("sha256").update(picture).digest("base64")} ${space} ${JSON.stringify(said.sort())}`
+}
+
+function sizeOf({ faces, snapshot }: Analysis, key: string): number {
+  const bytesOf = ({ embedding, chip }: AnalyzedFace) => faceBytes + (embedding?.byteLength ?? 0) + (chip?.jpeg.byteLength ?? 0)
+  return faces.reduce((sum, face) => sum + bytesOf(face), answerBytes + key.length + (snapshot?.byteLength ?? 0))
+}

@@ -13,6 +13,7 @@ import type { CliNeeds, Engines } from "./cli/needs.ts"
 import type { Config } from "./config/config.ts"
 import { thresholdsFrom } from "./gallery/match.ts"
 import { openGallery } from "./gallery/open.ts"
+import { cacheAnswers } from "./inference/cache.ts"
 import type { ModelSet } from "./inference/manifest.ts"
 import { listModels, locateModelSet } from "./inference/models.ts"
 import { type EnginePool, openPool } from "./inference/pool.ts"
@@ -59,8 +60,9 @@ async function serve(config: Config, opened: Lifetimes, log: Log): Promise<Resul
 
   const { createHttpApp } = await import("./http/app.ts")
   const { serveHttp } = await import("./http/serve.ts")
+  const analyze = cacheAnswers(pool.analyze, set.embedding.space, config.inference.cache, metrics)
   const app = createHttpApp({
-    pool,
+    pool: { ...pool, analyze },
     gallery,
     keys,
     creates: openCreates(store.value),

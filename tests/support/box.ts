@@ -1,3 +1,4 @@
+import { join } from "node:path"
 import type { Subprocess } from "bun"
 import { selfCommand } from "../../app/base/self.ts"
 
@@ -14,11 +15,12 @@ export const testAdminKey = "gh_test_only_0123456789abcdefghijklmn"
 
 const startMsMax = 60_000
 
-/** Starts a box on `dataFolder` and waits until it is ready to recognise. */
-export async function startBox(dataFolder: string, env: Record<string, string> = {}): Promise<RunningBox> {
+/** Starts a box on `dataFolder` and waits until it is ready to recognise. Its log goes to `logFile` where there is one. */
+export async function startBox(dataFolder: string, env: Record<string, string> = {}, logFile?: string): Promise<RunningBox> {
   const child = Bun.spawn([...selfCommand(), "serve"], {
     env: {
       ...process.env,
+      GATEHOUSE_CONFIG: join(import.meta.dir, "box.jsonc"),
       GATEHOUSE_DATA: dataFolder,
       GATEHOUSE_PORT: "0",
       GATEHOUSE_ADMIN_KEY: testAdminKey,
@@ -27,7 +29,7 @@ export async function startBox(dataFolder: string, env: Record<string, string> =
     },
     stdin: "ignore",
     stdout: "pipe",
-    stderr: "inherit",
+    stderr: logFile === undefined ? "inherit" : Bun.file(logFile),
   })
   const url = await printedUrl(child.stdout)
   const ask = (path: string, init: RequestInit = {}) =>

@@ -41,6 +41,7 @@ export function eventStream(
 ): ReadableStream<Uint8Array> {
   const source = events[Symbol.asyncIterator]()
   let coming: Promise<IteratorResult<AnyEvent>> | undefined
+  let gone = false
   return new ReadableStream<Uint8Array>({
     // Headers leave with the first bytes: a listener must know at once that it is heard.
     start: (controller) => controller.enqueue(encode(": hello\n\n")),
@@ -48,6 +49,7 @@ export function eventStream(
       try {
         coming ??= source.next()
         const next = await within(coming, everyMs)
+        if (gone) return
         if (next === undefined) return controller.enqueue(encode(": still here\n\n"))
         coming = undefined
         if (next.done === true) return controller.close()
@@ -57,7 +59,10 @@ export function eventStream(
         controller.error(error)
       }
     },
-    cancel: () => listener.left(),
+    cancel: () => {
+      gone = true
+      listener.left()
+    },
   })
 }
 

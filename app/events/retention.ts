@@ -1,0 +1,134 @@
+import type { Log } from "../base/log.ts"
+import type { Metrics } from "../base/metrics.ts"
+import { nowTickMs } from "../base/ticks.ts"
+import type { Store } from "../store/store.ts"
+import { storageTrouble } from "../store/trouble.ts"
+import type { SightingsOptions } from "./options.ts"
+import type { Sightings } from "./sighting.ts"
+import { rowBytes } from "./sightings.ts"
+import { openTrustedClock } from "./trusted-clock.ts"
+
+export interface Retention {
+  close(): Promise<void>
+}
+
+/** Removed in one transaction: with pictures of 50 KB each a step takes some milliseconds, during which nobody is answered. */
+const stepRows = 20
+const lookEveryMs = 60_000
+const dayMs = 24 * 60 * 60 * 1000
+
+/**
+ * Removes what is over the budgets, the oldest first, in small steps: each minute, and as soon as a recording goes over the
+ * bytes.
+ */
+export function keepRetention(
+  needs: {
+    readonly store: Store
+    readonly sightings: Sightings
+    readonly metrics: Pick<Metrics, "sightingsPrunedTotal" | "sightings" | "sightingBytes">
+    readonly log: Log
+  },
+  options: SightingsOptions,
+): Retention {
+  const { sightings, metrics, log } = needs
+  const step = openRetention(needs.store, sightings, options)
+  const stopping = new AbortController()
+  let wake = Promise.withResolvers<void>()
+  sightings.follow(() => {
+    if (sightings.totals().bytes > options.bytesMax) wake.resolve()
+  })
+
+  async function run() {
+    while (!stopping.signal.aborted) {
+      try {
+        const { removed, reason } = step(Date.now(), nowTickMs())
+        if (removed > 0) metrics.sightingsPrunedTotal.inc({ reason }, removed)
+        const { sightings: count, bytes } = sightings.totals()
+        metrics.sightings.set(count)
+        metrics.sightingBytes.set(bytes)
+        // A breath between steps: requests go first.
+        await (removed > 0 ? Bun.sleep(1) : pause())
+      } catch (error) {
+        const why = storageTrouble(error)
+        if (why === undefined) throw error
+        log.error({ why }, "old sightings could not be removed; trying again in a minute")
+        await pause()
+      }
+    }
+  }
+
+  async function pause() {
+    const timer = setTimeout(wake.resolve, lookEveryMs)
+    await wake.promise
+    clearTimeout(timer)
+    wake = Promise.withResolvers()
+  }
+
+  const running = run()
+  return {
+    async close() {
+      stopping.abort()
+      wake.resolve()
+      await running
+    },
+  }
+}
+
+export interface Removal {
+  readonly removed: number
+  readonly reason: "bytes" | "age"
+}
+
+/** One bounded step; call it until nothing is removed. */
+export function openRetention(
+  store: Store,
+  sightings: Pick<Sightings, "totals">,
+  { bytesMax, ageMaxDays }: Pick<SightingsOptions, "bytesMax" | "ageMaxDays">,
+) {
+  const clock = openTrustedClock(store)
+  const selectOldest = store.prepare<{ number: number; snapshotBytes: number }>(
+    "select number, coalesce(snapshot_bytes, 0) as snapshotBytes from sightings order by number limit ?",
+  )
+  // A time before our own first day or after this moment is a clock that was wrong then: such a sighting is as old as the next
+  // one whose time can be.
+  const selectDated = store.prepare<{ number: number; recordedAtMs: number }>(
+    `select number, recorded_at_ms as recordedAtMs from sightings
+     where recorded_at_ms between ? and ? order by number limit ?`,
+  )
+  const removeUpTo = store.prepare(
+    "delete from sightings where number in (select number from sightings where number <= ? order by number limit ?)",
+  )
+
+  return (nowMs: number, tickMs: number): Removal => {
+    const overBytes = sightings.totals().bytes - bytesMax
+    if (overBytes > 0) return { removed: remove(lastToFree(overBytes)), reason: "bytes" }
+    return { removed: remove(lastTooOld(nowMs, tickMs)), reason: "age" }
+  }
+
+  function lastToFree(bytes: number): number {
+    let left = bytes
+    let last = 0
+    for (const { number, snapshotBytes } of selectOldest.all(stepRows)) {
+      if (left <= 0) break
+      left -= snapshotBytes + rowBytes
+      last = number
+    }
+    return last
+  }
+
+  function lastTooOld(nowMs: number, tickMs: number): number {
+    const trusted = clock(nowMs, tickMs)
+    if (trusted.kind === "not_set") return 0
+    const cutoffMs = trusted.atMs - ageMaxDays * dayMs
+    let last = 0
+    for (const { number, recordedAtMs } of selectDated.all(trusted.firstMs, nowMs, stepRows)) {
+      if (recordedAtMs >= cutoffMs) break
+      last = number
+    }
+    return last
+  }
+
+  function remove(upToNumber: number): number {
+    return upToNumber === 0 ? 0 : store.transact<number>(() => removeUpTo.run(upToNumber, stepRows))
+  }
+}

@@ -19,13 +19,13 @@ export function shrinkInto(
   const { red, green, blue } = planesOf(scaling, 0, planeWidth * planeHeight)
   const share = 1 / (factor * factor)
   // One variable for each: unpacked from an array with fractions beside it, an index becomes a float and the loop 1.6× slower.
-  const redStart = red.start
+  const redPlane = tensor.subarray(red.start)
   const redFactor = red.factor * share
   const redBias = red.bias
-  const greenStart = green.start
+  const greenPlane = tensor.subarray(green.start)
   const greenFactor = green.factor * share
   const greenBias = green.bias
-  const blueStart = blue.start
+  const bluePlane = tensor.subarray(blue.start)
   const blueFactor = blue.factor * share
   const blueBias = blue.bias
   const rowBytes = width * 3
@@ -35,6 +35,19 @@ export function shrinkInto(
   for (let row = 0; row < rows; row++) {
     let at = row * planeWidth
     let cell = row * factor * rowBytes
+    if (factor === 2) {
+      // What a camera's picture mostly needs, and without the inner loops twice as fast.
+      for (let column = 0; column < columns; column++, at++, cell += 6) {
+        const next = cell + rowBytes
+        const r = data[cell]! + data[cell + 3]! + data[next]! + data[next + 3]!
+        const g = data[cell + 1]! + data[cell + 4]! + data[next + 1]! + data[next + 4]!
+        const b = data[cell + 2]! + data[cell + 5]! + data[next + 2]! + data[next + 5]!
+        redPlane[at] = r * redFactor + redBias
+        greenPlane[at] = g * greenFactor + greenBias
+        bluePlane[at] = b * blueFactor + blueBias
+      }
+      continue
+    }
     for (let column = 0; column < columns; column++, at++, cell += cellBytes) {
       let r = 0
       let g = 0
@@ -46,9 +59,9 @@ export function shrinkInto(
           b += data[from + 2]!
         }
       }
-      tensor[redStart + at] = r * redFactor + redBias
-      tensor[greenStart + at] = g * greenFactor + greenBias
-      tensor[blueStart + at] = b * blueFactor + blueBias
+      redPlane[at] = r * redFactor + redBias
+      greenPlane[at] = g * greenFactor + greenBias
+      bluePlane[at] = b * blueFactor + blueBias
     }
   }
 }

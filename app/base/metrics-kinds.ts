@@ -1,23 +1,44 @@
 import { Counter, Gauge, Histogram, type Registry } from "prom-client"
 import { createRecent, type Recent, type RecentFigures } from "./recent.ts"
 
-/** prom-client's own types know the names of labels; those here know what values they may have. `undefined`: no labels. */
+/** Label → every value it may have. What a caller can say in a label is never one of them. */
+type Lists = Readonly<Record<string, readonly (string | number)[]>>
+type LabelsOf<Given extends Lists | undefined> = Given extends Lists
+  ? { readonly [Name in keyof Given]: Given[Name][number] }
+  : undefined
+
+/** For a label whose values are bounded by something else: the routes there are, the models of a set. */
+export const otherTexts: readonly string[] = []
+export const otherNumbers: readonly number[] = []
+
+/** prom-client's own types know the names of labels; those here know what values they may have. */
 export function createKinds(registry: Registry) {
   const registers = [registry]
-  return {
-    counter: <Labels = undefined>(name: string, help: string, ...labelNames: LabelNames<Labels>) =>
-      withValues(new Counter({ name, help, labelNames, registers })) as unknown as CounterOf<Labels>,
-    gauge: <Labels = undefined>(name: string, help: string, ...labelNames: LabelNames<Labels>) =>
-      withValues(new Gauge({ name, help, labelNames, registers })) as unknown as GaugeOf<Labels>,
-    seconds: <Labels = undefined>(name: string, help: string, ...labelNames: LabelNames<Labels>) =>
-      withRecent<Labels>(new Histogram({ name, help, labelNames, buckets: secondsBuckets, registers })),
+
+  function counter<const Given extends Lists | undefined = undefined>(name: string, help: string, lists?: Given) {
+    const labelNames = Object.keys(lists ?? {})
+    const metric = new Counter({ name, help, labelNames, registers })
+    // From 0 on: whoever collects these does not see the first increase of a row that was not there before.
+    const [only, ...more] = Object.entries<readonly (string | number)[]>(lists ?? {})
+    if (only !== undefined && more.length === 0) for (const value of only[1]) metric.inc({ [only[0]]: value }, 0)
+    return withValues(metric) as unknown as CounterOf<LabelsOf<Given>>
   }
+
+  function gauge<const Given extends Lists | undefined = undefined>(name: string, help: string, lists?: Given) {
+    const metric = new Gauge({ name, help, labelNames: Object.keys(lists ?? {}), registers })
+    return withValues(metric) as unknown as GaugeOf<LabelsOf<Given>>
+  }
+
+  function seconds<const Given extends Lists | undefined = undefined>(name: string, help: string, lists?: Given) {
+    const labelNames = Object.keys(lists ?? {})
+    return withRecent<LabelsOf<Given>>(new Histogram({ name, help, labelNames, buckets: secondsBuckets, registers }))
+  }
+
+  return { counter, gauge, seconds }
 }
 
 /** Bounds in seconds: a stage takes from half a millisecond (search) to seconds (a box in trouble). */
 const secondsBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
-
-type LabelNames<Labels> = Labels extends undefined ? [] : string[]
 
 /** By the values of the labels (`decode`, `grow wait`); `all` where there is no label. */
 type ByLabels<Value> = Readonly<Record<string, Value>>

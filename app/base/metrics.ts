@@ -1,32 +1,36 @@
 import { Registry } from "prom-client"
-import { createKinds } from "./metrics-kinds.ts"
+import { createKinds, otherNumbers, otherTexts } from "./metrics-kinds.ts"
 import { registerProcess } from "./metrics-process.ts"
 
 export type Metrics = ReturnType<typeof createMetrics>
 
-/** What a picture goes through, in the engine (decode to embed) and in the box. */
-export type Stage = "decode" | "detect" | "align" | "embed" | "snapshot" | "search" | "record"
+/** What a picture goes through, in the engine (decode to snapshot) and in the box. */
+const stages = ["decode", "detect", "align", "embed", "snapshot", "search", "record"] as const
 
 /** Why work was not done. Everything here was answered, or is told to the listener that lost it. */
-export type RefusalReason =
+const refusalReasons = [
   /** No place in the queue of the engines. */
-  | "overloaded"
+  "overloaded",
   /** No engine is up, or the box is stopping. */
-  | "unavailable"
+  "unavailable",
   /** The deadline passed before an engine was free. */
-  | "expired"
+  "expired",
   /** A newer frame of the same camera took its place. */
-  | "superseded"
+  "superseded",
   /** The caller left before it began. */
-  | "abandoned"
-  | "engine_failed"
-  | "engine_lost"
+  "abandoned",
+  "engine_failed",
+  "engine_lost",
   /** A client above its own rate. */
-  | "rate_limited"
+  "rate_limited",
   /** Too many large bodies on their way in. */
-  | "bodies"
+  "bodies",
+] as const
 
-export type EngineState = "starting" | "idle" | "busy" | "restarting" | "stopping"
+const engineStates = ["starting", "idle", "busy", "restarting", "stopping"] as const
+export type EngineState = (typeof engineStates)[number]
+
+const exitReasons = ["unfit", "never_ready", "stuck", "silent", "crashed", "stopped"] as const
 
 /**
  * Everything `/metrics` tells. One registry for each box, so that tests can open several in one process. The labels are typed by
@@ -42,10 +46,10 @@ export function createMetrics() {
   return {
     registry,
 
-    requestSeconds: seconds<{ method: string; route: string; status: number }>(
+    requestSeconds: seconds(
       "gatehouse_http_request_seconds",
       "HTTP requests by route pattern and status, from the first byte to the answer",
-      ...["method", "route", "status"],
+      { method: otherTexts, route: otherTexts, status: otherNumbers },
     ),
     eventLoopLagSeconds: seconds(
       "gatehouse_event_loop_lag_seconds",
@@ -55,73 +59,58 @@ export function createMetrics() {
     receivedBytes: counter("gatehouse_http_received_bytes_total", "Bytes of request bodies that were read whole"),
     sentBytes: counter("gatehouse_http_sent_bytes_total", "Bytes of answers, without streams"),
 
-    stageSeconds: seconds<{ stage: Stage }>("gatehouse_stage_seconds", "Time of one stage of a picture", "stage"),
-    queueSeconds: seconds<{ priority: "interactive" | "background" }>(
-      "gatehouse_queue_seconds",
-      "How long pictures waited for an engine before they were given one",
-      "priority",
-    ),
-    runSeconds: seconds<{ outcome: "analysis" | "refused" | "failed" | "lost" }>(
-      "gatehouse_run_seconds",
-      "How long an engine had a picture in hand, sending and answering included",
-      "outcome",
-    ),
-    facesTotal: counter<{ decision: "match" | "uncertain" | "unknown" }>(
-      "gatehouse_faces_total",
-      "Faces answered, by decision",
-      "decision",
-    ),
-    refusedTotal: counter<{ reason: RefusalReason }>("gatehouse_refused_total", "Work that was not done, by reason", "reason"),
-    degradedTotal: counter<{ what: "detectorInput" }>(
-      "gatehouse_degraded_total",
-      "Pictures answered with less to be in time, by what was left out",
-      "what",
-    ),
-    cacheTotal: counter<{ result: "hit" | "miss" }>(
-      "gatehouse_cache_total",
-      "Pictures looked up in the answer cache",
-      "result",
-    ),
+    stageSeconds: seconds("gatehouse_stage_seconds", "Time of one stage of a picture", { stage: stages }),
+    queueSeconds: seconds("gatehouse_queue_seconds", "How long pictures waited for an engine before they were given one", {
+      priority: ["interactive", "background"],
+    }),
+    runSeconds: seconds("gatehouse_run_seconds", "How long an engine had a picture in hand, sending and answering included", {
+      outcome: ["analysis", "refused", "failed", "lost"],
+    }),
+    facesTotal: counter("gatehouse_faces_total", "Faces answered, by decision", {
+      decision: ["match", "uncertain", "unknown"],
+    }),
+    refusedTotal: counter("gatehouse_refused_total", "Work that was not done, by reason", { reason: refusalReasons }),
+    degradedTotal: counter("gatehouse_degraded_total", "Pictures answered with less to be in time, by what was left out", {
+      what: ["detectorInput"],
+    }),
+    cacheTotal: counter("gatehouse_cache_total", "Pictures looked up in the answer cache", { result: ["hit", "miss"] }),
     cacheEntries: gauge("gatehouse_cache_entries", "Answers in the cache"),
 
-    engineRestartsTotal: counter<{ reason: "unfit" | "never_ready" | "stuck" | "silent" | "crashed" | "stopped" }>(
+    engineRestartsTotal: counter(
       "gatehouse_engine_restarts_total",
       "Engine processes that ended and were started again, by reason",
-      "reason",
+      { reason: exitReasons },
     ),
-    engineScalingTotal: counter<{ direction: "grow" | "retire"; reason: "wait" | "idle" | "memory" }>(
-      "gatehouse_engine_scaling_total",
-      "Engines added or retired by the box itself",
-      ...["direction", "reason"],
-    ),
-    engines: gauge<{ state: EngineState }>("gatehouse_engines", "Engine processes by state", "state"),
+    engineScalingTotal: counter("gatehouse_engine_scaling_total", "Engines added or retired by the box itself", {
+      direction: ["grow", "retire"],
+      reason: ["wait", "idle", "memory"],
+    }),
+    engines: gauge("gatehouse_engines", "Engine processes by state", { state: engineStates }),
     enginesReady: gauge("gatehouse_engines_ready", "Engine processes that take work"),
     engineQueue: gauge("gatehouse_engine_queue", "Pictures waiting for an engine"),
     engineBytes: gauge("gatehouse_engine_resident_bytes", "Resident memory of all engines"),
     engineStartSeconds: seconds("gatehouse_engine_start_seconds", "From starting an engine process until it takes work"),
-    modelLoadSeconds: seconds<{ role: string; model: string; step: "load" | "warm" }>(
+    modelLoadSeconds: seconds(
       "gatehouse_model_load_seconds",
       "Reading, checking and loading a model (load), and its known answers (warm), at each start of an engine",
-      ...["role", "model", "step"],
+      { role: otherTexts, model: otherTexts, step: ["load", "warm"] },
     ),
 
     subjects: gauge("gatehouse_subjects", "Subjects in the gallery"),
     indexedFaces: gauge("gatehouse_indexed_faces", "Faces in the active index"),
     sightingsTotal: counter("gatehouse_sightings_total", "Sightings recorded since the start"),
-    sightingsPrunedTotal: counter<{ reason: "bytes" | "age" }>(
-      "gatehouse_sightings_pruned_total",
-      "Sightings that left to keep within their budgets",
-      "reason",
-    ),
+    sightingsPrunedTotal: counter("gatehouse_sightings_pruned_total", "Sightings that left to keep within their budgets", {
+      reason: ["bytes", "age"],
+    }),
     sightings: gauge("gatehouse_sightings", "Sightings stored"),
     sightingBytes: gauge("gatehouse_sighting_bytes", "Bytes of the sightings stored, pictures included"),
     listeners: gauge("gatehouse_listeners", "Listeners of the live stream of sightings"),
     lostEventsTotal: counter("gatehouse_lost_events_total", "Events that a slow listener lost; each was told how many"),
     commitSeconds: seconds("gatehouse_store_commit_seconds", "Commits of the database, the disk's own fsync included"),
-    spansTotal: counter<{ result: "sent" | "failed" | "dropped" }>(
+    spansTotal: counter(
       "gatehouse_trace_spans_total",
       "Spans for the trace collector: sent, refused by it or unreachable (failed), or too many at once (dropped)",
-      "result",
+      { result: ["sent", "failed", "dropped"] },
     ),
   }
 }

@@ -48,7 +48,7 @@ test("spans arrive as OTLP over HTTP: one trace, box and engine as two services"
   expect(queue.startTimeUnixNano).toBeLessThan(ran.startTimeUnixNano)
   expect(top.startTimeUnixNano).toBeGreaterThanOrEqual(nanoOf(startedAtMs - 2))
   expect(top.endTimeUnixNano).toBeLessThanOrEqual(nanoOf(wallMs() + 2))
-  expect(await metrics.spansTotal.values()).toEqual({ sent: 4 })
+  expect(await metrics.spansTotal.values()).toEqual({ sent: 4, failed: 0, dropped: 0 })
 })
 
 test.each([

@@ -1,12 +1,12 @@
 import { createCanvas, GlobalFonts, loadImage, type SKRSContext2D } from "@napi-rs/canvas"
+import { decisionColours, drawBox, drawLabel } from "../../app/events/pictures/draw.ts"
 import type { Box } from "../../app/face/geometry.ts"
 import type { AnsweredFace } from "./ask.ts"
 
 const fontName = "Gatehouse Demo"
 const fontFile = new URL("../../node_modules/@fontsource/dejavu-sans/files/dejavu-sans-latin-700-normal.woff2", import.meta.url)
 
-/** Told apart in bright and dark pictures, and by people who do not see red and green apart: the words say it as well. */
-const colours = { match: "#1fbf5f", uncertain: "#f0a500", unknown: "#4aa3ff", "not found": "#e0483e" } as const
+const colours = { ...decisionColours, "not found": "#e0483e" } as const
 
 /** The picture with a box and a label for every face, as PNG. */
 export async function drawAnswers(picture: Uint8Array, faces: readonly AnsweredFace[]): Promise<Buffer> {
@@ -17,7 +17,7 @@ export async function drawAnswers(picture: Uint8Array, faces: readonly AnsweredF
   context.drawImage(image, 0, 0)
   // Labels last: a neighbour's box must not cross them.
   for (const face of faces) if (face.box !== undefined) drawBox(context, face.box, colours[face.decision])
-  for (const face of faces) drawLabel(context, face, face.box ?? placeOf(face))
+  for (const face of faces) labelFace(context, face, face.box ?? placeOf(face))
   return canvas.toBuffer("image/png")
 }
 
@@ -65,28 +65,9 @@ export async function drawSheet(tiles: readonly Tile[]): Promise<Buffer> {
   return canvas.toBuffer("image/png")
 }
 
-function drawBox(context: SKRSContext2D, { x, y, width, height }: Box, colour: string) {
-  context.lineWidth = Math.max(2, width / 40)
-  context.strokeStyle = colour
-  context.strokeRect(x, y, width, height)
-}
-
-/** Two lines on a plate above the box, or inside it where the picture ends. */
-function drawLabel(context: SKRSContext2D, face: AnsweredFace, box: Box) {
-  const heightPx = Math.max(15, Math.min(24, box.width / 6))
-  const lines = [`${markOf(face)} ${labelOf(face)}`, detailOf(face)]
-  context.font = `${heightPx}px "${fontName}"`
-  const width = Math.max(...lines.map((line) => context.measureText(line).width)) + heightPx
-  const height = heightPx * (lines[1] === "" ? 1.5 : 2.7)
-  const x = Math.max(0, Math.min(context.canvas.width - width, box.x + box.width / 2 - width / 2))
-  const y = Math.max(0, box.y - height - 2)
-  context.fillStyle = "rgba(10, 14, 18, 0.85)"
-  context.fillRect(x, y, width, height)
-  context.fillStyle = colours[face.decision]
-  context.fillRect(x, y, heightPx / 4, height)
-  context.fillText(lines[0] ?? "", x + heightPx / 2, y + heightPx * 1.1)
-  context.fillStyle = "#ffffff"
-  context.fillText(lines[1] ?? "", x + heightPx / 2, y + heightPx * 2.3)
+function labelFace(context: SKRSContext2D, face: AnsweredFace, box: Box) {
+  const label = { box, colour: colours[face.decision], font: `"${fontName}"` }
+  drawLabel(context, [`${markOf(face)} ${labelOf(face)}`, detailOf(face)], label)
 }
 
 function drawCaption(context: SKRSContext2D, face: AnsweredFace, x: number, y: number) {

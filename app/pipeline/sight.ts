@@ -1,6 +1,7 @@
 import type { Log } from "../base/log.ts"
 import type { Metrics } from "../base/metrics.ts"
 import { elapsedMs, nowTickMs } from "../base/ticks.ts"
+import type { Span } from "../base/trace.ts"
 import type { SightingsOptions } from "../events/options.ts"
 import type { NewSightedFace, Sightings } from "../events/sighting.ts"
 import type { AnalyzeOptions } from "../inference/wire.ts"
@@ -18,6 +19,7 @@ export interface SightedFrame {
   readonly requestId: string
   /** Wall time by the sender's clock; absent when it does not say. */
   readonly capturedAtMs?: number | undefined
+  readonly trace?: Pick<Span, "begin"> | undefined
 }
 
 export type Sight =
@@ -37,12 +39,13 @@ const clockAheadMsMax = 5 * 60_000
  */
 export function recordSighting(
   recognition: Extract<Recognition, { kind: "recognized" }>,
-  { camera, requestId, capturedAtMs }: SightedFrame,
+  { camera, requestId, capturedAtMs, trace }: SightedFrame,
   { sightings, metrics, log }: SightNeeds,
 ): Sight {
   const { image, faces, snapshot } = recognition
   if (faces.length === 0) return { kind: "no_face" }
   const startTickMs = nowTickMs()
+  const recording = trace?.begin("record")
   const recorded = sightings.record({
     camera,
     requestId,
@@ -51,6 +54,7 @@ export function recordSighting(
     faces: faces.map(toSightedFace),
     snapshot,
   })
+  recording?.end({ failed: recorded.kind === "not_recorded" })
   metrics.stageSeconds.observe({ stage: "record" }, elapsedMs(startTickMs) / 1000)
   if (recorded.kind === "not_recorded") {
     log.error({ requestId, why: recorded.why }, "a sighting could not be recorded")

@@ -26,6 +26,15 @@ export const recognitionOptions = z.strictObject({
       ingest: policy.default("dropOldest"),
     })
     .prefault({}),
+  /** The full look after a quick answer (`prefer=fast`). */
+  refine: z
+    .strictObject({
+      /** So many full looks wait or run at one time; beyond it a quick answer stands alone and says so. */
+      atOnceMax: z.int().min(0).max(1000).default(8),
+      /** A full look that has not begun by then is given up. */
+      budgetMs: z.int().min(50).max(60_000).default(5000),
+    })
+    .prefault({}),
   enrolment: z
     .strictObject({
       faceWidthPxMin: z.number().min(8).max(1000).default(32),
@@ -36,3 +45,4 @@ export const recognitionOptions = z.strictObject({
     .prefault({}),
 })
 export type RecognitionOptions = z.output<typeof recognitionOptions>
+export type RefineOptions = RecognitionOptions["refine"]

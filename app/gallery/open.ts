@@ -8,6 +8,7 @@ import type { Gallery } from "./gallery.ts"
 import { openSpaceIndex, type SpaceIndex, startIndexWorker } from "./index.ts"
 import { searchOthers, searchSubjects } from "./search.ts"
 import { openSubjects } from "./subjects.ts"
+import { openValidVectors } from "./valid-vectors.ts"
 
 export interface GalleryOptions {
   readonly log?: Log
@@ -48,7 +49,7 @@ export async function openGallery(store: Store, options: GalleryOptions = {}): P
   for (const { space } of faces.spaces()) indexOf(space, faces.spaceNumber(space) ?? 0)
   await Promise.all([...indexes.values()].map((index) => index.started))
 
-  const searchNeeds = { faces, indexOf, wallClockMs }
+  const searchNeeds = { faces, validVectors: openValidVectors(store), indexOf, wallClockMs }
   return {
     createSubject: subjects.create,
     addSubject: subjects.add,

@@ -5,6 +5,7 @@ import type { Candidate } from "./gallery.ts"
 import type { SpaceIndex } from "./index.ts"
 import { createBest, dotAt } from "./scan.ts"
 import { isValidAt } from "./subject-details.ts"
+import type { ValidVectors } from "./valid-vectors.ts"
 import type { Neighbours } from "./vector-index.ts"
 
 /** How many faces are asked for each wanted subject at first: people have a few photographs each. */
@@ -14,9 +15,14 @@ const widening = 4
 /** 1,000 × 256 floats are compared in 1 ms or so, and then the event loop gets its turn. */
 const pageFaces = 1000
 
+/** From here on a look among so many costs more than one among the valid alone, when nearly everybody near has expired. */
+const askedAmongExpiredMax = 512
+const expiredPeopleMin = 64
+
 export interface SearchNeeds {
   readonly wallClockMs: () => number
   readonly faces: Faces
+  readonly validVectors: ValidVectors
   readonly indexOf: (space: Space, spaceNumber: number) => SpaceIndex
 }
 
@@ -36,9 +42,13 @@ export async function searchSubjects(
   const index = needs.indexOf(space, spaceNumber)
   for (let asked = Math.max(askedMin, count * facesPerSubject); ; asked *= widening) {
     const nearest = (await index.search(unit, asked)) ?? (await compareAll(needs.faces, spaceNumber, unit, asked))
-    const candidates = nearestOfEach(needs, nearest, unit)
+    const { candidates, invalidPeople } = nearestOfEach(needs, nearest, unit)
     // Fewer than asked: there are no more faces, however wide we ask.
     if (candidates.length >= count || nearest.labels.length < asked) return candidates.slice(0, count)
+    if (asked >= askedAmongExpiredMax && invalidPeople >= expiredPeopleMin) {
+      const valid = await compareValid(needs, spaceNumber, unit, count)
+      return nearestOfEach(needs, valid, unit).candidates
+    }
   }
 }
 
@@ -51,19 +61,46 @@ export async function searchOthers(needs: SearchNeeds, faceId: string, count: nu
   return candidates.filter(({ subjectId }) => subjectId !== face.subjectId).slice(0, count)
 }
 
-function nearestOfEach({ faces, wallClockMs }: SearchNeeds, nearest: Neighbours, unit: Float32Array): readonly Candidate[] {
+function nearestOfEach(
+  { faces, wallClockMs }: SearchNeeds,
+  nearest: Neighbours,
+  unit: Float32Array,
+): { readonly candidates: readonly Candidate[]; readonly invalidPeople: number } {
+  const invalid = new Set<string>()
   const bestOf = new Map<string, Candidate>()
   const atMs = wallClockMs()
   for (const number of nearest.labels) {
     const face = faces.named(number)
     if (face === undefined) continue // Deleted since the index looked.
-    if (!isValidAt(atMs, face)) continue
     const { faceId, subjectId, name } = face
+    if (!isValidAt(atMs, face)) {
+      invalid.add(subjectId)
+      continue
+    }
     const exact = similarity(unit, toVector(face.vector))
     const before = bestOf.get(subjectId)
     if (before === undefined || exact > before.similarity) bestOf.set(subjectId, { subjectId, name, faceId, similarity: exact })
   }
-  return [...bestOf.values()].sort((a, b) => b.similarity - a.similarity)
+  const candidates = [...bestOf.values()].sort((a, b) => b.similarity - a.similarity)
+  return { candidates, invalidPeople: invalid.size }
+}
+
+/** The nearest face of each of the `count` nearest people among those who have not expired, however many have. */
+async function compareValid(needs: SearchNeeds, spaceNumber: number, unit: Float32Array, count: number): Promise<Neighbours> {
+  const atMs = needs.wallClockMs()
+  const nearestOf = new Map<string, { number: number; similarity: number }>()
+  for (const page of needs.validVectors(spaceNumber, atMs)) {
+    for (const { subjectId, number, vector, ...validity } of page) {
+      if (!isValidAt(atMs, validity)) continue
+      const score = dotAt(unit, toVector(vector), 0)
+      if (score > (nearestOf.get(subjectId)?.similarity ?? Number.NEGATIVE_INFINITY))
+        nearestOf.set(subjectId, { number, similarity: score })
+    }
+    await new Promise<void>((resume) => setImmediate(resume))
+  }
+  const best = createBest(count)
+  for (const { number, similarity: score } of nearestOf.values()) if (score > best.floor()) best.offer(number, score)
+  return best.neighbours()
 }
 
 /** While there is no index: straight from the table, in pages, so that others get their turn in between. */

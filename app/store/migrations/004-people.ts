@@ -9,6 +9,7 @@ export const people = `
   alter table subjects add column valid_until_ms integer;
   alter table subjects add column consent_note text;
   alter table subjects add column version integer not null default 1;
+  create index subjects_by_end on subjects (valid_until_ms);
   create unique index subjects_by_external_id on subjects (external_id) where external_id is not null;
 
   create table subject_groups (

@@ -130,13 +130,16 @@ function observe({ log, metrics, tracer }: HttpNeeds) {
     metrics.receivedBytes.inc(bytesIn)
     metrics.sentBytes.inc(bytesOut)
     const figures = { "http.request.body.size": bytesIn, "http.response.body.size": bytesOut }
-    trace.end({ method, route, status, figures: { ...figures, "gatehouse.request_id": requestId } })
+    if (!probes.has(route)) trace.end({ method, route, status, figures: { ...figures, "gatehouse.request_id": requestId } })
     log.info(
       { requestId, traceId: trace.traceId, spanId: trace.spanId, method, route, status, ms, bytesIn, bytesOut },
       "request",
     )
   }
 }
+
+/** Asked every few seconds for ever: their spans would bury all others. */
+const probes: ReadonlySet<string> = new Set(["/healthz", "/readyz", "/metrics"])
 
 /** Bun knows some thirty methods, most of them no use here: the figures must not grow a row for each. */
 const knownMethods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])

@@ -83,6 +83,8 @@ test("a trace that nobody sent begins here, and one that is not sampled leaves n
   expect((await traceOf(traceId))["POST /v1/recognize"]?.parentSpanId ?? "").toBe("")
   await recognize().then((last) => traceOf(last.headers.get("traceparent")?.split("-")[1] ?? ""))
   expect(collector.spans.filter((span) => span.traceId === silentId)).toEqual([])
+  // The box was asked whether it is ready many times by then.
+  expect(collector.spans.filter(({ name }) => name.endsWith("/readyz"))).toEqual([])
 }, 60_000)
 
 test("log, metrics and traces of a day with a person hold nothing of that person", async () => {

@@ -11,8 +11,13 @@ import { createTracer, type Tracer } from "./base/trace.ts"
 import { version } from "./base/version.ts"
 import type { CliNeeds, Engines } from "./cli/needs.ts"
 import type { Config } from "./config/config.ts"
+import { createLive } from "./events/live.ts"
+import { createWorkshop } from "./events/pictures/workshop.ts"
+import { keepRetention } from "./events/retention.ts"
+import { openSightings } from "./events/sightings.ts"
 import { thresholdsFrom } from "./gallery/match.ts"
 import { openGallery } from "./gallery/open.ts"
+import type { RefinedAnswer } from "./http/sighting-answers.ts"
 import { cacheAnswers } from "./inference/cache.ts"
 import type { ModelSet } from "./inference/manifest.ts"
 import { listModels, locateModelSet } from "./inference/models.ts"
@@ -58,12 +63,21 @@ async function serve(config: Config, opened: Lifetimes, log: Log): Promise<Resul
   const gallery = opened.adopt(await openGallery(store.value, { log }), (open) => open.close())
   const pool = opened.adopt(openEnginePool(config, set, log, metrics), (open) => open.close())
 
+  const sightings = openSightings(store.value)
+  const live = createLive<RefinedAnswer>({ sightings, metrics }, config.sightings)
+  const kept = { store: store.value, sightings, metrics, log }
+  opened.adopt(keepRetention(kept, config.sightings), (retention) => retention.close())
+
   const { createHttpApp } = await import("./http/app.ts")
   const { serveHttp } = await import("./http/serve.ts")
   const analyze = cacheAnswers(pool.analyze, set.embedding.space, config.inference.cache, metrics)
   const app = createHttpApp({
     pool: { ...pool, analyze },
     gallery,
+    sightings,
+    live,
+    workshop: createWorkshop(),
+    sightingOptions: config.sightings,
     keys,
     creates: openCreates(store.value),
     models: servedModels(set),
@@ -77,6 +91,8 @@ async function serve(config: Config, opened: Lifetimes, log: Log): Promise<Resul
   const server = listen(() => serveHttp(app, config.http), config)
   if (server.kind === "failed") return server
   opened.adopt(server.value, (open) => open.stop())
+  // Before the server stops: it would wait for listeners, who never end by themselves.
+  opened.defer(() => live.close())
 
   // Standard output is for the person at the console; the log goes to standard error.
   console.log(`Gatehouse ${version} listens on ${server.value.url} (model set ${set.name}, data in ${config.dataFolder})`)

@@ -5,6 +5,7 @@ import { z } from "zod"
 import { telemetryOptions } from "../base/options.ts"
 import { projectRoot } from "../base/paths.ts"
 import type { Result } from "../base/result.ts"
+import { sightingsOptions } from "../events/options.ts"
 import { httpOptions } from "../http/options.ts"
 import { inferenceOptions } from "../inference/options.ts"
 import { recognitionOptions } from "../pipeline/options.ts"
@@ -15,6 +16,7 @@ const configFile = z.strictObject({
   http: httpOptions.prefault({}),
   inference: inferenceOptions.prefault({}),
   recognition: recognitionOptions.prefault({}),
+  sightings: sightingsOptions.prefault({}),
   telemetry: telemetryOptions.prefault({}),
 })
 

@@ -7,13 +7,13 @@ export interface LiveFilter {
 }
 
 /** A full answer that comes after a quick one. Nothing of it is kept. */
-export interface Refined {
+export interface Refined<Answer> {
   readonly requestId: string
   readonly camera?: string | undefined
   /** Who is in it, for listeners that ask for one subject. */
   readonly subjectIds: readonly string[]
   /** The answer as the route of the quick one gives it. */
-  readonly answer: unknown
+  readonly answer: Answer
 }
 
 export type LostReason =
@@ -24,26 +24,26 @@ export type LostReason =
   /** The position is not of this database: it was restored or begun anew. */
   | "unknown_position"
 
-export type LiveEvent =
+export type LiveEvent<Answer> =
   /** First of all: where the listener stands. With its id, one that breaks off before anything was seen misses nothing either. */
   | { readonly event: "listening"; readonly id: string; readonly data: { readonly number: number } }
   | { readonly event: "sighting"; readonly id: string; readonly data: Sighting }
-  | { readonly event: "refined"; readonly data: unknown }
+  | { readonly event: "refined"; readonly data: Answer }
   /** `count` is absent when nobody can say. */
   | { readonly event: "lost"; readonly data: { readonly reason: LostReason; readonly count?: number } }
 
-export type Listening =
-  | { readonly kind: "listening"; readonly events: AsyncIterable<LiveEvent> }
+export type Listening<Answer> =
+  | { readonly kind: "listening"; readonly events: AsyncIterable<LiveEvent<Answer>> }
   /** As many listen as may, or the box is stopping. */
   | { readonly kind: "full"; readonly why: string; readonly retryAfterS: number }
 
-export interface Live {
+export interface Live<Answer> {
   /**
    * Everything recorded after the sighting `afterNumber`, then everything as it is recorded; without it only the latter.
    * `signal` ends it; one that is never listened to ends with its signal too.
    */
-  listen(filter: LiveFilter, afterNumber: number | undefined, signal: AbortSignal): Listening
-  refined(event: Refined): void
+  listen(filter: LiveFilter, afterNumber: number | undefined, signal: AbortSignal): Listening<Answer>
+  refined(event: Refined<Answer>): void
   listeners(): number
   /** Ends every listener's events and takes no more of them. */
   close(): void
@@ -65,11 +65,11 @@ const replayRows = 100
 const fullRetryAfterS = 5
 
 /** What happens, for those who listen now. One sighting is one object for all of them. */
-export function createLive({ sightings, metrics }: LiveNeeds, options: LiveOptions): Live {
-  const listeners = new Set<Listener>()
+export function createLive<Answer>({ sightings, metrics }: LiveNeeds, options: LiveOptions): Live<Answer> {
+  const listeners = new Set<Listener<Answer>>()
   let closed = false
 
-  function tell(event: LiveEvent, fits: (filter: LiveFilter) => boolean) {
+  function tell(event: LiveEvent<Answer>, fits: (filter: LiveFilter) => boolean) {
     for (const listener of listeners) if (fits(listener.filter)) listener.tell(event)
   }
   sightings.follow((sighting) => tell(toEvent(sighting), (filter) => matches(sighting, filter)))
@@ -81,7 +81,7 @@ export function createLive({ sightings, metrics }: LiveNeeds, options: LiveOptio
         const why = `${listeners.size} listeners are connected, as many as may; close one, or raise sightings.listenersMax`
         return { kind: "full", why, retryAfterS: fullRetryAfterS }
       }
-      const listener = createListener(filter, afterNumber, { sightings, metrics }, options.listenerBufferMax)
+      const listener = createListener<Answer>(filter, afterNumber, { sightings, metrics }, options.listenerBufferMax)
       const leave = () => {
         listener.end()
         listeners.delete(listener)
@@ -111,10 +111,10 @@ export function createLive({ sightings, metrics }: LiveNeeds, options: LiveOptio
   }
 }
 
-interface Listener {
+interface Listener<Answer> {
   readonly filter: LiveFilter
-  tell(event: LiveEvent): void
-  events(): AsyncGenerator<LiveEvent>
+  tell(event: LiveEvent<Answer>): void
+  events(): AsyncGenerator<LiveEvent<Answer>>
   end(): void
 }
 
@@ -122,13 +122,13 @@ interface Listener {
  * First the database is read, page by page at the listener's own pace. The page that comes back empty and the first live event
  * lie in one piece of synchronous code, so nothing can be recorded between them: no gap and no duplicate.
  */
-function createListener(
+function createListener<Answer>(
   filter: LiveFilter,
   afterNumber: number | undefined,
   { sightings, metrics }: LiveNeeds,
   bufferMax: number,
-): Listener {
-  let waiting: LiveEvent[] = []
+): Listener<Answer> {
+  let waiting: LiveEvent<Answer>[] = []
   let lost = 0
   let ended = false
   let live = afterNumber === undefined
@@ -137,7 +137,7 @@ function createListener(
   const known = afterNumber === undefined || afterNumber <= newest
   let position = known ? (afterNumber ?? newest) : newest
 
-  async function* events(): AsyncGenerator<LiveEvent> {
+  async function* events(): AsyncGenerator<LiveEvent<Answer>> {
     yield { event: "listening", id: String(position), data: { number: position } }
     if (!known) yield { event: "lost", data: { reason: "unknown_position" } }
     while (!live && !ended) yield* nextPage()
@@ -154,7 +154,7 @@ function createListener(
     }
   }
 
-  async function* nextPage(): AsyncGenerator<LiveEvent> {
+  async function* nextPage(): AsyncGenerator<LiveEvent<Answer>> {
     const oldest = sightings.oldestNumber() ?? sightings.newestNumber() + 1
     if (oldest - 1 > position) {
       const count = oldest - 1 - position
@@ -197,7 +197,7 @@ function createListener(
   }
 }
 
-function toEvent(sighting: Sighting): LiveEvent {
+function toEvent(sighting: Sighting): Extract<LiveEvent<never>, { event: "sighting" }> {
   return { event: "sighting", id: String(sighting.number), data: sighting }
 }
 

@@ -5,11 +5,11 @@ import { degradations } from "../inference/work.ts"
 /** Answer schemas by name, for the components of the OpenAPI document; the types of the routes' answers come from them too. */
 export const answerSchemas = z.registry<{ id: string; description?: string }>()
 
-const box = boxSchema.register(answerSchemas, {
+export const box = boxSchema.register(answerSchemas, {
   id: "Box",
   description: "Pixels of the upright picture, origin at the top left.",
 })
-const image = z.strictObject({ width: z.int(), height: z.int() }).register(answerSchemas, { id: "ImageSize" })
+export const image = z.strictObject({ width: z.int(), height: z.int() }).register(answerSchemas, { id: "ImageSize" })
 const point = z.tuple([z.number(), z.number()]).readonly()
 const landmarks = z
   .tuple([point, point, point, point, point])
@@ -20,9 +20,9 @@ const quality = qualitySchema.register(answerSchemas, {
   description: "Score, brightness, contrast, sharpness: 0 to 1. Angles in degrees.",
 })
 
-const list = <Item extends z.ZodType>(item: Item) => z.array(item).readonly()
+export const list = <Item extends z.ZodType>(item: Item) => z.array(item).readonly()
 
-const decision = z.enum(["match", "uncertain", "unknown"]).register(answerSchemas, {
+export const decision = z.enum(["match", "uncertain", "unknown"]).register(answerSchemas, {
   id: "Decision",
   description: "At most 1 in 10 000 comparisons of strangers is a match, 1 in 100 uncertain.",
 })
@@ -53,7 +53,7 @@ const engineTimings = {
   align: z.number(),
   embed: z.number(),
 }
-const degraded = list(z.enum(degradations)).describe(
+export const degraded = list(z.enum(degradations)).describe(
   "what was left out to answer in time. detectorInput: faces were looked for in half the size, so small ones may be missing",
 )
 const picture = { requestId, models, image, degraded, cached }
@@ -125,7 +125,7 @@ export const subjectAnswer = z
   })
   .register(answerSchemas, { id: "Subject" })
 
-const next = z.string().optional().describe("give it back as `after` for the next page; absent on the last")
+export const next = z.string().optional().describe("give it back as `after` for the next page; absent on the last")
 
 export const subjectsAnswer = z
   .strictObject({ items: list(subjectAnswer), next })

@@ -3,17 +3,27 @@ import type { Keys } from "../access/keys.ts"
 import type { Log } from "../base/log.ts"
 import type { Metrics } from "../base/metrics.ts"
 import type { Tracer } from "../base/trace.ts"
+import type { Live } from "../events/live.ts"
+import type { SightingsOptions } from "../events/options.ts"
+import type { Workshop } from "../events/pictures/workshop.ts"
+import type { Sightings } from "../events/sighting.ts"
 import type { Gallery } from "../gallery/gallery.ts"
 import type { Thresholds } from "../gallery/match.ts"
 import type { EnginePool } from "../inference/pool.ts"
 import type { ServedModels } from "../pipeline/models.ts"
 import type { RecognitionOptions } from "../pipeline/options.ts"
 import type { HttpOptions } from "./options.ts"
+import type { RefinedAnswer } from "./sighting-answers.ts"
 
 /** What `main.ts` hands to the HTTP door. */
 export interface HttpNeeds {
   readonly pool: Pick<EnginePool, "analyze" | "status">
   readonly gallery: Gallery
+  readonly sightings: Sightings
+  readonly live: Live<RefinedAnswer>
+  /** Draws on snapshots. */
+  readonly workshop: Workshop
+  readonly sightingOptions: SightingsOptions
   readonly keys: Pick<Keys, "verify">
   readonly creates: Creates
   /** What the engines serve; every embedding of theirs lives in `models.space`. */

@@ -71,3 +71,8 @@ export function lowQuality(quality: Quality, qualityScoreMin: number) {
 export function noSubject() {
   return problem("not_found", "there is no subject of this id; it may have been deleted")
 }
+
+/** Nothing is acknowledged that is not on disk: whoever sent it may send it again. `why` names the disk, not a person. */
+export function notRecorded(why: string) {
+  return problem("unavailable", `the picture was recognised but could not be recorded: ${why}`, { retryAfterS: 5 })
+}

@@ -6,7 +6,7 @@ export const requestSchemas = z.registry<{ id: string; description?: string }>()
 
 const dataUrlPrefix = /^data:[^,]{0,100};base64,/
 
-const base64Picture = z
+export const base64Picture = z
   .string()
   .transform((text, context) => decodeBase64(text.replace(dataUrlPrefix, ""), context))
   .describe("JPEG, PNG or WebP in base64; a data: URL is taken too")
@@ -50,7 +50,7 @@ export const searchJson = z
 export const newFaceJson = z.union([pictureJson, vectorJson]).register(requestSchemas, { id: "NewFace" })
 
 /** A decimal number as a query writes it, then what it must be. */
-function numeric(schema: z.ZodNumber | z.ZodInt) {
+export function numeric(schema: z.ZodNumber | z.ZodInt) {
   return z
     .string()
     .regex(/^-?\d{1,9}(\.\d{1,9})?$/, "a decimal number")

@@ -4,6 +4,10 @@ import { openKeys } from "../../app/access/keys.ts"
 import { silentLog } from "../../app/base/log.ts"
 import { createMetrics } from "../../app/base/metrics.ts"
 import { createTracer } from "../../app/base/trace.ts"
+import { createLive } from "../../app/events/live.ts"
+import { sightingsOptions } from "../../app/events/options.ts"
+import { createWorkshop } from "../../app/events/pictures/workshop.ts"
+import { openSightings } from "../../app/events/sightings.ts"
 import { spaceDimension } from "../../app/face/embedding.ts"
 import { openGallery } from "../../app/gallery/open.ts"
 import { errorAnswer } from "../../app/http/answers.ts"
@@ -13,6 +17,7 @@ import { httpOptions } from "../../app/http/options.ts"
 import { type ErrorCode, statusOf } from "../../app/http/problem.ts"
 import { type Content, doorCodes, literalFirst, type Route } from "../../app/http/route.ts"
 import { allRoutes } from "../../app/http/routes/all.ts"
+import type { RefinedAnswer } from "../../app/http/sighting-answers.ts"
 import type { PoolStatus } from "../../app/inference/pool.ts"
 import { recognitionOptions } from "../../app/pipeline/options.ts"
 import { openStore } from "../../app/store/store.ts"
@@ -63,24 +68,35 @@ export interface TestBox extends AsyncDisposable {
   askRaw(method: string, path: string, init?: RequestInit): Promise<Response>
 }
 
-/** The whole HTTP side of a box over a real gallery and real keys; only the engines are played, by painted pictures. */
-export async function openTestBox(overrides: Partial<HttpNeeds> = {}): Promise<TestBox> {
-  const folder = tempFolder()
-  const opened = openStore(folder.file("box.db"))
+/**
+ * The whole HTTP side of a box over a real gallery and real keys; only the engines are played, by painted pictures. The database
+ * goes with the box, unless it is named: then it stays.
+ */
+export async function openTestBox(overrides: Partial<HttpNeeds> = {}, databasePath?: string): Promise<TestBox> {
+  const folder = databasePath === undefined ? tempFolder() : undefined
+  const opened = openStore(databasePath ?? folder?.file("box.db") ?? "")
   if (opened.kind === "failed") throw new Error(opened.why)
   const keys = openKeys(opened.store)
   keys.ensureAdminKey(testKey)
   const gallery = await openGallery(opened.store)
+  const sightings = openSightings(opened.store)
+  const sightingOptions = overrides.sightingOptions ?? sightingsOptions.parse({})
+  const metrics = overrides.metrics ?? createMetrics()
+  const live = createLive<RefinedAnswer>({ sightings, metrics }, sightingOptions)
   const needs: HttpNeeds = {
     pool: { analyze: readPainted, status: () => readyStatus },
     gallery,
+    sightings,
+    live,
+    workshop: createWorkshop(),
+    sightingOptions,
     keys,
     creates: openCreates(opened.store),
     models: { detector: "painted/1", embedder: "painted/1", space: paintedSpace },
     thresholds: { match: 0.6, uncertain: 0.3 },
     recognition: recognitionOptions.parse({}),
     http: { ...httpOptions.parse({}), imageBytesMax: 100_000 },
-    metrics: createMetrics(),
+    metrics,
     tracer: createTracer(),
     log: silentLog,
     ...overrides,
@@ -137,7 +153,7 @@ export async function openTestBox(overrides: Partial<HttpNeeds> = {}): Promise<T
     [Symbol.asyncDispose]: async () => {
       await gallery.close()
       opened.store.close()
-      folder[Symbol.dispose]()
+      folder?.[Symbol.dispose]()
     },
   }
 }

@@ -29,9 +29,18 @@ function scaled({ x, y, width, height }: Box, scale: number): Box {
   return { x: x * scale, y: y * scale, width: width * scale, height: height * scale }
 }
 
-function wordsFor({ decision, name, similarity, forgotten }: SightedFace): [string, string] {
+/** Longer ones would cover the neighbours; whoever it is can be told by so many letters. */
+const nameLettersMax = 32
+
+function wordsFor({ decision, name: fullName, similarity, forgotten }: SightedFace): [string, string] {
   const figure = similarity?.toFixed(2) ?? ""
+  const name = fullName === undefined ? undefined : shortened(fullName)
   if (forgotten === true) return ["forgotten", `${decision} ${figure}`]
   if (name === undefined) return ["unknown", figure === "" ? "" : `nearest ${figure}`]
   return decision === "match" ? [name, `match ${figure}`] : [`${name}?`, `${decision} ${figure}`]
+}
+
+function shortened(name: string): string {
+  const letters = [...name]
+  return letters.length > nameLettersMax ? `${letters.slice(0, nameLettersMax - 1).join("")}…` : name
 }

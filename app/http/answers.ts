@@ -183,7 +183,9 @@ export const systemAnswer = z
     models,
     loadedModels: list(loadedModelSchema),
     runtime: runtimeSchema.optional().describe("absent until the first engine is ready"),
-    engines: list(z.strictObject({ pid: z.int(), state: z.string(), busyForMs: z.number(), residentBytes: z.number() })),
+    engines: list(
+      z.strictObject({ pid: z.int(), state: z.string(), busyForMs: z.number(), residentBytes: z.number(), runs: z.int() }),
+    ),
     engineRestarts: z.int(),
     queue: z.strictObject({ waiting: z.int(), waitingMax: z.int() }),
     gallery: z.strictObject({

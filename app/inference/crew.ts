@@ -18,6 +18,8 @@ export interface EngineStatus {
   readonly state: EngineState
   readonly busyForMs: number
   readonly residentBytes: number
+  /** Pictures this process has been given. */
+  readonly runs: number
 }
 
 export interface CrewStatus {
@@ -71,6 +73,8 @@ export interface CrewNeeds {
 
 interface Slot {
   engine: EngineProcess | undefined
+  /** Pictures given to this engine. */
+  runs: number
   state: EngineState
   /** Added to those the box began with, and not ready yet: nobody misses it. */
   added: boolean
@@ -124,6 +128,7 @@ export function openCrew(size: number, { command, set, threads, limits, log, met
       if (slot?.engine === undefined) return { kind: "lost", why: "no engine was free" }
       const { engine } = slot
       slot.state = "busy"
+      slot.runs += 1
       busyMost = Math.max(busyMost, busyCount())
       const answer = await engine.analyze(picture, options, traceparent)
       if (slot.engine === engine && slot.state === "busy") {
@@ -152,7 +157,15 @@ export function openCrew(size: number, { command, set, threads, limits, log, met
   }
 
   function add(added: boolean) {
-    const slot: Slot = { engine: undefined, state: "starting", added, leaving: false, failures: 0, restartTimer: undefined }
+    const slot: Slot = {
+      engine: undefined,
+      runs: 0,
+      state: "starting",
+      added,
+      leaving: false,
+      failures: 0,
+      restartTimer: undefined,
+    }
     slots.push(slot)
     start(slot)
   }
@@ -160,6 +173,7 @@ export function openCrew(size: number, { command, set, threads, limits, log, met
   function start(slot: Slot) {
     const startTickMs = nowTickMs()
     slot.state = "starting"
+    slot.runs = 0
     slot.restartTimer = undefined
     slot.engine = startEngine(command, set, threads, limits, {
       ready: (ready) => {
@@ -241,6 +255,7 @@ export function openCrew(size: number, { command, set, threads, limits, log, met
       state: slot.leaving ? ("stopping" as const) : slot.state,
       busyForMs: Math.round(slot.engine?.busyForMs() ?? 0),
       residentBytes: slot.engine?.residentBytes() ?? 0,
+      runs: slot.runs,
     }))
     for (const name of engineStates) metrics.engines.set({ state: name }, engines.filter(({ state }) => state === name).length)
     metrics.engineBytes.set(engines.reduce((sum, engine) => sum + engine.residentBytes, 0))

@@ -64,7 +64,7 @@ test("a broken model fails in the set in use alone", () => {
 const status: PoolStatus = {
   state: "ready",
   reasons: [],
-  engines: [{ pid: 1, state: "idle", busyForMs: 0, residentBytes: 0 }],
+  engines: [{ pid: 1, state: "idle", busyForMs: 0, residentBytes: 0, runs: 0 }],
   restarts: 0,
   waiting: 0,
   waitingMax: 64,

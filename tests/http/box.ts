@@ -29,7 +29,7 @@ export const testKey = "gh_test_only_0123456789abcdefghijklmn"
 export const readyStatus: PoolStatus = {
   state: "ready",
   reasons: [],
-  engines: [{ pid: 4242, state: "idle", busyForMs: 0, residentBytes: 1000 }],
+  engines: [{ pid: 4242, state: "idle", busyForMs: 0, residentBytes: 1000, runs: 3 }],
   restarts: 0,
   waiting: 0,
   waitingMax: 64,

@@ -58,11 +58,15 @@ test("system says what is in force", async () => {
     models: box.needs.models,
     thresholds: { match: 0.6, uncertain: 0.3 },
     queue: { waiting: 0, waitingMax: 64 },
-    engines: [{ pid: 4242, state: "idle" }],
+    engines: [{ pid: 4242, state: "idle", runs: 3 }],
     gallery: { subjects: 1, faces: 1, spaces: [{ space: paintedSpace, faces: 1 }] },
     index: [{ space: paintedSpace, faces: 1 }],
     runtime: { provider: "cpu" },
   })
+  expect(json.durations.requests["POST /v1/subjects 201"]).toMatchObject({ count: 1, p50Ms: expect.any(Number) })
+  expect(json.counts.refused).toMatchObject({ overloaded: 0, rate_limited: 0 })
+  expect(json.requestsInFlight).toBe(1)
+  expect(json.telemetry).toEqual({ exporting: false })
   expect(json.memory.residentBytes).toBeGreaterThan(1e6)
   await using starting = await openTestBox({ pool: poolIn({ runtime: undefined, models: [] }) })
   expect((await starting.ask("GET", "/v1/system")).json).not.toHaveProperty("runtime")

@@ -3,6 +3,7 @@ import type { ContentfulStatusCode } from "hono/utils/http-status"
 import { assert } from "../base/assert.ts"
 import { elapsedMs, nowTickMs } from "../base/ticks.ts"
 import { type RequestSpan, toTraceparent } from "../base/trace.ts"
+import { crossOrigin } from "./cors.ts"
 import { type Door, pass } from "./door.ts"
 import { type AnyEvent, eventStream, type Listener } from "./event-stream.ts"
 import { createIntake } from "./intake.ts"
@@ -45,6 +46,7 @@ export function createHttpApp(needs: HttpNeeds, described: readonly Route[] = al
   }
   const app = new Hono<Env>()
   app.use(observe(needs))
+  if (needs.http.corsOrigins.length > 0) app.use(crossOrigin(needs.http.corsOrigins, routes))
   for (const route of routes) mount(app, route, door, needs)
   for (const [path, methods] of Map.groupBy(routes, ({ path }) => path)) {
     const allow = methods.map(({ method }) => (method === "get" ? "GET, HEAD" : method.toUpperCase())).join(", ")
@@ -61,7 +63,7 @@ export function createHttpApp(needs: HttpNeeds, described: readonly Route[] = al
   return app
 }
 
-function mount(app: Hono<Env>, route: Route, door: Door, { log }: HttpNeeds) {
+function mount(app: Hono<Env>, route: Route, door: Door, { log, http }: HttpNeeds) {
   app.on(route.method.toUpperCase(), honoPath(route.path), async (c) => {
     c.set("route", route.path)
     const leaving = new AbortController()
@@ -90,6 +92,7 @@ function mount(app: Hono<Env>, route: Route, door: Door, { log }: HttpNeeds) {
       c.header(name, value)
     }
     return send(c, reply, route.answers[reply.status], {
+      heartbeatMs: http.heartbeatMs,
       left: leave,
       failed: (error) =>
         log.error({ requestId: c.var.requestId, route: route.path, err: error }, "a bug: a stream of events ended"),

@@ -13,7 +13,8 @@ type Json = Record<string, unknown>
 /** The OpenAPI 3.1 document of the routes, printed from what they are parsed and typed by. */
 export function openApi(routes: readonly Route[]): Json {
   const paths: Record<string, Json> = {}
-  for (const route of routes) paths[route.path] = { ...paths[route.path], [route.method]: operation(route) }
+  for (const route of routes.filter(({ undescribed }) => undescribed !== true))
+    paths[route.path] = { ...paths[route.path], [route.method]: operation(route) }
   return {
     openapi: "3.1.0",
     info: { title: "Gatehouse", version, summary: "Face recognition on the box: a camera's picture in, a name out" },
@@ -32,6 +33,7 @@ function operation(route: Route): Json {
   const parameters = parametersOf(route)
   return {
     summary: route.summary,
+    ...(route.tag === undefined ? {} : { tags: [route.tag] }),
     operationId: `${route.method}${route.path.replaceAll(/[/.{}]+(\w?)/g, (_, letter: string) => letter.toUpperCase())}`,
     security: route.access === "open" ? [] : [{ bearer: [] }, { apiKey: [] }],
     ...(parameters.length === 0 ? {} : { parameters }),
@@ -56,9 +58,14 @@ function parametersOf(route: Route): Json[] {
   ]
 }
 
-function parameters(schema: z.ZodType | undefined, place: string, more: Json = {}): Json[] {
-  const properties: Json = schema === undefined ? {} : asJson(jsonSchema(schema, "output").properties)
-  return Object.entries(properties).map(([name, schema]) => ({ name, in: place, ...more, schema }))
+function parameters(schema: z.ZodObject | undefined, place: string, more: Json = {}): Json[] {
+  return Object.entries(schema?.shape ?? {}).map(([name, one]) => ({ name, in: place, ...more, schema: parameterSchema(one) }))
+}
+
+/** What it is parsed to, a number rather than its digits; or, where only our own code knows that, how it is written. */
+function parameterSchema(schema: z.core.$ZodType): Json {
+  const parsed = jsonSchema(schema, "output")
+  return ["type", "enum", "anyOf"].some((key) => key in parsed) ? parsed : jsonSchema(schema, "input")
 }
 
 function bodySchema({ schema }: BodyFormat<unknown>): unknown {
@@ -121,8 +128,8 @@ function components(names: Names, io: "input" | "output"): Json {
   return mapValues(schemas, withoutOwnAddress)
 }
 
-function jsonSchema(schema: z.ZodType, io: "input" | "output"): Json {
-  return withoutOwnAddress(z.toJSONSchema(schema, { io, override: drop }))
+function jsonSchema(schema: z.core.$ZodType, io: "input" | "output"): Json {
+  return withoutOwnAddress(z.toJSONSchema(schema, { io, override: drop, unrepresentable: "any" }))
 }
 
 /** A component's address is its place in the document, and its dialect the document's. */
@@ -138,8 +145,4 @@ function drop({ jsonSchema }: { jsonSchema: { readOnly?: boolean } }) {
 
 function mapValues<From>(record: Readonly<Record<string, From>>, to: (value: From) => unknown): Json {
   return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, to(value)]))
-}
-
-function asJson(value: unknown): Json {
-  return (value ?? {}) as Json
 }

@@ -86,6 +86,10 @@ export interface RouteDefinition<
   readonly parameters?: Parameters
   readonly access: Access
   readonly summary: string
+  /** A part of a page and no interface of its own: the OpenAPI document leaves it out. */
+  readonly undescribed?: boolean
+  /** Under which heading the document lists it; `allRoutes` says so. */
+  readonly tag?: string
   /** Without one, no query parameter is known. An unknown one is refused: a misspelt option must not pass for its default. */
   readonly query?: Query
   /** The request headers this route reads, in lower case, every one optional. Others are nobody's business here. */

@@ -24,6 +24,10 @@ const rows: Record<string, Access> = {
   "GET /healthz": "open",
   "GET /readyz": "open",
   "GET /openapi.json": "open",
+  "GET /docs": "open",
+  "GET /docs/start.js": "open",
+  "GET /docs/swagger-ui.js": "open",
+  "GET /docs/style.css": "open",
 }
 
 const wrongKeys: Record<string, Record<string, string>> = {

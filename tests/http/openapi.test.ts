@@ -12,8 +12,9 @@ test("the document describes every route, with every answer and every error it m
   const described = Object.entries<Json>(json.paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method} ${path}`),
   )
-  expect(described.sort()).toEqual(box.routes.map(({ method, path }) => `${method} ${path}`).sort())
-  for (const route of box.routes) {
+  const routes = box.routes.filter(({ undescribed }) => undescribed !== true)
+  expect(described.sort()).toEqual(routes.map(({ method, path }) => `${method} ${path}`).sort())
+  for (const route of routes) {
     const operation = json.paths[route.path][route.method]
     const statuses = new Set([
       ...Object.keys(route.answers),

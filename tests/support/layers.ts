@@ -58,6 +58,7 @@ export const doors: Readonly<Record<string, readonly string[]>> = {
   "cli-progress": ["cli/"],
   "jsonc-parser": ["config/"],
   limiter: ["http/rate.ts"],
+  "swagger-ui-dist": ["http/docs-files.ts"],
   "lru-cache": ["http/rate.ts", "inference/cache.ts"],
   pino: ["base/log.ts"],
   "prom-client": ["base/metrics.ts", "base/metrics-kinds.ts", "base/metrics-process.ts"],

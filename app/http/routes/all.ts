@@ -4,29 +4,38 @@ import { openApi } from "../openapi.ts"
 import { type Route, reply, route } from "../route.ts"
 import { compareRoutes } from "./compare.ts"
 import { diagnosticsRoutes } from "./diagnostics.ts"
+import { docsRoutes } from "./docs.ts"
 import { faceRoutes } from "./faces.ts"
+import { ingestRoutes } from "./ingest.ts"
 import { recognizeRoutes } from "./recognize.ts"
+import { sightingRoutes } from "./sightings.ts"
 import { subjectRoutes } from "./subjects.ts"
 import { systemRoutes } from "./system.ts"
 
 /** Every route there is, with the one that describes them all. */
 export function allRoutes(needs: HttpNeeds): Route[] {
   const routes: Route[] = [
-    ...recognizeRoutes(needs),
-    ...compareRoutes(needs),
-    ...subjectRoutes(needs),
-    ...faceRoutes(needs),
-    ...systemRoutes(needs),
-    ...diagnosticsRoutes(needs),
-    route({
-      method: "get",
-      path: "/openapi.json",
-      access: "open",
-      summary: "This description",
-      answers: { 200: openApiAnswer },
-      handle: () => reply(200, document),
-    }),
+    ...tagged("Recognition", [...recognizeRoutes(needs), ...compareRoutes(needs)]),
+    ...tagged("People", [...subjectRoutes(needs), ...faceRoutes(needs)]),
+    ...tagged("Sightings", [...ingestRoutes(needs), ...sightingRoutes(needs)]),
+    ...tagged("The box", [
+      ...systemRoutes(needs),
+      ...diagnosticsRoutes(needs),
+      route({
+        method: "get",
+        path: "/openapi.json",
+        access: "open",
+        summary: "This description",
+        answers: { 200: openApiAnswer },
+        handle: () => reply(200, document),
+      }),
+      ...docsRoutes(),
+    ]),
   ]
   const document = openApi(routes)
   return routes
+}
+
+function tagged(tag: string, routes: readonly Route[]): Route[] {
+  return routes.map((route) => ({ ...route, tag }))
 }

@@ -119,7 +119,7 @@ test("a quiet stream says now and then that it is there", async () => {
     await Bun.sleep(200)
     yield { event: "tick", data: {} }
   })()
-  const text = await new Response(eventStream(quiet, { left: () => {}, failed: () => {} }, 20)).text()
+  const text = await new Response(eventStream(quiet, { heartbeatMs: 20, left: () => {}, failed: () => {} })).text()
   expect(text.split(": still here").length).toBeGreaterThan(3)
   expect(text).toEndWith(`event: tick\ndata: {}\n\n`)
 })
@@ -130,7 +130,7 @@ test("a source that throws ends its stream, and the log knows", async () => {
   const broken = (async function* (): AsyncGenerator<never> {
     throw new Error("broken on purpose")
   })()
-  const stream = eventStream(broken, { left: () => {}, failed: (error) => failures.push(error) })
+  const stream = eventStream(broken, { heartbeatMs: 15_000, left: () => {}, failed: (error) => failures.push(error) })
   await expect(new Response(stream).text()).rejects.toThrow("broken on purpose")
   expect(failures).toHaveLength(1)
 })

@@ -23,9 +23,17 @@ export function paint(...faces: readonly PaintedFace[]): Uint8Array<ArrayBuffer>
   return new TextEncoder().encode(JSON.stringify({ painted: faces }))
 }
 
+/** The frame as an engine would keep it, a tenth of its size: 64 × 48 pixels, all of one colour. */
+export const paintedSnapshot = Uint8Array.fromBase64(
+  "/9j/2wBDAA0JCgsKCA0LCgsODg0PEyAVExISEyccHhcgLikxMC4pLSwzOko+MzZGNywtQFdBRkxOUlNSMj5aYVpQYEpRUk//2wBDAQ4ODhMREyYV" +
+    "FSZPNS01T09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT09PT0//wAARCAAwAEADASIAAhEBAxEB/8QAFQAB" +
+    "AQAAAAAAAAAAAAAAAAAAAAT/xAAUEAEAAAAAAAAAAAAAAAAAAAAA/8QAFQEBAQAAAAAAAAAAAAAAAAAAAAP/xAAUEQEAAAAAAAAAAAAAAAAAAAAA" +
+    "/9oADAMBAAIRAxEAPwC4BZEAAAAAAAAAAAAAAAAAAAAAB//Z",
+)
+
 export const readPainted: Analyze = async ({
   picture,
-  options: { faceWidthPxMin, facesMax, embed, chips },
+  options: { faceWidthPxMin, facesMax, embed, chips, snapshot },
   deadlineTickMs,
 }) => {
   if (nowTickMs() >= deadlineTickMs) return { kind: "expired", retryAfterS: 1 }
@@ -45,6 +53,7 @@ export const readPainted: Analyze = async ({
     faces,
     timingsMs: { wait: 0, decode: 1, detect: 1, align: 1, embed: 1 },
     degraded: [],
+    ...(snapshot !== undefined && faces.length > 0 ? { snapshot: paintedSnapshot } : {}),
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Pixels } from "../../face/pixels.ts"
 import { imagePxMax, type Orientation, type Refusal, readHeader } from "./header.ts"
 import { decompressRgb } from "./jpeg-turbo.ts"
+import { trimMetadata } from "./trim.ts"
 import { sharp } from "./vips.ts"
 
 export type Decoded = { readonly kind: "ok"; readonly pixels: Pixels } | Refusal
@@ -22,11 +23,12 @@ export function createPictureDecoder(): PictureDecoder {
   let upright: Buffer = Buffer.alloc(0)
 
   return {
-    async decode(picture) {
+    async decode(original) {
       if (stored.length > keptBytesMax) stored = Buffer.alloc(0)
       if (upright.length > keptBytesMax) upright = Buffer.alloc(0)
-      const header = readHeader(picture)
+      const header = readHeader(original)
       if (header.kind === "refused") return header
+      const picture = trimMetadata(original, header.format)
       const { width, height, orientation } = header
       if (header.format !== "jpeg") return decodeByVips(picture)
       stored = atLeast(stored, width * height * 3)

@@ -28,6 +28,10 @@ export const imagePxMax = 25_000_000
 export const imageSidePxMax = 16_384
 /** Each scan of a progressive JPEG goes over all pixels again; a real one has about ten, and a hostile one thousands. */
 const jpegScansMax = 100
+/** … and 99 scans of 25 megapixels keep an engine busy for 3 s: the largest picture may have 20. */
+const jpegScannedPxMax = 500_000_000
+/** In front of the frame header; a profile of 8 MB, the most there is room for, takes 128. */
+const jpegSegmentsMax = 1000
 
 /**
  * Reads type, size and orientation from the header alone, so that nothing is decoded that should not be. Bytes are hostile
@@ -71,19 +75,24 @@ function checked(format: PictureFormat, found: StoredSize | Flaw): PictureHeader
 function readJpeg(bytes: Uint8Array): StoredSize | Flaw {
   let orientation: Orientation = 1
   let at = 2
-  while (at + 4 <= bytes.length) {
+  for (let segments = 0; at + 4 <= bytes.length; segments++) {
+    if (segments > jpegSegmentsMax) return `more than ${jpegSegmentsMax} segments before the frame header`
     if (bytes[at] !== 0xff) return "no marker where one belongs"
     const marker = bytes[at + 1] ?? 0
     // A marker may be preceded by any number of fill bytes, and a few stand alone without a length.
-    if (marker === 0xff) at += 1
+    if (marker === 0xff) at = endOfFill(bytes, at)
     else if (marker === 0x01 || (marker >= 0xd0 && marker <= 0xd7)) at += 2
     else {
       const length = u16(bytes, at + 2)
       if (length < 2) return "a segment shorter than its own length"
       if (isFrameHeader(marker)) {
         if (at + 9 > bytes.length) return "cut off in the frame header"
-        if (isProgressive(marker) && countScans(bytes) > jpegScansMax) return `more than ${jpegScansMax} scans`
-        return { height: u16(bytes, at + 5), width: u16(bytes, at + 7), orientation }
+        const size = { height: u16(bytes, at + 5), width: u16(bytes, at + 7) }
+        const scansMax = Math.min(jpegScansMax, Math.floor(jpegScannedPxMax / Math.max(1, size.width * size.height)))
+        // What is too large for any scan is refused for its size.
+        if (isProgressive(marker) && scansMax > 0 && countScans(bytes, scansMax) > scansMax)
+          return `more than ${scansMax} scans`
+        return { ...size, orientation }
       }
       if (marker === 0xd9 || marker === 0xda) return "no frame header before the data"
       if (marker === 0xe1 && hasText(bytes, at + 4, "Exif\0\0")) {
@@ -93,6 +102,13 @@ function readJpeg(bytes: Uint8Array): StoredSize | Flaw {
     }
   }
   return "cut off before the frame header"
+}
+
+/** Of bytes that are all 0xff, the last: the marker's own. A hostile picture has millions of them. */
+export function endOfFill(bytes: Uint8Array, from: number): number {
+  let at = from
+  while (bytes[at + 1] === 0xff) at += 1
+  return at
 }
 
 /** SOF0–SOF15 without the three of that range that mean something else: DHT, JPG, DAC. */
@@ -105,13 +121,13 @@ function isProgressive(marker: number): boolean {
 }
 
 /** Counts the scans (SOS) up to one above the bound. A thumbnail inside EXIF may add one or two; that does not matter. */
-function countScans(bytes: Uint8Array): number {
+function countScans(bytes: Uint8Array, scansMax: number): number {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   const startOfScan = Buffer.from([0xff, 0xda])
   let scans = 0
   for (let at = buffer.indexOf(startOfScan); at >= 0; at = buffer.indexOf(startOfScan, at + 2)) {
     scans += 1
-    if (scans > jpegScansMax) break
+    if (scans > scansMax) break
   }
   return scans
 }

@@ -85,12 +85,19 @@ describe("what is no picture is bad", () => {
     ["a JPEG with text between its segments", jpegOf([0x41, 0x42, 0x43, 0x44])],
     ["a JPEG without rows", jpegOf(frame(0xc0, 10, 0))],
     ["a progressive JPEG of a thousand scans", jpegOf([...frame(0xc2, 10, 10), ...Array(1000).fill([0xff, 0xda]).flat()])],
+    ["a JPEG of a thousand empty segments", jpegOf([...Array(1001).fill([0xff, 0xe5, 0, 2]).flat(), ...frame(0xc0, 10, 10)])],
     ["a PNG that ends after its signature", Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a])],
     ["a PNG without columns", pngOf(0, 7)],
     ["a WebP with an unknown chunk", Buffer.concat([Buffer.from("RIFF\0\0\0\0WEBPABCD"), Buffer.alloc(20)])],
   ])("%s", (_, picture) => {
     expect(readHeader(picture)).toMatchObject({ kind: "refused", reason: "bad_image" })
   })
+})
+
+test("the larger a progressive JPEG, the fewer scans it may have", () => {
+  const scans = (count: number) => Array(count).fill([0xff, 0xda]).flat()
+  const read = (side: number, count: number) => readHeader(jpegOf([...frame(0xc2, side, side), ...scans(count - 1)])).kind
+  expect([read(5000, 20), read(5000, 21), read(1000, 100), read(1000, 101)]).toEqual(["ok", "refused", "ok", "refused"])
 })
 
 test("ten thousand damaged headers: an answer each time, and never a size beyond the bounds", async () => {

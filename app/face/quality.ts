@@ -135,7 +135,9 @@ function sharpnessOf(crop: Float32Array, spread: number): number {
 function meanAndSpread(values: Float32Array): { mean: number; spread: number } {
   let sum = 0
   let squares = 0
-  for (const value of values) {
+  // By index: an iterator takes ten times as long, and this runs for every face.
+  for (let at = 0; at < values.length; at++) {
+    const value = values[at]!
     sum += value
     squares += value * value
   }

@@ -1,0 +1,238 @@
+/**
+ * How fast one picture is recognised, compared with the least it can cost: the same networks run bare on the tensors they were
+ * really given, and the same JPEG decoded bare, by turns with the requests and in the same process as the client. Then the
+ * throughput of one engine and of two, by turns.
+ *
+ *   bun scripts/bench/recognise.ts                       # the sets better and default, 5 rounds, about 5 minutes
+ *   bun scripts/bench/recognise.ts --sets better --rounds 3 --out .cache/bench/mine.json
+ *
+ * Sets whose weights are not here are left out and named.
+ */
+import { resolve } from "node:path"
+import { z } from "zod"
+import { projectRoot } from "../../app/base/paths.ts"
+import type { ModelSet } from "../../app/inference/manifest.ts"
+import { locateModelSet } from "../../app/inference/models.ts"
+import { recognitionOptions } from "../../app/pipeline/options.ts"
+import type { DemoBox } from "../demo/box.ts"
+import { type Floor, openFloor } from "./recognise/floor.ts"
+import { latencySchema, type Pairs, recogniseRequest, summarisePairs, timePairs, warmUp } from "./recognise/latency.ts"
+import { openBox } from "./support/boxes.ts"
+import { ask } from "./support/client.ts"
+import { closedLoop } from "./support/closed-loop.ts"
+import { describeMachine, machineLine } from "./support/machine.ts"
+import { count, optionsOrExit, positive, readOptions } from "./support/options.ts"
+import { cameraFrame, type Picture } from "./support/pictures.ts"
+import { readUsage, usageSchema } from "./support/processes.ts"
+import { type BenchResult, type Figure, printTargets, type Target, writeResult } from "./support/results.ts"
+import { median, roundTo, summarySchema } from "./support/statistics.ts"
+
+const usage = `recognise [--sets better,default] [--rounds 5] [--pairs 60] [--seconds 6] [--clients 6] [--out .cache/bench/recognise.json]
+  --pairs N     requests and floor runs, by turns, in each round
+  --seconds N   of each closed loop in each round`
+
+const options = optionsOrExit(
+  readOptions(
+    Bun.argv.slice(2),
+    {
+      sets: { type: "string" },
+      rounds: { type: "string" },
+      pairs: { type: "string" },
+      seconds: { type: "string" },
+      clients: { type: "string" },
+      out: { type: "string" },
+    },
+    z.strictObject({
+      sets: z.string().default("better,default"),
+      rounds: count.default(5),
+      pairs: count.default(60),
+      seconds: positive.default(6),
+      clients: count.default(6),
+      out: z.string().default(".cache/bench/recognise.json"),
+    }),
+  ),
+  usage,
+)
+
+const setDetails = z.strictObject({
+  set: z.string(),
+  runs: z.array(z.strictObject({ model: z.string(), stage: z.string(), shape: z.string() })),
+  faces: z.int(),
+  latency: latencySchema,
+  throughput: z.strictObject({ one: z.array(z.number()), two: z.array(z.number()), scaling: z.number() }),
+  /** Latency of one request while all clients ask, two engines. */
+  saturatedMs: summarySchema,
+  memory: z.strictObject({ one: usageSchema, two: usageSchema }),
+})
+type SetDetails = z.output<typeof setDetails>
+
+/** Of Gatehouse over bare network runs and decoding, and of two engines over one on two cores. */
+const ratioMax = 1.25
+const scalingMin = 1.7
+
+const warmMs = 4000
+const deadlineMs = 20_000
+
+const startedAt = new Date().toISOString()
+const machine = await describeMachine()
+console.log(machineLine(machine))
+const picture = await cameraFrame()
+const details: SetDetails[] = []
+const figures: Figure[] = []
+for (const name of options.sets.split(",")) {
+  const located = await locateModelSet({
+    modelsFolder: resolve(projectRoot, "models"),
+    searchFolders: [process.env.GATEHOUSE_MODEL_DIR ?? resolve(projectRoot, "../shared/models")],
+    set: name,
+  })
+  if (located.kind === "failed") {
+    console.log(`${name} is left out: ${located.why}`)
+    continue
+  }
+  const measured = await measureSet(located.set, picture)
+  details.push(measured.details)
+  figures.push(...measured.figures)
+  print(measured.details)
+}
+const targets = targetsOf(details)
+const result: BenchResult = {
+  kind: "recognise",
+  startedAt,
+  machine,
+  options: { ...options, picture: `1920 × 1080, ${picture.jpeg.length} bytes` },
+  figures,
+  targets,
+  details: z.array(setDetails).parse(details),
+}
+console.log(await writeResult(options.out, result))
+printTargets(targets)
+
+async function measureSet(set: ModelSet, picture: Picture): Promise<{ details: SetDetails; figures: Figure[] }> {
+  const { faceWidthPxMin, facesMax } = recognitionOptions.parse({})
+  const opened = await openFloor(set, picture.jpeg, { faceWidthPxMin, facesMax, embed: "all" })
+  if (opened.kind === "failed") throw new Error(opened.why)
+  const floor = opened.value
+  const one = await openBox({ engines: 1, set: set.name })
+  const two = await openBox({ engines: 2, set: set.name })
+  try {
+    return await measureBoxes(set.name, floor, one, two, picture)
+  } finally {
+    await Promise.all([one.close(), two.close(), floor.close()])
+  }
+}
+
+async function measureBoxes(set: string, floor: Floor, one: DemoBox, two: DemoBox, picture: Picture) {
+  const saturate = (box: DemoBox, seconds: number) =>
+    closedLoop(options.clients, seconds, () => ask(box, recogniseRequest(picture), deadlineMs))
+  for (const box of [one, two]) await saturate(box, warmMs / 1000)
+  const { faces } = await warmUp(two, picture, floor, warmMs)
+  if (faces !== floor.faces || faces !== 1)
+    throw new Error(`${faces} faces over HTTP, ${floor.faces} without; one is in the picture`)
+
+  const rounds: Pairs[] = []
+  const loops: { one: number; two: number; saturatedMs: SetDetails["saturatedMs"] }[] = []
+  for (let round = 0; round < options.rounds; round++) {
+    rounds.push(await timePairs(two, picture, floor, options.pairs))
+    const ofOne = await saturate(one, options.seconds)
+    const ofTwo = await saturate(two, options.seconds)
+    for (const { refused } of [ofOne, ofTwo])
+      if (Object.keys(refused).length > 0) throw new Error(`refused in a closed loop: ${JSON.stringify(refused)}`)
+    loops.push({ one: ofOne.perSecond, two: ofTwo.perSecond, saturatedMs: ofTwo.latencyMs })
+    console.log(`${set}, round ${round + 1}: ${ofOne.perSecond} / s with one engine, ${ofTwo.perSecond} / s with two`)
+  }
+  const [oneUsage, twoUsage] = [await readUsage(one.pid), await readUsage(two.pid)]
+  if (oneUsage === undefined || twoUsage === undefined) throw new Error("a box ended while it was measured")
+
+  const whole: Pairs = { server: rounds.flatMap(({ server }) => server), floor: rounds.flatMap(({ floor }) => floor) }
+  const perRound = rounds.map(summarisePairs)
+  const details: SetDetails = {
+    set,
+    runs: [...floor.runs],
+    faces,
+    latency: summarisePairs(whole),
+    throughput: {
+      one: loops.map((loop) => loop.one),
+      two: loops.map((loop) => loop.two),
+      scaling: median(loops.map((loop) => loop.two / loop.one)),
+    },
+    saturatedMs: loops.toSorted((a, b) => a.saturatedMs.p99 - b.saturatedMs.p99)[loops.length >> 1]!.saturatedMs,
+    memory: { one: oneUsage, two: twoUsage },
+  }
+  const figure = (name: string, unit: Figure["unit"], better: Figure["better"], gated: boolean, values: number[]): Figure => ({
+    name: `${set}: ${name}`,
+    unit,
+    better,
+    gated,
+    values: values.map((value) => roundTo(value, 4)),
+  })
+  const figures = [
+    figure(
+      "server p50",
+      "ms",
+      "lower",
+      false,
+      perRound.map(({ serverMs }) => serverMs.p50),
+    ),
+    figure(
+      "server p99",
+      "ms",
+      "lower",
+      true,
+      perRound.map(({ serverMs }) => serverMs.p99),
+    ),
+    figure(
+      "floor p50",
+      "ms",
+      "lower",
+      false,
+      perRound.map(({ floorMs }) => floorMs.p50),
+    ),
+    figure(
+      "server / floor",
+      "ratio",
+      "lower",
+      false,
+      perRound.map(({ ratio }) => ratio),
+    ),
+    figure("throughput, one engine", "1/s", "higher", true, details.throughput.one),
+    figure("throughput, two engines", "1/s", "higher", true, details.throughput.two),
+    figure("memory, two engines", "MB", "lower", false, [twoUsage.parentMB + twoUsage.enginesMB]),
+  ]
+  return { details, figures }
+}
+
+function targetsOf(sets: readonly SetDetails[]): Target[] {
+  // The default set is there for machines that have nothing else: it is reported beside the better one.
+  const promised = sets.filter(({ set }) => set === "better")
+  return promised.flatMap(({ set, latency, throughput }): Target[] => [
+    {
+      what: `${set}: server p50 by the floor, one client`,
+      wanted: `≤ ${ratioMax}`,
+      measured: `${latency.ratio.toFixed(3)} (${latency.serverMs.p50.toFixed(1)} ms by ${latency.floorMs.p50.toFixed(1)} ms, n ${latency.serverMs.n})`,
+      met: latency.ratio <= ratioMax,
+    },
+    {
+      what: `${set}: two engines by one`,
+      wanted: `≥ ${scalingMin}`,
+      measured: `${throughput.scaling.toFixed(2)} (n ${throughput.two.length})`,
+      met: throughput.scaling >= scalingMin,
+    },
+  ])
+}
+
+function print({ set, runs, latency, throughput, saturatedMs, memory }: SetDetails): void {
+  console.log(`\n${set}: ${runs.map(({ model, shape }) => `${model} ${shape}`).join("; ")}`)
+  for (const { stage, floorP50Ms, serverP50Ms } of latency.stages)
+    console.log(
+      `  ${stage.padEnd(24)} ${serverP50Ms.toFixed(2).padStart(8)} ms ${floorP50Ms?.toFixed(2).padStart(8) ?? "       –"} ms floor`,
+    )
+  const { serverMs, floorMs } = latency
+  console.log(
+    `  server p50 ${serverMs.p50} p99 ${serverMs.p99} ms, floor p50 ${floorMs.p50} p99 ${floorMs.p99} ms, n ${serverMs.n}`,
+  )
+  console.log(
+    `  ${median(throughput.one).toFixed(1)} / s one engine, ${median(throughput.two).toFixed(1)} / s two; saturated p99 ${saturatedMs.p99} ms`,
+  )
+  const { one, two } = memory
+  console.log(`  memory: parent ${two.parentMB} MB, engines ${two.enginesMB} MB (one: ${one.parentMB}, ${one.enginesMB})\n`)
+}

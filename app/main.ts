@@ -23,6 +23,7 @@ import type { ModelSet } from "./inference/manifest.ts"
 import { listModels, locateModelSet } from "./inference/models.ts"
 import { type EnginePool, openPool } from "./inference/pool.ts"
 import { servedModels } from "./pipeline/models.ts"
+import { createRefinements } from "./pipeline/refine.ts"
 import { openStore, type Store, type WatchCommit } from "./store/store.ts"
 
 /** Starting and stopping: config → open → wire → serve → close in reverse. The one place where things meet. */
@@ -68,6 +69,8 @@ async function serve(config: Config, opened: Lifetimes, log: Log): Promise<Resul
   const kept = { store: store.value, sightings, metrics, log }
   opened.adopt(keepRetention(kept, config.sightings), (retention) => retention.close())
 
+  const refinements = opened.adopt(createRefinements(config.recognition.refine, log), (open) => open.close())
+
   const { createHttpApp } = await import("./http/app.ts")
   const { serveHttp } = await import("./http/serve.ts")
   const analyze = cacheAnswers(pool.analyze, set.embedding.space, config.inference.cache, metrics)
@@ -78,6 +81,7 @@ async function serve(config: Config, opened: Lifetimes, log: Log): Promise<Resul
     live,
     workshop: createWorkshop(),
     sightingOptions: config.sightings,
+    refinements,
     keys,
     creates: openCreates(store.value),
     models: servedModels(set),

@@ -71,6 +71,18 @@ export const recognitionAnswer = z
         })
         .register(answerSchemas, { id: "RecognizedFace" }),
     ),
+    sightingId: z.string().optional().describe("with `camera`: what was recorded; absent when there was no face"),
+    notRecorded: z
+      .string()
+      .optional()
+      .describe("with `camera`: why nothing could be recorded; the answer is right all the same"),
+    refines: z
+      .boolean()
+      .optional()
+      .describe(
+        "with `prefer=fast`: true: the full answer follows as `refined` on /v1/sightings/stream, with this requestId, and is what is " +
+          "recorded; false: as many follow already as may, and this is all there will be",
+      ),
     timingsMs: z.strictObject({ ...engineTimings, search: z.number(), total: z.number() }),
   })
   .register(answerSchemas, { id: "Recognition" })

@@ -12,6 +12,8 @@ import type { Thresholds } from "../gallery/match.ts"
 import type { EnginePool } from "../inference/pool.ts"
 import type { ServedModels } from "../pipeline/models.ts"
 import type { RecognitionOptions } from "../pipeline/options.ts"
+import type { RecognizeNeeds } from "../pipeline/recognize.ts"
+import type { Refinements } from "../pipeline/refine.ts"
 import type { HttpOptions } from "./options.ts"
 import type { RefinedAnswer } from "./sighting-answers.ts"
 
@@ -24,6 +26,8 @@ export interface HttpNeeds {
   /** Draws on snapshots. */
   readonly workshop: Workshop
   readonly sightingOptions: SightingsOptions
+  /** The full looks after quick answers. */
+  readonly refinements: Pick<Refinements, "reserve">
   readonly keys: Pick<Keys, "verify">
   readonly creates: Creates
   /** What the engines serve; every embedding of theirs lives in `models.space`. */
@@ -34,4 +38,9 @@ export interface HttpNeeds {
   readonly metrics: Metrics
   readonly tracer: Tracer
   readonly log: Log
+}
+
+/** What recognition takes of all that. */
+export function recognizing({ pool, gallery, models, thresholds, metrics }: HttpNeeds): RecognizeNeeds {
+  return { analyze: pool.analyze, search: gallery.search, space: models.space, thresholds, metrics }
 }

@@ -58,8 +58,11 @@ function parametersOf(route: Route): Json[] {
   ]
 }
 
-function parameters(schema: z.ZodObject | undefined, place: string, more: Json = {}): Json[] {
-  return Object.entries(schema?.shape ?? {}).map(([name, one]) => ({ name, in: place, ...more, schema: parameterSchema(one) }))
+function parameters(schemas: z.ZodObject | undefined, place: string, more: Json = {}): Json[] {
+  return Object.entries(schemas?.shape ?? {}).map(([name, one]) => {
+    const { description, ...schema } = parameterSchema(one)
+    return { name, in: place, ...more, ...(description === undefined ? {} : { description }), schema }
+  })
 }
 
 /** What it is parsed to, a number rather than its digits; or, where only our own code knows that, how it is written. */
@@ -138,9 +141,11 @@ function withoutOwnAddress(schema: object): Json {
   return rest
 }
 
-/** That our own types are read-only says nothing to a caller. */
-function drop({ jsonSchema }: { jsonSchema: { readOnly?: boolean } }) {
+/** What says nothing to a caller: that our own types are read-only, and how far JavaScript can count. */
+function drop({ jsonSchema }: { jsonSchema: { readOnly?: boolean; minimum?: number; maximum?: number } }) {
   delete jsonSchema.readOnly
+  if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum
+  if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum
 }
 
 function mapValues<From>(record: Readonly<Record<string, From>>, to: (value: From) => unknown): Json {

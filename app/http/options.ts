@@ -4,7 +4,8 @@ import { z } from "zod"
 const origin = z
   .string()
   .refine(
-    (text) => !text.includes("*") && URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) && new URL(text).origin === text,
+    (text) =>
+      !text.includes("*") && URL.canParse(text) && /^https?:$/.test(new URL(text).protocol) && new URL(text).origin === text,
     "an origin such as https://door.example:8443: scheme, host in lower case, port if any, and nothing behind it",
   )
 

@@ -72,7 +72,7 @@ export const profileQuery = z.strictObject({
 })
 
 export const detectQuery = z.strictObject({ faceWidthPxMin })
-export const recognizeQuery = z.strictObject({
+export const nameQuery = z.strictObject({
   candidates: numeric(z.int().min(1).max(50)).optional().describe("how many of the nearest subjects each face lists"),
   threshold,
   faceWidthPxMin,

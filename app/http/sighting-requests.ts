@@ -1,6 +1,6 @@
 import { z } from "zod"
 import { type SightingCursor, sightingDecisions } from "../events/sighting.ts"
-import { base64Picture, numeric, pageQuery, requestSchemas } from "./requests.ts"
+import { base64Picture, nameQuery, numeric, pageQuery, requestSchemas } from "./requests.ts"
 
 /** What callers may say of cameras and of what was seen. */
 
@@ -28,6 +28,22 @@ const capturedAtMsWords =
   "milliseconds since 1970 by the sender's clock; the moment of arrival when not said, or when it lies ahead"
 
 export const ingestQuery = z.strictObject({ capturedAtMs: wallTimeMs.optional().describe(capturedAtMsWords) })
+
+export const recognizeQuery = z.strictObject({
+  ...nameQuery.shape,
+  camera: cameraName
+    .optional()
+    .describe(
+      "the frame is of this camera: recorded when there is a face, and of those that wait only the newest is looked at",
+    ),
+  capturedAtMs: ingestQuery.shape.capturedAtMs,
+  prefer: z
+    .literal("fast")
+    .optional()
+    .describe(
+      "fast: the answer comes from half the size, sooner; the one from the full size follows as `refined` on the stream",
+    ),
+})
 
 export const ingestJson = z
   .strictObject({

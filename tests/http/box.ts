@@ -20,6 +20,7 @@ import { allRoutes } from "../../app/http/routes/all.ts"
 import type { RefinedAnswer } from "../../app/http/sighting-answers.ts"
 import type { PoolStatus } from "../../app/inference/pool.ts"
 import { recognitionOptions } from "../../app/pipeline/options.ts"
+import { createRefinements } from "../../app/pipeline/refine.ts"
 import { openStore } from "../../app/store/store.ts"
 import { paintedSpace, readPainted } from "../support/painted.ts"
 import { tempFolder } from "../support/shared.ts"
@@ -83,6 +84,8 @@ export async function openTestBox(overrides: Partial<HttpNeeds> = {}, databasePa
   const sightingOptions = overrides.sightingOptions ?? sightingsOptions.parse({})
   const metrics = overrides.metrics ?? createMetrics()
   const live = createLive<RefinedAnswer>({ sightings, metrics }, sightingOptions)
+  const recognition = overrides.recognition ?? recognitionOptions.parse({})
+  const refinements = createRefinements(recognition.refine, silentLog)
   const needs: HttpNeeds = {
     pool: { analyze: readPainted, status: () => readyStatus },
     gallery,
@@ -90,11 +93,12 @@ export async function openTestBox(overrides: Partial<HttpNeeds> = {}, databasePa
     live,
     workshop: createWorkshop(),
     sightingOptions,
+    refinements,
     keys,
     creates: openCreates(opened.store),
     models: { detector: "painted/1", embedder: "painted/1", space: paintedSpace },
     thresholds: { match: 0.6, uncertain: 0.3 },
-    recognition: recognitionOptions.parse({}),
+    recognition,
     http: { ...httpOptions.parse({}), imageBytesMax: 100_000 },
     metrics,
     tracer: createTracer(),
@@ -151,6 +155,7 @@ export async function openTestBox(overrides: Partial<HttpNeeds> = {}, databasePa
     },
     askRaw: async (method, path, init = {}) => app.request(path, { ...init, method, headers: withKey(init.headers) }),
     [Symbol.asyncDispose]: async () => {
+      await refinements.close()
       await gallery.close()
       opened.store.close()
       folder?.[Symbol.dispose]()

@@ -2,7 +2,7 @@ import { z } from "zod"
 import { type RecognizedFace, recognize } from "../../pipeline/recognize.ts"
 import { recordSighting, snapshotAsked } from "../../pipeline/sight.ts"
 import { type BodyFormats, mapFormats } from "../body.ts"
-import type { HttpNeeds } from "../needs.ts"
+import { type HttpNeeds, recognizing } from "../needs.ts"
 import { analysisCodes, noAnalysis, notRecorded } from "../outcomes.ts"
 import { base64Body, pictureFileBody } from "../pictures.ts"
 import { type Route, reply, route } from "../route.ts"
@@ -11,14 +11,8 @@ import { cameraName, ingestJson, ingestQuery } from "../sighting-requests.ts"
 
 /** Where cameras send their frames. */
 export function ingestRoutes(needs: HttpNeeds): Route[] {
-  const { recognition: options, models } = needs
-  const recognizeNeeds = {
-    analyze: needs.pool.analyze,
-    search: needs.gallery.search,
-    space: models.space,
-    thresholds: needs.thresholds,
-    metrics: needs.metrics,
-  }
+  const { recognition: options } = needs
+  const recognizeNeeds = recognizing(needs)
 
   return [
     route({
@@ -47,7 +41,7 @@ export function ingestRoutes(needs: HttpNeeds): Route[] {
         })
         if (recognition.kind !== "recognized") return noAnalysis(recognition)
         const capturedAtMs = body.capturedAtMs ?? query.capturedAtMs
-        const sight = recordSighting(recognition, { camera, requestId, capturedAtMs }, needs)
+        const sight = recordSighting(recognition, { camera, requestId, capturedAtMs, trace: hurry.trace }, needs)
         if (sight.kind === "not_recorded") return notRecorded(sight.why)
         const { image, faces, degraded, timingsMs } = recognition
         return reply(200, {

@@ -4,25 +4,22 @@ import type { Policy } from "../../inference/work.ts"
 import { type Hurry, type LookOptions, lookAt } from "../../pipeline/analyze.ts"
 import type { Named } from "../../pipeline/name.ts"
 import { type RecognizedFace, recognize } from "../../pipeline/recognize.ts"
+import { type Recognized, recognizeQuickly } from "../../pipeline/refine.ts"
+import { recordSighting, snapshotAsked } from "../../pipeline/sight.ts"
 import { detectionAnswer, embeddingAnswer, recognitionAnswer } from "../answers.ts"
-import type { HttpNeeds } from "../needs.ts"
+import { type HttpNeeds, recognizing } from "../needs.ts"
 import { analysisCodes, noAnalysis } from "../outcomes.ts"
 import { pictureBody } from "../pictures.ts"
-import { detectQuery, recognizeQuery } from "../requests.ts"
+import { detectQuery } from "../requests.ts"
 import { type Route, reply, route } from "../route.ts"
+import { recognizeQuery } from "../sighting-requests.ts"
 
 /** One picture in, its faces out: with names, with vectors, or as they are. */
 export function recognizeRoutes(needs: HttpNeeds): Route[] {
   const { models, recognition } = needs
   const { policies } = recognition
   const body = pictureBody(needs.http.imageBytesMax)
-  const recognizeNeeds = {
-    analyze: needs.pool.analyze,
-    search: needs.gallery.search,
-    space: models.space,
-    thresholds: needs.thresholds,
-    metrics: needs.metrics,
-  }
+  const recognizeNeeds = { ...recognizing(needs), refinements: needs.refinements }
   const look = (hurry: Hurry, policy: Policy, faceWidthPxMin = recognition.faceWidthPxMin): LookOptions => ({
     ...hurry,
     policy,
@@ -42,16 +39,45 @@ export function recognizeRoutes(needs: HttpNeeds): Route[] {
       answers: { 200: recognitionAnswer },
       errors: analysisCodes,
       handle: async ({ requestId, query, body, ...hurry }) => {
-        const recognition = await recognize(body, recognizeNeeds, {
+        const { camera, capturedAtMs } = query
+        const options = {
           ...look(hurry, policies.recognize, query.faceWidthPxMin),
-          candidates: query.candidates ?? needs.recognition.candidates,
+          camera,
+          snapshot: camera === undefined ? undefined : snapshotAsked(needs.sightingOptions),
+          candidates: query.candidates ?? recognition.candidates,
           threshold: query.threshold,
+        }
+        const record = (recognized: Recognized): Kept => {
+          if (camera === undefined) return {}
+          const sight = recordSighting(recognized, { camera, requestId, capturedAtMs, trace: hurry.trace }, needs)
+          return sight.kind === "recorded"
+            ? { sightingId: sight.sightingId }
+            : sight.kind === "no_face"
+              ? {}
+              : { notRecorded: sight.why }
+        }
+        const toAnswer = ({ image, faces, degraded, cached, timingsMs }: Recognized, kept: Kept) => {
+          const space = query.include === "embedding" ? models.space : undefined
+          const toldFaces = faces.map((face) => toRecognizedFace(face, space))
+          return { requestId, models, image, faces: toldFaces, degraded, cached, ...kept, timingsMs }
+        }
+
+        if (query.prefer !== "fast") {
+          const recognized = await recognize(body, recognizeNeeds, options)
+          if (recognized.kind !== "recognized") return noAnalysis(recognized)
+          return reply(200, toAnswer(recognized, record(recognized)))
+        }
+        const quick = await recognizeQuickly(body, recognizeNeeds, {
+          ...options,
+          refineBudgetMs: recognition.refine.budgetMs,
+          refined: (quick, full) => {
+            const kept = record(full ?? quick)
+            if (full === undefined) return
+            needs.live.refined({ requestId, camera, subjectIds: subjectsIn(full), answer: toAnswer(full, kept) })
+          },
         })
-        if (recognition.kind !== "recognized") return noAnalysis(recognition)
-        const { image, degraded, cached, timingsMs } = recognition
-        const withEmbedding = query.include === "embedding"
-        const faces = recognition.faces.map((face) => toRecognizedFace(face, withEmbedding ? models.space : undefined))
-        return reply(200, { requestId, models, image, faces, degraded, cached, timingsMs })
+        if (quick.kind !== "recognized") return noAnalysis(quick)
+        return reply(200, { ...toAnswer(quick, quick.refines ? {} : record(quick)), refines: quick.refines })
       },
     }),
 
@@ -97,6 +123,20 @@ export function recognizeRoutes(needs: HttpNeeds): Route[] {
       },
     }),
   ]
+}
+
+/** What became of a camera's frame. */
+interface Kept {
+  readonly sightingId?: string
+  /** A full disk closes no door: the answer is given all the same. */
+  readonly notRecorded?: string
+}
+
+/** Who is, or may be, in the picture. */
+function subjectsIn({ faces }: Recognized): string[] {
+  return faces.flatMap(({ decision, candidates: [nearest] }) =>
+    decision === "unknown" || nearest === undefined ? [] : [nearest.subjectId],
+  )
 }
 
 function toRecognizedFace(face: RecognizedFace, space: string | undefined) {

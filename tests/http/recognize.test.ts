@@ -1,6 +1,12 @@
 import { expect, test } from "bun:test"
-import { type PaintedFace, paint, paintedSpace, personVector } from "../support/painted.ts"
-import { openTestBox, type TestBox } from "./box.ts"
+import { createMetrics } from "../../app/base/metrics.ts"
+import type { HttpNeeds } from "../../app/http/needs.ts"
+import { cacheAnswers } from "../../app/inference/cache.ts"
+import { inferenceOptions } from "../../app/inference/options.ts"
+import type { Work } from "../../app/inference/work.ts"
+import { recognitionOptions } from "../../app/pipeline/options.ts"
+import { type PaintedFace, paint, paintedSpace, personVector, readPainted } from "../support/painted.ts"
+import { openTestBox, readyStatus, type TestBox } from "./box.ts"
 
 const jpeg = { "content-type": "image/jpeg" }
 
@@ -39,6 +45,7 @@ test("a picture in, names out: match, uncertain and unknown in one answer, large
   expect(grace.candidates[0].name).toBe("Grace")
   expect(stranger.match).toBeUndefined()
   expect(stranger.candidates).toHaveLength(2)
+  expect(json).toMatchObject({ degraded: [], cached: false })
   expect(Object.keys(json.timingsMs).sort()).toEqual(["align", "decode", "detect", "embed", "search", "total", "wait"])
 })
 
@@ -144,6 +151,141 @@ test("search: whose vector this is, in decimal and in base64", async () => {
   expect((await box.json("POST", "/v1/search", { ...asNumbers, k: 1 })).json.candidates).toHaveLength(1)
   expect((await box.json("POST", "/v1/search", { ...asNumbers, k: 2 })).json.candidates).toHaveLength(2)
   expect((await box.json("POST", "/v1/search", { ...asNumbers, threshold: 1 })).json.decision).toBe("uncertain")
+})
+
+test("a camera's frame is recorded when somebody is in it, with the picture its engine made", async () => {
+  await using box = await openTestBox()
+  await enrol(box, "Ada")
+  const ask = async (query: string, ...faces: PaintedFace[]) =>
+    (await box.ask("POST", `/v1/recognize?${query}`, { body: paint(...faces), headers: jpeg })).json
+  const { requestId, sightingId } = await ask("camera=door&capturedAtMs=1700000000000", { person: "Ada" })
+  expect((await box.ask("GET", `/v1/sightings/${sightingId}`)).json).toMatchObject({
+    camera: "door",
+    requestId,
+    capturedAtMs: 1_700_000_000_000,
+    faces: [{ decision: "match", name: "Ada" }],
+  })
+  expect(await ask("camera=door")).not.toHaveProperty("sightingId")
+  expect(await ask("", { person: "Ada" })).not.toHaveProperty("sightingId")
+  expect((await box.ask("GET", "/v1/sightings")).json.items).toHaveLength(1)
+})
+
+test("a full disk closes no door: the names come all the same, and the answer says what is missing", async () => {
+  await using plain = await openTestBox()
+  const record = () => ({ kind: "not_recorded", why: "the disk is full" }) as const
+  await using box = await openTestBox({ sightings: { ...plain.needs.sightings, record } })
+  const asked = await box.ask("POST", "/v1/recognize?camera=door", { body: paint({ person: "Ada" }), headers: jpeg })
+  expect([asked.status, asked.json.notRecorded]).toEqual([200, "the disk is full"])
+})
+
+test("prefer=fast: half the size at once, the full size on the stream under the same requestId, and that is what is recorded", async () => {
+  const asked: Work[] = []
+  const analyze: HttpNeeds["pool"]["analyze"] = (work) => {
+    asked.push(work)
+    const faceWidthPxMin = work.options.detectorInput === "small" ? 80 : 40
+    return readPainted({ ...work, options: { ...work.options, faceWidthPxMin } })
+  }
+  await using box = await openTestBox({ pool: { analyze, status: () => readyStatus } })
+  const id = await enrol(box, "Ada")
+  asked.length = 0
+  const stream = box.listen(`/v1/sightings/stream?subject=${id}`)
+  expect((await stream.next()).value?.event).toBe("listening")
+
+  const body = paint({ person: "a stranger", widthPx: 100 }, { person: "Ada", widthPx: 60 })
+  const quick = await box.ask("POST", "/v1/recognize?camera=door&prefer=fast", { body, headers: jpeg })
+  expect(quick.json).toMatchObject({ refines: true, degraded: ["detectorInput"], faces: [{ decision: "unknown" }] })
+  expect(quick.json).not.toHaveProperty("sightingId")
+
+  const { requestId } = quick.json
+  const sighting = (await stream.next()).value
+  expect(sighting).toMatchObject({ event: "sighting", data: { requestId, camera: "door", faces: [{}, { name: "Ada" }] } })
+  const refined = (await stream.next()).value
+  expect(refined).toMatchObject({ event: "refined", data: { requestId, degraded: [], sightingId: sighting?.data.id } })
+  expect(refined?.data.faces).toMatchObject([{ decision: "unknown" }, { match: { name: "Ada" } }])
+  expect(refined?.data).not.toHaveProperty("refines")
+  expect(asked.map(({ priority, options }) => [priority, options.detectorInput, options.snapshot !== undefined])).toEqual([
+    ["interactive", "small", false],
+    ["background", undefined, true],
+  ])
+  await stream.return(undefined)
+})
+
+test("prefer=fast without room for another full look stands alone, and is what is recorded", async () => {
+  await using box = await openTestBox({ recognition: recognitionOptions.parse({ refine: { atOnceMax: 0 } }) })
+  const picture = { body: paint({ person: "Ada" }), headers: jpeg }
+  const { json } = await box.ask("POST", "/v1/recognize?camera=door&prefer=fast", picture)
+  expect(json).toMatchObject({ refines: false, degraded: ["detectorInput"], sightingId: expect.any(String) })
+})
+
+test("prefer=fast whose full look never begins: the quick one is recorded, and no refined answer is told", async () => {
+  const analyze: HttpNeeds["pool"]["analyze"] = async (work) =>
+    work.priority === "background" ? { kind: "expired", retryAfterS: 1 } : readPainted(work)
+  await using box = await openTestBox({ pool: { analyze, status: () => readyStatus } })
+  const stream = box.listen("/v1/sightings/stream")
+  await stream.next()
+  const picture = { body: paint({ person: "Ada" }), headers: jpeg }
+  const quick = await box.ask("POST", "/v1/recognize?camera=door&prefer=fast", picture)
+  expect(quick.json.refines).toBe(true)
+  expect((await stream.next()).value).toMatchObject({ event: "sighting", data: { requestId: quick.json.requestId } })
+  const next = await box.ask("POST", "/v1/recognize?camera=gate", picture)
+  expect((await stream.next()).value).toMatchObject({ event: "sighting", data: { requestId: next.json.requestId } })
+  await stream.return(undefined)
+})
+
+test.each(["camera=", "camera=a%20door", "camera=..", `camera=${"x".repeat(65)}`, "prefer=slow", "capturedAtMs=yesterday"])(
+  "the query %s is refused with its name",
+  async (query) => {
+    await using box = await openTestBox()
+    const asked = await box.ask("POST", `/v1/recognize?${query}`, { body: paint(), headers: jpeg })
+    expect(asked.status).toBe(400)
+    expect(asked.json.error.message).toContain(query.split("=")[0] ?? "")
+  },
+)
+
+test("each route asks the engines by its own policy, with the caller's priority; enrolment never makes do with less", async () => {
+  const asked: Work[] = []
+  const analyze: HttpNeeds["pool"]["analyze"] = async (work) => {
+    asked.push(work)
+    const answer = await readPainted(work)
+    return answer.kind === "ok" && work.policy === "degrade" ? { ...answer, degraded: ["detectorInput"] } : answer
+  }
+  const policies = { recognize: "degrade", detect: "dropOldest", embed: "reject", verify: "degrade", enrol: "dropOldest" }
+  const recognition = recognitionOptions.parse({ policies })
+  await using box = await openTestBox({ pool: { analyze, status: () => readyStatus }, recognition })
+  const { id } = (await box.json("POST", "/v1/subjects", { name: "Ada" })).json
+  const body = paint({ person: "Ada" })
+  const init = { body, headers: { ...jpeg, "x-priority": "background" } }
+  const degraded = async (path: string, given: RequestInit = init) => (await box.ask("POST", path, given)).json.degraded
+  expect(await degraded("/v1/recognize")).toEqual(["detectorInput"])
+  expect(await degraded("/v1/detect")).toEqual([])
+  expect(await degraded("/v1/embed")).toEqual([])
+  expect(await degraded("/v1/verify", { body: formOf({ a: body, b: body }) })).toEqual(["detectorInput"])
+  await box.ask("POST", `/v1/subjects/${id}/faces`, init)
+  expect(asked.map(({ policy, priority }) => [policy, priority])).toEqual([
+    ["degrade", "background"],
+    ["dropOldest", "background"],
+    ["reject", "background"],
+    ["degrade", "interactive"],
+    ["degrade", "interactive"],
+    ["dropOldest", "background"],
+  ])
+  expect(recognitionOptions.safeParse({ policies: { enrol: "degrade" } }).success).toBe(false)
+  const wrong = await box.ask("POST", "/v1/detect", { body, headers: { ...jpeg, "x-priority": "urgent" } })
+  expect([wrong.status, wrong.json.error.message]).toEqual([400, expect.stringContaining("x-priority")])
+})
+
+test("an answer given again says so, and names are looked up anew", async () => {
+  const metrics = createMetrics()
+  const cache = inferenceOptions.parse({}).cache
+  const pool = { analyze: cacheAnswers(readPainted, paintedSpace, cache, metrics), status: () => readyStatus }
+  await using box = await openTestBox({ pool, metrics })
+  const ask = async () => (await box.ask("POST", "/v1/recognize", { body: paint({ person: "Ada" }), headers: jpeg })).json
+  const first = await ask()
+  expect([first.cached, first.faces[0].decision]).toEqual([false, "unknown"])
+  await enrol(box, "Ada")
+  const second = await ask()
+  expect([second.cached, second.faces[0].decision]).toEqual([true, "match"])
+  expect(second.timingsMs).toMatchObject({ wait: 0, decode: 0, detect: 0, align: 0, embed: 0, cache: expect.any(Number) })
 })
 
 test.each([

@@ -1,0 +1,131 @@
+import { expect, test } from "bun:test"
+import { silentLog } from "../../app/base/log.ts"
+import { createMetrics } from "../../app/base/metrics.ts"
+import { sightingsOptions } from "../../app/events/options.ts"
+import { keepRetention, openRetention } from "../../app/events/retention.ts"
+import { rowBytes } from "../../app/events/sightings.ts"
+import { firstDayMs } from "../../app/events/trusted-clock.ts"
+import { type Memory, openMemory, record } from "./support.ts"
+
+const hourMs = 3_600_000
+const dayMs = 24 * hourMs
+const startMs = firstDayMs + 100 * dayMs
+
+/** Records one sighting for each time, as if the wall clock had said so. */
+function recordAt(memory: Memory, ...timesMs: readonly number[]) {
+  for (const recordedAtMs of timesMs) {
+    const { number } = record(memory.sightings)
+    memory.store.prepare("update sightings set recorded_at_ms = ? where number = ?").run(recordedAtMs, number)
+  }
+}
+
+function numbers({ sightings }: Memory): number[] {
+  return sightings.recordedAfter(0, 1000).map(({ number }) => number)
+}
+
+/** Steps until nothing is removed; says how many were. */
+function sweep(step: ReturnType<typeof openRetention>, nowMs: number, tickMs: number): number {
+  for (let removed = 0; ; ) {
+    const last = step(nowMs, tickMs).removed
+    if (last === 0) return removed
+    removed += last
+  }
+}
+
+const days = (count: number, from = 0) => Array.from({ length: count }, (_, i) => startMs + (from + i) * dayMs)
+
+test("the oldest leave as soon as the bytes are over their budget, no more of them than need to", async () => {
+  await using memory = await openMemory()
+  const each = 10_000
+  for (let n = 0; n < 30; n++) record(memory.sightings, { snapshot: new Uint8Array(each) })
+  const step = openRetention(memory.store, memory.sightings, { bytesMax: 5 * (each + rowBytes), ageMaxDays: 1 })
+  const first = step(Date.now(), 0)
+  expect(first).toEqual({ removed: 20, reason: "bytes" }) // One bounded step.
+  sweep(step, Date.now(), 0)
+  expect(numbers(memory)).toEqual([26, 27, 28, 29, 30])
+  expect(memory.sightings.totals().bytes).toBe(5 * (each + rowBytes))
+})
+
+test("what is older than the limit leaves, in steps", async () => {
+  await using memory = await openMemory()
+  recordAt(memory, ...days(60))
+  const step = openRetention(memory.store, memory.sightings, { bytesMax: 1e9, ageMaxDays: 10 })
+  const now = startMs + 59 * dayMs
+  expect(step(now, 0)).toEqual({ removed: 20, reason: "age" })
+  expect(sweep(step, now, 0)).toBe(29)
+  expect(numbers(memory)).toEqual([50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60])
+})
+
+test("a clock that leaps ten years ahead costs no more than a day of records for each hour it stays", async () => {
+  await using memory = await openMemory()
+  recordAt(memory, ...days(30))
+  const step = openRetention(memory.store, memory.sightings, { bytesMax: 1e9, ageMaxDays: 30 })
+  const beforeMs = startMs + 29 * dayMs
+  expect(sweep(step, beforeMs, 0)).toBe(0)
+
+  const leaptMs = beforeMs + 3650 * dayMs
+  recordAt(memory, leaptMs, leaptMs + 1)
+  expect(sweep(step, leaptMs, 60_000)).toBe(0)
+  expect(sweep(step, leaptMs + 3 * hourMs, 3 * hourMs)).toBe(2)
+  // … also for a program that was started while the clock was wrong.
+  const restarted = openRetention(memory.store, memory.sightings, { bytesMax: 1e9, ageMaxDays: 30 })
+  expect(sweep(restarted, leaptMs + 3 * hourMs, 0)).toBe(0)
+
+  // Mended: what is left ages as ever, and what the wrong clock dated leaves with its neighbours.
+  recordAt(memory, beforeMs + dayMs)
+  expect(sweep(restarted, beforeMs + 31 * dayMs, 40 * dayMs)).toBe(28)
+  expect(numbers(memory)).toEqual([31, 32, 33])
+  expect(sweep(restarted, beforeMs + 31 * dayMs + 1, 40 * dayMs + 1)).toBe(3)
+})
+
+test("a box without a battery begins at 1970, and that ages nothing", async () => {
+  await using memory = await openMemory()
+  const step = openRetention(memory.store, memory.sightings, { bytesMax: 1e9, ageMaxDays: 10 })
+  recordAt(memory, 5000, 6000)
+  expect(sweep(step, 7000, 0)).toBe(0)
+  recordAt(memory, ...days(2))
+  expect(sweep(step, startMs + 2 * dayMs, 60_000)).toBe(0)
+
+  // Started again, at 1970 again, with a record of years on disk.
+  recordAt(memory, 5000)
+  const restarted = openRetention(memory.store, memory.sightings, { bytesMax: 1e9, ageMaxDays: 10 })
+  expect(sweep(restarted, 6000, 0)).toBe(0)
+  recordAt(memory, startMs + 3 * dayMs)
+  expect(sweep(restarted, startMs + 3 * dayMs, 60_000)).toBe(0)
+  expect(numbers(memory)).toHaveLength(6)
+  // Those of 1970 are as old as the one that came after them.
+  expect(sweep(restarted, startMs + 10 * dayMs + 1, 8 * dayMs)).toBe(3)
+})
+
+test("a box that was off for a month catches up, a day for each hour", async () => {
+  await using memory = await openMemory()
+  recordAt(memory, ...days(10))
+  const options = { bytesMax: 1e9, ageMaxDays: 10 }
+  sweep(openRetention(memory.store, memory.sightings, options), startMs + 9 * dayMs, 0)
+  const step = openRetention(memory.store, memory.sightings, options)
+  const backMs = startMs + 40 * dayMs
+  expect(sweep(step, backMs, 0)).toBe(0)
+  expect(sweep(step, backMs, 4.5 * hourMs)).toBe(4)
+  expect(sweep(step, backMs, 31 * hourMs)).toBe(6)
+})
+
+test("a shorter limit holds at once", async () => {
+  await using memory = await openMemory()
+  recordAt(memory, ...days(30))
+  const now = startMs + 29 * dayMs
+  sweep(openRetention(memory.store, memory.sightings, { bytesMax: 1e9, ageMaxDays: 90 }), now, 0)
+  expect(sweep(openRetention(memory.store, memory.sightings, { bytesMax: 1e9, ageMaxDays: 7 }), now, 0)).toBe(22)
+})
+
+test("it runs by itself: a recording over the bytes is followed by a removal, and closing ends it", async () => {
+  await using memory = await openMemory()
+  const { store, sightings } = memory
+  const options = sightingsOptions.parse({ bytesMax: 1_000_000 })
+  const metrics = createMetrics()
+  const retention = keepRetention({ store, sightings, metrics, log: silentLog }, options)
+  for (let n = 0; n < 30; n++) record(sightings, { snapshot: new Uint8Array(100_000) })
+  while (sightings.totals().bytes > options.bytesMax) await Bun.sleep(1)
+  expect(numbers(memory).at(-1)).toBe(30)
+  await retention.close()
+  expect(await metrics.registry.metrics()).toContain('gatehouse_sightings_pruned_total{reason="bytes"} 21')
+})

@@ -2,11 +2,13 @@ import { Database } from "bun:sqlite"
 import { afterAll, expect, test } from "bun:test"
 import { copyFileSync, mkdirSync, readdirSync, readFileSync } from "node:fs"
 import { dirname, join } from "node:path"
+import { openCreates } from "../../app/access/creates.ts"
 import { openKeys } from "../../app/access/keys.ts"
 import { projectRoot } from "../../app/base/paths.ts"
+import { openSightings } from "../../app/events/sightings.ts"
 import { openGallery } from "../../app/gallery/open.ts"
 import { migrations } from "../../app/store/migrations/index.ts"
-import { openStore } from "../../app/store/store.ts"
+import { openStore, type Store } from "../../app/store/store.ts"
 import { databaseName, type Expected } from "../fixtures/fixture.ts"
 import { randomFrom } from "../gallery/support.ts"
 import { tempFolder } from "../support/shared.ts"
@@ -44,6 +46,8 @@ async function expectAnswers(path: string, expected: Expected): Promise<void> {
       const found = await gallery.search(space, Float32Array.from(vector), 3)
       expect(found).toEqual(candidates.map((one) => ({ ...one, similarity: expect.closeTo(one.similarity, 5) })))
     }
+    for (const [id, jpeg] of Object.entries(expected.images ?? {})) expect(gallery.faceImage(id)?.jpeg.toBase64()).toBe(jpeg)
+    expectSightings(opened.store, expected)
     const keys = openKeys(opened.store)
     expect(keys.verify(expected.adminKey)).toEqual({ role: "admin" })
     expect(keys.ensureAdminKey()).toEqual({ kind: "kept" })
@@ -52,6 +56,22 @@ async function expectAnswers(path: string, expected: Expected): Promise<void> {
     opened.store.close()
   }
 }
+
+function expectSightings(store: Store, { sightings = [], snapshots = {}, create }: Expected): void {
+  const present = openSightings(store)
+  expect(present.recordedAfter(0, 1000)).toMatchObject([...sightings])
+  expect(present.totals().sightings).toBe(sightings.length)
+  for (const [id, jpeg] of Object.entries(snapshots)) expect(present.snapshot(id)?.toBase64()).toBe(jpeg)
+  if (create === undefined) return
+  const { key, entityId, recordedAtMs } = create
+  expect(openCreates(store, () => recordedAtMs).find(key)?.entityId).toBe(entityId)
+}
+
+test("there is a data folder for every schema there ever was since one was kept", () => {
+  const schemas = Array.from({ length: migrations.length - 1 }, (_, i) => `data-${i + 2}`)
+  // A new step: run scripts/fixture.ts before the next one is added.
+  expect(fixtures.toSorted()).toEqual(schemas)
+})
 
 test.each(fixtures)("%s: a data folder of that schema opens and answers as it did", async (fixture) => {
   const expected = expectedOf(fixture)

@@ -16,6 +16,7 @@ const rows: Record<string, Access> = {
   "DELETE /v1/subjects/{id}": "key",
   "POST /v1/subjects/{id}/faces": "key",
   "GET /v1/subjects/{id}/faces": "key",
+  "GET /v1/faces/{id}/image.jpg": "key",
   "DELETE /v1/faces/{id}": "key",
   "GET /v1/system": "key",
   "POST /v1/system/cpu-profile": "key_and_local",

@@ -1,6 +1,8 @@
 import { expect, test } from "bun:test"
 import type { HttpNeeds } from "../../app/http/needs.ts"
+import { httpOptions } from "../../app/http/options.ts"
 import type { Answer } from "../../app/inference/answer.ts"
+import { recognitionOptions } from "../../app/pipeline/options.ts"
 import { paint, readPainted } from "../support/painted.ts"
 import { openTestBox, readyStatus, testKey } from "./box.ts"
 
@@ -62,6 +64,23 @@ test("a body that does not come in time: 503 when the caller's own deadline has 
   await using box = await openTestBox()
   const body = new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(10)) })
   const asked = await box.ask("POST", "/v1/recognize", { body, headers: { ...jpeg, "x-deadline-ms": "100" } })
+  expect([asked.status, asked.json.error.code]).toEqual([503, "deadline_exceeded"])
+})
+
+test("without a deadline of the caller's own a slow body costs the engines' time nothing, within a limit of its own", async () => {
+  const late = (ms: number) =>
+    new ReadableStream({
+      pull: async (controller) => {
+        await Bun.sleep(ms)
+        controller.enqueue(picture.body)
+        controller.close()
+      },
+    })
+  const recognition = recognitionOptions.parse({ budgetMs: 200 })
+  await using box = await openTestBox({ recognition, http: httpOptions.parse({ bodyReadMs: 600 }) })
+  const ask = (ms: number) => box.ask("POST", "/v1/recognize", { body: late(ms), headers: jpeg })
+  expect((await ask(300)).status).toBe(200)
+  const asked = await ask(5000)
   expect([asked.status, asked.json.error.code]).toEqual([503, "deadline_exceeded"])
 })
 

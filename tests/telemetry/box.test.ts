@@ -99,7 +99,10 @@ test("log, metrics and traces of a day with a person hold nothing of that person
   const form = new FormData()
   form.append("file", new Blob([picture], { type: "image/jpeg" }), `${planted.name}.jpg`)
   await box.ask("/v1/recognize", { method: "POST", body: form })
-  await recognize(`?camera=${planted.camera}`, { "x-deadline-ms": "30000" })
+  const seen = await recognize(`?camera=${planted.camera}`, { "x-deadline-ms": "30000" })
+  expect(seen.status).toBe(200)
+  const frame = await box.ask(`/ingest/${planted.camera}`, { method: "POST", body: picture, headers: jpeg })
+  expect(frame.status).toBe(200)
   const recognized = await recognize("?include=embedding", { "x-deadline-ms": "30000" })
   expect(recognized.status).toBe(200)
   const { faces } = (await recognized.json()) as { faces: { embedding: number[]; match?: { name: string } }[] }
@@ -111,6 +114,14 @@ test("log, metrics and traces of a day with a person hold nothing of that person
   await box.ask(`/v1/subjects/${id}`, { method: "DELETE" })
   const last = await recognize()
   await traceOf(last.headers.get("traceparent")?.split("-")[1] ?? "")
+
+  const sighted = await traceOf(seen.headers.get("traceparent")?.split("-")[1] ?? "")
+  expect(sighted.record?.parentSpanId).toBe(sighted["POST /v1/recognize"]?.spanId ?? "")
+  expect(sighted.snapshot?.parentSpanId).toBe(sighted.run?.spanId ?? "")
+  const counted = await figures()
+  expect([counted("gatehouse_sightings_total"), counted("gatehouse_sightings")]).toEqual([2, 2])
+  expect(counted("gatehouse_sighting_bytes")).toBeGreaterThan(1000)
+  expect(counted('gatehouse_stage_seconds_count{stage="record"}')).toBe(2)
 
   const told = {
     log: readFileSync(logFile, "utf8"),

@@ -44,6 +44,7 @@ export function systemRoutes(needs: HttpNeeds): Route[] {
       summary: "Models, engines, gallery, thresholds and memory as they are now",
       answers: { 200: systemAnswer },
       handle: async () => {
+        readGauges(needs)
         const status = pool.status()
         const { status: state, reasons } = readiness(needs)
         return reply(200, {
@@ -80,13 +81,22 @@ export function systemRoutes(needs: HttpNeeds): Route[] {
       summary: "Figures for Prometheus; open to this very machine, with a key to others",
       answers: { 200: { mediaType: metrics.registry.contentType } },
       handle: async () => {
-        pool.status() // Brings the gauges of the engines up to date.
-        metrics.subjects.set(gallery.counts().subjects)
-        metrics.indexedFaces.set(activeIndex(needs)?.faces ?? 0)
+        readGauges(needs)
         return reply(200, await metrics.registry.metrics())
       },
     }),
   ]
+}
+
+/** Brings up to date what is counted elsewhere. */
+function readGauges(needs: HttpNeeds) {
+  const { pool, gallery, metrics } = needs
+  pool.status() // Sets those of the engines.
+  metrics.subjects.set(gallery.counts().subjects)
+  metrics.indexedFaces.set(activeIndex(needs)?.faces ?? 0)
+  const { sightings, bytes } = needs.sightings.totals()
+  metrics.sightings.set(sightings)
+  metrics.sightingBytes.set(bytes)
 }
 
 /** What `/metrics` tells, for those who have no Prometheus. */

@@ -28,10 +28,7 @@ export function ingestRoutes(needs: HttpNeeds): Route[] {
       errors: analysisCodes,
       handle: async ({ requestId, path: { camera }, query, body, ...hurry }) => {
         const recognition = await recognize(body.picture, recognizeNeeds, {
-          budgetMs: hurry.budgetMs,
-          priority: hurry.priority,
-          signal: hurry.signal,
-          trace: hurry.trace,
+          ...hurry,
           policy: options.policies.ingest,
           camera,
           snapshot: snapshotAsked(needs.sightingOptions),

@@ -85,6 +85,8 @@ function answer(content: Content, { answerHeaders = {} }: Route): Json {
 function contentOf(content: Exclude<Content, "nothing">): Json {
   if ("events" in content) return { "text/event-stream": { schema: eventsSchema(content) } }
   if (!("mediaType" in content)) return { "application/json": { schema: reference(content, answerSchemas) } }
+  if (content.binary !== true && content.schema !== undefined)
+    return { [content.mediaType]: { schema: reference(content.schema, answerSchemas) } }
   const schema = content.binary === true ? { type: "string", contentMediaType: content.mediaType } : { type: "string" }
   return { [content.mediaType]: { schema } }
 }

@@ -19,6 +19,8 @@ export type Content = z.ZodType | TextContent | BytesContent | EventStream | "no
 interface TextContent {
   readonly mediaType: string
   readonly binary?: false
+  /** Of JSON that is kept as text, because it never changes. */
+  readonly schema?: z.ZodType
 }
 
 interface BytesContent {

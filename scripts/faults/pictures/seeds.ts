@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
-import sharp from "sharp"
+import sharp, { type Sharp } from "sharp"
 import { projectRoot } from "../../../app/base/paths.ts"
 
 export type SeedFormat = "jpeg" | "png" | "webp"
@@ -19,7 +19,7 @@ export interface Seed {
 export async function pictureSeeds(): Promise<Seed[]> {
   const group = await readFile(join(projectRoot, "node_modules/@vladmandic/face-api/demo/sample6.jpg"))
   const face = await sharp(group).extract({ left: 1340, top: 80, width: 490, height: 490 }).resize(240, 200).png().toBuffer()
-  const ways: Readonly<Record<string, sharp.Sharp>> = {
+  const ways: Readonly<Record<string, Sharp>> = {
     "jpeg baseline": sharp(face).jpeg({ quality: 80 }),
     "jpeg progressive": sharp(face).jpeg({ quality: 80, progressive: true }),
     "jpeg 4:4:4, optimised": sharp(face).jpeg({ chromaSubsampling: "4:4:4", optimiseCoding: true }),

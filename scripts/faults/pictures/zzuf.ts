@@ -10,5 +10,9 @@ export function zzufPath(): string | undefined {
 export async function mutateByZzuf(zzuf: string, seed: Seed, number: number): Promise<Mutant> {
   const ratio = (0.001 * 20 ** ((number % 100) / 99)).toFixed(4)
   const child = Bun.spawn([zzuf, "-s", String(number), "-r", ratio], { stdin: seed.bytes, stdout: "pipe", stderr: "ignore" })
-  return { of: seed.name, damage: [`zzuf -s ${number} -r ${ratio}`], bytes: await new Response(child.stdout).bytes() }
+  return {
+    of: seed.name,
+    damage: [`zzuf -s ${number} -r ${ratio}`],
+    bytes: new Uint8Array(await new Response(child.stdout).arrayBuffer()),
+  }
 }

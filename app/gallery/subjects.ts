@@ -14,38 +14,19 @@ import type {
   UpdatedSubject,
 } from "./gallery.ts"
 import { pageOf, rowsMax } from "./page.ts"
-import { type Metadata, patch, type SubjectChange, whyUnfit } from "./subject-details.ts"
+import { patch, type SubjectChange, whyUnfit } from "./subject-details.ts"
+import { type Conditions, pageSql, type SubjectRow, subjectColumns, toSubject, valuesOf } from "./subject-rows.ts"
 
 export const nameCharactersMax = 200
-
-interface SubjectRow {
-  readonly id: string
-  readonly name: string
-  readonly externalId: string | null
-  readonly metadata: string | null
-  /** A JSON array. */
-  readonly groups: string
-  readonly validFromMs: number | null
-  readonly validUntilMs: number | null
-  readonly consentNote: string | null
-  readonly createdAtMs: number
-  readonly updatedAtMs: number
-  readonly version: number
-  readonly faceCount: number
-}
 
 export type Subjects = ReturnType<typeof openSubjects>
 
 /** Ids are UUIDv7: they sort by the time of their creation. */
 export function openSubjects(store: Store, faces: Faces, changes: Changes, wallClockMs: () => number) {
-  const columns = `subjects.id, subjects.name, external_id as externalId, metadata, valid_from_ms as validFromMs,
-    valid_until_ms as validUntilMs, consent_note as consentNote, version, created_at_ms as createdAtMs,
-    updated_at_ms as updatedAtMs, (select count(*) from faces where faces.subject_id = subjects.id) as faceCount,
-    (select json_group_array(name order by name) from subject_groups where subject_id = subjects.id) as groups`
   const insert = store.prepare(`
     insert into subjects (id, name, external_id, metadata, valid_from_ms, valid_until_ms, consent_note, created_at_ms, updated_at_ms)
     values (?, ?, ?, ?, ?, ?, ?, ?, ?)`)
-  const selectOne = store.prepare<SubjectRow>(`select ${columns} from subjects where id = ?`)
+  const selectOne = store.prepare<SubjectRow>(`select ${subjectColumns} from subjects where id = ?`)
   const selectByExternalId = store.prepare<{ id: string }>("select id from subjects where external_id = ? and id <> ?")
   const update = store.prepare(`
     update subjects set name = ?, external_id = ?, metadata = ?, valid_from_ms = ?, valid_until_ms = ?, consent_note = ?,
@@ -98,7 +79,7 @@ export function openSubjects(store: Store, faces: Faces, changes: Changes, wallC
 
   /** A statement for each set of conditions that was ever asked for: at most eight. */
   function selectPage(asked: Conditions): Statement<SubjectRow> {
-    const sql = pageSql(columns, asked)
+    const sql = pageSql(asked)
     const statement = pageStatements.get(sql) ?? store.prepare<SubjectRow>(sql)
     pageStatements.set(sql, statement)
     return statement
@@ -150,36 +131,6 @@ export function openSubjects(store: Store, faces: Faces, changes: Changes, wallC
       }),
 
     count: (): number => count.get()?.count ?? 0,
-  }
-}
-
-type Conditions = Pick<SubjectsQuery, "name" | "externalId" | "group">
-
-/** Values in the order of `group`, `name`, `externalId`, then the id before and the number of rows. */
-function pageSql(columns: string, { name, externalId, group }: Conditions): string {
-  const inName = name === undefined ? "" : "subjects.name = ? and"
-  const inExternalId = externalId === undefined ? "" : "external_id = ? and"
-  // Within a group its own index leads (`cross join` keeps that order): a page costs its rows, however many people there are.
-  return group === undefined
-    ? `select ${columns} from subjects where ${inName} ${inExternalId} id > ? order by id limit ?`
-    : `select ${columns} from subject_groups as member cross join subjects on subjects.id = member.subject_id
-       where member.name = ? and ${inName} ${inExternalId} member.subject_id > ? order by member.subject_id limit ?`
-}
-
-function valuesOf({ name, externalId, metadata, validFromMs, validUntilMs, consentNote }: NewSubject) {
-  const json = metadata === undefined ? null : JSON.stringify(metadata)
-  return [name, externalId ?? null, json, validFromMs ?? null, validUntilMs ?? null, consentNote ?? null] as const
-}
-
-function toSubject({ externalId, metadata, groups, validFromMs, validUntilMs, consentNote, ...rest }: SubjectRow): Subject {
-  return {
-    ...rest,
-    ...(externalId === null ? {} : { externalId }),
-    metadata: metadata === null ? {} : (JSON.parse(metadata) as Metadata),
-    groups: JSON.parse(groups) as string[],
-    ...(validFromMs === null ? {} : { validFromMs }),
-    ...(validUntilMs === null ? {} : { validUntilMs }),
-    ...(consentNote === null ? {} : { consentNote }),
   }
 }
 

@@ -1,0 +1,101 @@
+import { expect, test } from "bun:test"
+import type { AnalyzedFace } from "../../app/face/face.ts"
+import { packAnalysis, unpackAnalysis } from "../../app/inference/analysis-body.ts"
+import { fromEngine } from "../../app/inference/wire.ts"
+
+const dimension = 3
+const quality = {
+  score: 0.5,
+  faceWidthPx: 100,
+  eyeDistancePx: 40,
+  brightness: 0.5,
+  contrast: 0.2,
+  sharpness: 0.7,
+  yaw: 1,
+  pitch: -2,
+  roll: 3,
+}
+
+function face(x: number, more: Partial<AnalyzedFace> = {}): AnalyzedFace {
+  return {
+    box: { x, y: 1.25, width: 100, height: 120 },
+    score: 0.9,
+    landmarks: [
+      [x, 2],
+      [3, 4],
+      [5, 6],
+      [7, 8],
+      [9, 10.5],
+    ],
+    quality,
+    ...more,
+  }
+}
+
+const chip = (text: string) => ({
+  jpeg: new TextEncoder().encode(text),
+  size: { width: 20, height: 30 },
+  landmarks: face(1).landmarks,
+})
+const snapshot = new TextEncoder().encode("the whole frame")
+
+/** As the other end gets it: the header through JSON and its schema, the body at any place of a larger buffer. */
+function travelled(found: Parameters<typeof packAnalysis>[0], cutBytes = 0) {
+  const { body, ...header } = packAnalysis(found)
+  const message = fromEngine.parse(
+    JSON.parse(
+      JSON.stringify({
+        kind: "analysis",
+        id: 1,
+        image: { width: 1, height: 1 },
+        ...header,
+        timingsMs: { decode: 1, detect: 1, align: 1, embed: 1 },
+        run: { pid: 1, startedAtMs: 1.5, tookMs: 1 },
+        residentBytes: 1,
+      }),
+    ),
+  )
+  if (message.kind !== "analysis") throw new Error("another message")
+  const received = Buffer.concat([Buffer.from("x"), body])
+  return unpackAnalysis(message, received.subarray(1, received.length - cutBytes), dimension)
+}
+
+test.each([
+  ["no face", { faces: [] }],
+  ["faces alone", { faces: [face(1), face(2)] }],
+  ["some of them embedded", { faces: [face(1, { embedding: Float32Array.of(1, 2, 3) }), face(2)] }],
+  [
+    "everything at once",
+    {
+      faces: [
+        face(1, { embedding: Float32Array.of(0.25, 0.5, -1), chip: chip("first") }),
+        face(2),
+        face(3, { embedding: Float32Array.of(4, 5, 6), chip: chip("third, longer") }),
+      ],
+      snapshot,
+    },
+  ],
+])("%s arrives as it left", (_what, found) => {
+  const arrived = travelled(found)
+  const plain = (pictures: typeof found | typeof arrived) => ({
+    faces: pictures.faces.map(({ chip, embedding, ...rest }) => ({
+      ...rest,
+      embedding: embedding && [...embedding],
+      chip: chip && { ...chip, jpeg: Buffer.from(chip.jpeg).toString() },
+    })),
+    snapshot: "snapshot" in pictures && pictures.snapshot ? Buffer.from(pictures.snapshot).toString() : undefined,
+  })
+  expect(plain(arrived)).toEqual(plain(found))
+})
+
+test("figures leave in the digits that mean something", () => {
+  const [arrived] = travelled({ faces: [face(1.23456)] }).faces
+  expect(arrived?.box.x).toBe(1.23)
+  expect(arrived?.landmarks[0]).toEqual([1.23, 2])
+})
+
+test("a body that is shorter than its header says is not taken apart", () => {
+  expect(() => travelled({ faces: [face(1, { embedding: Float32Array.of(1, 2, 3) })], snapshot }, 4)).toThrow(
+    "an analysis of 27 bytes, not of 23",
+  )
+})

@@ -1,4 +1,5 @@
 import { env, InferenceSession, Tensor } from "onnxruntime-node"
+import { withLeakyRelus } from "./graph.ts"
 
 /** Float values with their sizes; the product of `shape` is the number of values. */
 export interface FloatTensor {
@@ -22,7 +23,7 @@ export const runtime = { name: "onnxruntime-node", version: env.versions.node ??
  * @param bytes a whole ONNX file; it is never looked up again by a path
  */
 export async function openNetwork(bytes: Uint8Array, options: { readonly threads: number }): Promise<Network> {
-  const session = await InferenceSession.create(bytes, {
+  const session = await InferenceSession.create(withLeakyRelus(bytes), {
     executionProviders: ["cpu"],
     graphOptimizationLevel: "all",
     executionMode: "sequential",

@@ -9,6 +9,9 @@ const multipartOverheadBytes = 16 * 1024
 /** The quotes, the keys and a `data:` prefix. */
 const jsonOverheadBytes = 1024
 
+/** Bytes, as an OpenAPI document says it. */
+const binary = { type: "string", contentMediaType: "application/octet-stream" }
+
 /** One picture: the body itself, the multipart field `file`, or JSON `{ "image": base64 }`. */
 export function pictureBody(imageBytesMax: number): BodyFormats<Uint8Array> {
   return {
@@ -20,7 +23,7 @@ export function pictureBody(imageBytesMax: number): BodyFormats<Uint8Array> {
 /** One picture as a file: the body itself or the multipart field `file`. */
 export function pictureFileBody(imageBytesMax: number): BodyFormats<Uint8Array> {
   const raw: BodyFormat<Uint8Array> = {
-    schema: {},
+    schema: binary,
     bytesMax: imageBytesMax,
     tooLarge: "image_too_large",
     parse: async (bytes) => checkPicture(bytes, "the body", imageBytesMax),
@@ -39,7 +42,6 @@ export function multipartBody<Field extends string>(
   fields: readonly Field[],
   imageBytesMax: number,
 ): BodyFormats<Record<Field, Uint8Array>> {
-  const binary = { type: "string", contentMediaType: "application/octet-stream" }
   return {
     "multipart/form-data": {
       schema: { type: "object", properties: Object.fromEntries(fields.map((field) => [field, binary])), required: fields },

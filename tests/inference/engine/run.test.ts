@@ -93,6 +93,40 @@ for (const name of setNames) {
       expect((await analyze(analyzer, samplePhoto(6), { faceWidthPxMin: 100 })).faces.length).toBe(4)
     })
 
+    test("the small look finds the same large faces, and they are the same people", async () => {
+      await using analyzer = await openSet(await locateSet(name))
+      const [full, small] = await bothLooks(analyzer, samplePhoto(6))
+      expect(small.faces.length).toBe(4)
+      for (const face of small.faces) {
+        const same = full.faces.find(({ box }) => overlap(box, face.box) > 0.6)
+        expect(similarity(same!.embedding!, face.embedding!)).toBeGreaterThan(0.8)
+      }
+      expect(small.faces.map(({ box }) => box)).not.toEqual(full.faces.map(({ box }) => box))
+    })
+
+    test("makes a picture of the frame and chips when asked, and only of faces", async () => {
+      await using analyzer = await openSet(await locateSet(name))
+      const snapshot = { longestSidePx: 640, quality: 75 }
+      const { faces, ...frame } = await analyze(analyzer, samplePhoto(6), { embed: "largest", snapshot, chips: true })
+      expect(await sharp(frame.snapshot).metadata()).toMatchObject({ format: "jpeg", width: 640, height: 512 })
+      expect(frame.snapshotMs).toBeGreaterThan(0)
+      expect(faces.map(({ chip }) => chip !== undefined)).toEqual([true, false, false, false])
+      const { jpeg, size, landmarks } = faces[0]!.chip!
+      expect(Math.max(size.width, size.height)).toBe(256)
+
+      // Seen again in its chip, it is the same face, and its features are where the chip says.
+      const [again] = (await analyze(analyzer, jpeg)).faces
+      expect(similarity(again!.embedding!, faces[0]!.embedding!)).toBeGreaterThan(0.85)
+      for (const [index, [x, y]] of again!.landmarks.entries())
+        expect(Math.hypot(x - landmarks[index]![0], y - landmarks[index]![1])).toBeLessThan(0.15 * again!.quality.eyeDistancePx)
+
+      const nobody = await sharp({ create: { width: 640, height: 480, channels: 3, background: "#507050" } })
+        .png()
+        .toBuffer()
+      expect(await analyze(analyzer, nobody, { snapshot, chips: true })).not.toHaveProperty("snapshot")
+      expect(await analyze(analyzer, samplePhoto(6))).not.toHaveProperty("snapshotMs")
+    })
+
     test("remembers nothing of the picture before", async () => {
       await using analyzer = await openSet(await locateSet(name))
       const small = await sharp(samplePhoto(1)).resize(701).jpeg().toBuffer()
@@ -138,6 +172,13 @@ for (const name of setNames) {
     })
   })
 }
+
+test.skipIf(!hasSet("better"))("YuNet's small look does without tiny faces", async () => {
+  await using analyzer = await openSet(await locateSet("light"))
+  const tiny = await sharp(samplePhoto(6)).resize(100).extend({ right: 600, bottom: 420, background: "#406040" }).toBuffer()
+  const [full, small] = await bothLooks(analyzer, tiny, { faceWidthPxMin: 8, embed: "none" })
+  expect([full.faces.length, small.faces.length]).toEqual([4, 0])
+})
 
 test.skipIf(!hasSet("better"))("both detectors see the same faces", async () => {
   await using yunet = await openSet(await locateSet("better"))
@@ -230,6 +271,11 @@ async function analyze(analyzer: Analyzer, picture: string | Uint8Array, options
   const analysis = await analyzer.analyze(bytes, { ...all, ...options })
   if (analysis.kind === "refused") throw new Error(analysis.why)
   return analysis
+}
+
+async function bothLooks(analyzer: Analyzer, picture: string | Uint8Array, options: Partial<AnalyzeOptions> = {}) {
+  const full = await analyze(analyzer, picture, options)
+  return [full, await analyze(analyzer, picture, { ...options, detectorInput: "small" })] as const
 }
 
 /** The embedding of the face nearest the middle. */

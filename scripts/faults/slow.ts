@@ -1,5 +1,5 @@
 /**
- * Promise S7: slow and malformed HTTP against a box of its own, while a client that means no harm asks twenty times a second.
+ * Promise S7: slow and malformed HTTP against a box of its own, while a client that means no harm asks fifty times a second.
  *
  *   bun scripts/faults/slow.ts [--clients 500] [--json 10000] [--seed 1]
  */
@@ -25,7 +25,7 @@ const goodP99MsMax = 50
 await using box = await startFaultBox()
 const before = await readUsage(box.pid)
 let turn = 0
-const good = startGoodClient(() => (turn++ % 2 === 0 ? box.ask("/healthz") : box.ask("/v1/subjects?limit=10")), 50)
+const good = startGoodClient(() => (turn++ % 2 === 0 ? box.ask("/healthz") : box.ask("/v1/subjects?limit=10")), 20)
 
 console.log(`${options.clients} slow connections, ${options.json} bodies of damaged JSON, malformed requests over and over`)
 const slow = openSlowClients(box, options.clients, closedMsMax)

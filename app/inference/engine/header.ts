@@ -30,6 +30,13 @@ export const imageSidePxMax = 16_384
 const jpegScansMax = 100
 /** … and 99 scans of 25 megapixels keep an engine busy for 3 s: the largest picture may have 20. */
 const jpegScannedPxMax = 500_000_000
+/**
+ * A file that is too short for its pixels, however plain they are, is not whole. Decoders paint the rest grey, so that 300 bytes
+ * could cost half a second. Huffman coding takes at least two bits for a block of 8 × 8, progressive one for its first scan.
+ */
+const jpegPxPerByteMax = { baseline: 256, progressive: 512 }
+/** The most that zlib shrinks anything. */
+const deflateRatioMax = 1032
 /** In front of the frame header; a profile of 8 MB, the most there is room for, takes 128. */
 const jpegSegmentsMax = 1000
 
@@ -49,9 +56,12 @@ export function readHeader(picture: Uint8Array): PictureHeader {
   return refused("unsupported_media_type", `this is ${other}; send JPEG, PNG or WebP`)
 }
 
-interface StoredSize {
+interface Size {
   readonly width: number
   readonly height: number
+}
+
+interface StoredSize extends Size {
   readonly orientation: Orientation
 }
 
@@ -62,13 +72,15 @@ function checked(format: PictureFormat, found: StoredSize | Flaw): PictureHeader
   if (typeof found === "string") return refused("bad_image", `${format.toUpperCase()}: ${found}`)
   const { width, height } = found
   if (width === 0 || height === 0) return refused("bad_image", `${format.toUpperCase()}: a picture without pixels`)
-  if (width > imageSidePxMax || height > imageSidePxMax) {
-    return refused("image_too_large", `${width} × ${height} pixels; a side may have ${imageSidePxMax}`)
-  }
-  if (width * height > imagePxMax) {
-    return refused("image_too_large", `${width} × ${height} pixels; at most ${imagePxMax} are taken`)
+  if (isTooLarge(found)) {
+    const bounds = `at most ${imagePxMax} are taken, and ${imageSidePxMax} along a side`
+    return refused("image_too_large", `${width} × ${height} pixels; ${bounds}`)
   }
   return { kind: "ok", format, ...found }
+}
+
+function isTooLarge({ width, height }: Size): boolean {
+  return width > imageSidePxMax || height > imageSidePxMax || width * height > imagePxMax
 }
 
 /** Walks the segments up to the frame header; an EXIF block comes before it. */
@@ -88,10 +100,8 @@ function readJpeg(bytes: Uint8Array): StoredSize | Flaw {
       if (isFrameHeader(marker)) {
         if (at + 9 > bytes.length) return "cut off in the frame header"
         const size = { height: u16(bytes, at + 5), width: u16(bytes, at + 7) }
-        const scansMax = Math.min(jpegScansMax, Math.floor(jpegScannedPxMax / Math.max(1, size.width * size.height)))
-        // What is too large for any scan is refused for its size.
-        if (isProgressive(marker) && scansMax > 0 && countScans(bytes, scansMax) > scansMax)
-          return `more than ${scansMax} scans`
+        const flaw = flawOfJpegData(bytes, marker, size)
+        if (flaw !== undefined) return flaw
         return { ...size, orientation }
       }
       if (marker === 0xd9 || marker === 0xda) return "no frame header before the data"
@@ -118,6 +128,21 @@ function isFrameHeader(marker: number): boolean {
 
 function isProgressive(marker: number): boolean {
   return marker === 0xc2 || marker === 0xc6 || marker === 0xca || marker === 0xce
+}
+
+/** Whether what follows the frame header can be what it promises. What is too large in any case is refused for its size. */
+function flawOfJpegData(bytes: Uint8Array, marker: number, size: Size): Flaw | undefined {
+  if (isTooLarge(size)) return undefined
+  const px = size.width * size.height
+  const scansMax = Math.min(jpegScansMax, Math.floor(jpegScannedPxMax / Math.max(1, px)))
+  if (isProgressive(marker) && countScans(bytes, scansMax) > scansMax) return `more than ${scansMax} scans`
+  // Arithmetic coding (SOF9 and above) has no such bound.
+  const pxPerByteMax = isProgressive(marker) ? jpegPxPerByteMax.progressive : jpegPxPerByteMax.baseline
+  return marker < 0xc8 && bytes.length < px / pxPerByteMax ? tooShort(size) : undefined
+}
+
+function tooShort({ width, height }: Size): Flaw {
+  return `cut off: ${width} × ${height} pixels take more bytes than these`
 }
 
 /** Counts the scans (SOS) up to one above the bound. A thumbnail inside EXIF may add one or two; that does not matter. */
@@ -156,8 +181,15 @@ function toOrientation(value: number): Orientation | undefined {
 function readPng(bytes: Uint8Array): StoredSize | Flaw {
   if (bytes.length < 33) return "cut off in the header"
   if (!hasText(bytes, 12, "IHDR")) return "the first chunk is not IHDR"
-  return { width: u32(bytes, 16), height: u32(bytes, 20), orientation: 1 }
+  const size = { width: u32(bytes, 16), height: u32(bytes, 20) }
+  const bitsPerPx = (bytes[24] ?? 0) * (pngChannels[bytes[25] ?? 0] ?? 0)
+  const leastBytes = (size.width * size.height * bitsPerPx) / 8 / deflateRatioMax
+  if (!isTooLarge(size) && bytes.length < leastBytes) return tooShort(size)
+  return { ...size, orientation: 1 }
 }
+
+/** By colour type: grey, –, colour, palette, grey with alpha, –, colour with alpha. */
+const pngChannels = [1, 0, 3, 1, 2, 0, 4]
 
 /** Three ways to begin: VP8X (extended), VP8L (lossless), VP8 (lossy). */
 function readWebp(bytes: Uint8Array): StoredSize | Flaw {

@@ -43,7 +43,11 @@ describe("what is too large is refused before it is decoded", () => {
   })
 
   test("exactly 25 megapixels pass", () => {
-    expect(readHeader(jpegOf(frame(0xc0, 5000, 5000)))).toMatchObject({ kind: "ok", width: 5000, height: 5000 })
+    expect(readHeader(withData(jpegOf(frame(0xc0, 5000, 5000)), 100_000))).toMatchObject({
+      kind: "ok",
+      width: 5000,
+      height: 5000,
+    })
   })
 
   test("one byte above the bound", () => {
@@ -96,8 +100,25 @@ describe("what is no picture is bad", () => {
 
 test("the larger a progressive JPEG, the fewer scans it may have", () => {
   const scans = (count: number) => Array(count).fill([0xff, 0xda]).flat()
-  const read = (side: number, count: number) => readHeader(jpegOf([...frame(0xc2, side, side), ...scans(count - 1)])).kind
+  const read = (side: number, count: number) =>
+    readHeader(withData(jpegOf([...frame(0xc2, side, side), ...scans(count - 1)]), 50_000)).kind
   expect([read(5000, 20), read(5000, 21), read(1000, 100), read(1000, 101)]).toEqual(["ok", "refused", "ok", "refused"])
+})
+
+describe("what is too short for its pixels was cut off", () => {
+  // The plainest picture there is takes the fewest bytes: none that is whole may be refused.
+  test.each([
+    ["JPEG", plain.clone().grayscale().jpeg({ quality: 1 })],
+    ["progressive JPEG", plain.clone().grayscale().jpeg({ quality: 1, progressive: true })],
+    ["PNG", plain.clone().png({ compressionLevel: 9 })],
+    ["interlaced PNG of 1 bit", plain.clone().png({ palette: true, colours: 2, progressive: true })],
+    ["PNG of 16 bits and alpha", plain.clone().ensureAlpha(0.5).toColourspace("rgb16").png()],
+    ["WebP", plain.clone().webp({ lossless: true })],
+  ] as const)("%s of 9 megapixels and one colour", async (_, encoder) => {
+    const whole = await encoder.resize(3000, 3000).toBuffer()
+    expect(readHeader(whole)).toMatchObject({ kind: "ok", width: 3000, height: 3000 })
+    if (whole[0] !== 0x52) expect(readHeader(whole.subarray(0, 1000))).toMatchObject({ kind: "refused", reason: "bad_image" })
+  })
 })
 
 test("ten thousand damaged headers: an answer each time, and never a size beyond the bounds", async () => {
@@ -130,6 +151,10 @@ test("ten thousand damaged headers: an answer each time, and never a size beyond
 
 function jpegOf(segments: readonly number[]): Uint8Array {
   return Uint8Array.from([0xff, 0xd8, ...segments])
+}
+
+function withData(picture: Uint8Array, bytes: number): Uint8Array {
+  return Buffer.concat([picture, Buffer.alloc(bytes)])
 }
 
 /** A frame header of three components, and the first bytes of a scan. */

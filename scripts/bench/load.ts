@@ -20,7 +20,7 @@ import { loadReport } from "./load/report.ts"
 import { type LoadDetails, summariseLoad, summariseMemory } from "./load/summary.ts"
 import { findBoxPid, watchBox } from "./load/watch.ts"
 import { ask } from "./support/client.ts"
-import { closedLoop } from "./support/closed-loop.ts"
+import { type ClosedLoop, closedLoop } from "./support/closed-loop.ts"
 import { describeMachine } from "./support/machine.ts"
 import { optionsOrExit } from "./support/options.ts"
 import { cameraFrame, type Picture } from "./support/pictures.ts"
@@ -95,7 +95,7 @@ async function measure(options: LoadOptions): Promise<{ file: BenchResult; detai
     ratePerSecond,
     seconds: options.seconds,
     ...(unloaded && { unloaded: { latencyMs: unloaded.latencyMs } }),
-    ...(capacity && { capacity: { ...capacity, clients: options.clients } }),
+    ...(capacity && { capacity: capacityDetails(capacity, options.clients) }),
     ...summariseLoad(sent, options.seconds, options.deadlineMs),
     ...(normalAfterMs !== undefined && { normalAfterMs }),
     memory: summariseMemory(samples.filter(({ atMs }) => atMs <= options.seconds * 1000)),
@@ -113,6 +113,10 @@ async function measure(options: LoadOptions): Promise<{ file: BenchResult; detai
     details,
   }
   return { file, details }
+}
+
+function capacityDetails({ perSecond, latencyMs, refused }: ClosedLoop, clients: number): LoadDetails["capacity"] {
+  return { perSecond, clients, latencyMs, refused }
 }
 
 async function readPicture(path: string): Promise<Picture> {

@@ -5,6 +5,8 @@ import { roundTo, type Summary, summarise } from "./statistics.ts"
 export interface ClosedLoop {
   readonly perSecond: number
   readonly latencyMs: Summary
+  /** Of accepted answers, one by one. */
+  readonly tookMs: readonly number[]
   /** Answers that were no 2xx, by status. */
   readonly refused: Readonly<Record<string, number>>
 }
@@ -38,5 +40,5 @@ export async function closedLoop(
     }
   }
   await Promise.all(Array.from({ length: clients }, (_, client) => run(client)))
-  return { perSecond: roundTo(acceptedInTime / seconds, 3), latencyMs: summarise(tookMs), refused }
+  return { perSecond: roundTo(acceptedInTime / seconds, 3), latencyMs: summarise(tookMs), tookMs, refused }
 }

@@ -1,0 +1,233 @@
+/**
+ * The same photographs through Gatehouse and through what people use today, in one run, by turns: `@vladmandic/human` and
+ * `@vladmandic/face-api` on TensorFlow.js with its WASM backend, and a plain server of Node, Express, sharp and onnxruntime-node
+ * with the same networks. Everybody is asked over HTTP, with one client and with four.
+ *
+ *   bun scripts/bench/peers.ts                            # 5 rounds, about 8 minutes
+ *   bun scripts/bench/peers.ts --rounds 3 --seconds 6
+ *
+ * Needs Node on PATH and, the first time, the registry: the peers' packages are installed into .cache/bench/peers.
+ */
+import { resolve } from "node:path"
+import { z } from "zod"
+import { projectRoot } from "../../app/base/paths.ts"
+import { nowTickMs } from "../../app/base/ticks.ts"
+import { locateModelSet } from "../../app/inference/models.ts"
+import { installPeers, type Peer, startGatehouse, startLibrary, startPlainServer } from "./peers/start.ts"
+import { closedLoop } from "./support/closed-loop.ts"
+import { describeMachine, machineLine } from "./support/machine.ts"
+import { count, optionsOrExit, positive, readOptions } from "./support/options.ts"
+import { asNeverSeen, cameraFrame, groupPictures, type Picture } from "./support/pictures.ts"
+import { readUsage } from "./support/processes.ts"
+import { type BenchResult, type Figure, printTargets, type Target, writeResult } from "./support/results.ts"
+import { median, roundTo, summarise, summarySchema } from "./support/statistics.ts"
+
+const usage = `peers [--set better] [--engines 2] [--rounds 5] [--seconds 10] [--out .cache/bench/peers.json]
+  --seconds N   of the loop with four clients, for each peer in each round`
+
+const options = optionsOrExit(
+  readOptions(
+    Bun.argv.slice(2),
+    {
+      set: { type: "string" },
+      engines: { type: "string" },
+      rounds: { type: "string" },
+      seconds: { type: "string" },
+      out: { type: "string" },
+    },
+    z.strictObject({
+      set: z.string().default("better"),
+      engines: count.default(2),
+      rounds: count.default(5),
+      seconds: positive.default(10),
+      out: z.string().default(".cache/bench/peers.json"),
+    }),
+  ),
+  usage,
+)
+
+const clients = 4
+/** Passes over the photographs before anything is timed. */
+const warmPasses = 2
+
+const pictureDetails = z.strictObject({ picture: z.string(), faces: z.number(), ms: z.array(z.number()) })
+const peerDetails = z.strictObject({
+  peer: z.string(),
+  pictures: z.array(pictureDetails),
+  oneClientMs: summarySchema,
+  /** Mean over the photographs of each one's median, with one client. */
+  perPictureMs: z.number(),
+  perFaceMs: z.number(),
+  fourClientsMs: summarySchema,
+  fourClientsPerSecond: z.array(z.number()),
+  megabytes: z.number(),
+})
+type PeerDetails = z.output<typeof peerDetails>
+
+/** Timings of one peer so far. */
+interface Runs {
+  readonly peer: Peer
+  readonly pictures: { readonly picture: Picture; readonly faces: number[]; readonly ms: number[] }[]
+  readonly loops: { readonly perSecond: number; readonly ms: readonly number[] }[]
+}
+
+const startedAt = new Date().toISOString()
+const machine = await describeMachine()
+console.log(machineLine(machine))
+await installPeers()
+const pictures = [await cameraFrame(), ...(await groupPictures())]
+const runs = (await startAll()).map(
+  (peer): Runs => ({ peer, pictures: pictures.map((picture) => ({ picture, faces: [], ms: [] })), loops: [] }),
+)
+const details: PeerDetails[] = []
+try {
+  for (const { peer } of runs)
+    for (let pass = 0; pass < warmPasses; pass++) for (const picture of pictures) await peer.send(asNeverSeen(picture))
+  for (let round = 0; round < options.rounds; round++) {
+    // Another one begins each time: who goes first finds another machine than who follows.
+    const from = round % runs.length
+    for (const one of [...runs.slice(from), ...runs.slice(0, from)]) await measure(one)
+    const rates = runs.map(({ peer, loops }) => `${peer.name} ${loops.at(-1)?.perSecond.toFixed(2)} / s`)
+    console.log(`round ${round + 1} of ${options.rounds}: ${rates.join(", ")}`)
+  }
+  for (const one of runs) details.push(await toDetails(one))
+} finally {
+  await Promise.all(runs.map(({ peer }) => peer.close()))
+}
+const targets = targetsOf(details)
+print(details)
+const nodeVersion = (await Bun.$`node --version`.text()).trim()
+const result: BenchResult = {
+  kind: "peers",
+  startedAt,
+  machine: { ...machine, runtime: `${machine.runtime}, Node ${nodeVersion}` },
+  options: { ...options, pictures: pictures.map(({ name, jpeg }) => `${name}, ${jpeg.length} bytes`) },
+  figures: details.flatMap(figuresOf),
+  targets,
+  details: z.array(peerDetails).parse(details),
+}
+console.log(await writeResult(options.out, result))
+printTargets(targets)
+
+async function startAll(): Promise<Peer[]> {
+  const located = await locateModelSet({
+    modelsFolder: resolve(projectRoot, "models"),
+    searchFolders: [process.env.GATEHOUSE_MODEL_DIR ?? resolve(projectRoot, "../shared/models")],
+    set: options.set,
+  })
+  if (located.kind === "failed") throw new Error(located.why)
+  return [
+    await startGatehouse(options.set, options.engines),
+    await startPlainServer(located.set),
+    await startLibrary("@vladmandic/human", "human.mjs"),
+    await startLibrary("@vladmandic/face-api", "face-api.mjs"),
+  ]
+}
+
+/** Every photograph once with one client, then four clients that take the photographs in turn. */
+async function measure({ peer, pictures, loops }: Runs): Promise<void> {
+  for (const one of pictures) {
+    const { faces, tookMs } = await timeOne(peer, one.picture)
+    one.faces.push(faces)
+    one.ms.push(tookMs)
+  }
+  let turn = 0
+  const { perSecond, tookMs } = await closedLoop(clients, options.seconds, async () => {
+    const timed = await timeOne(peer, pictures[turn++ % pictures.length]!.picture)
+    return { status: "200", accepted: true, tookMs: timed.tookMs, text: "" }
+  })
+  loops.push({ perSecond, ms: tookMs })
+}
+
+async function timeOne(peer: Peer, picture: Picture): Promise<{ faces: number; tookMs: number }> {
+  const jpeg = asNeverSeen(picture)
+  const startTickMs = nowTickMs()
+  const faces = await peer.send(jpeg)
+  return { faces, tookMs: nowTickMs() - startTickMs }
+}
+
+async function toDetails({ peer, pictures, loops }: Runs): Promise<PeerDetails> {
+  const usage = await readUsage(peer.pid)
+  const perPicture = pictures.map(({ picture, faces, ms }) => ({
+    picture: picture.name,
+    faces: median(faces),
+    ms: ms.map((each) => roundTo(each, 2)),
+  }))
+  const wholeMs = perPicture.reduce((sum, { ms }) => sum + median(ms), 0)
+  const wholeFaces = perPicture.reduce((sum, { faces }) => sum + faces, 0)
+  return {
+    peer: peer.name,
+    pictures: perPicture,
+    oneClientMs: summarise(pictures.flatMap(({ ms }) => ms)),
+    perPictureMs: roundTo(wholeMs / perPicture.length, 2),
+    perFaceMs: roundTo(wholeMs / Math.max(1, wholeFaces), 2),
+    fourClientsMs: summarise(loops.flatMap(({ ms }) => ms)),
+    fourClientsPerSecond: loops.map(({ perSecond }) => perSecond),
+    megabytes: usage === undefined ? 0 : roundTo(usage.parentMB + usage.enginesMB, 1),
+  }
+}
+
+function figuresOf({ peer, pictures, fourClientsPerSecond }: PeerDetails): Figure[] {
+  // One value for each round: the mean time of a picture in it.
+  const rounds = Array.from({ length: options.rounds }, (_, round) =>
+    roundTo(pictures.reduce((sum, { ms }) => sum + (ms[round] ?? 0), 0) / pictures.length, 3),
+  )
+  const gated = peer === "Gatehouse"
+  return [
+    { name: `${peer}: one picture`, unit: "ms", better: "lower", gated: false, values: rounds },
+    { name: `${peer}: four clients`, unit: "1/s", better: "higher", gated, values: fourClientsPerSecond },
+  ]
+}
+
+function targetsOf(all: readonly PeerDetails[]): Target[] {
+  const of = (name: string) => {
+    const found = all.find(({ peer }) => peer === name)
+    if (found === undefined) throw new Error(`${name} was not measured`)
+    return found
+  }
+  const own = of("Gatehouse")
+  const plain = of("plain Node server")
+  const throughput = (details: PeerDetails) => median(details.fourClientsPerSecond)
+  const libraries = ["@vladmandic/human", "@vladmandic/face-api"].map((name): Target => {
+    const other = of(name)
+    const ratio = other.perPictureMs / own.perPictureMs
+    const atFour = throughput(own) / throughput(other)
+    return {
+      what: `times faster than ${name} per picture`,
+      wanted: "≥ 15",
+      measured: `${ratio.toFixed(1)} with one client, ${atFour.toFixed(1)} by the pictures of four clients`,
+      met: ratio >= 15,
+    }
+  })
+  const byPlain = throughput(own) / throughput(plain)
+  return [
+    ...libraries,
+    {
+      what: "throughput by the plain Node server's, four clients",
+      wanted: "≥ 1.5",
+      measured: `${byPlain.toFixed(2)} (${throughput(own).toFixed(1)} by ${throughput(plain).toFixed(1)} / s)`,
+      met: byPlain >= 1.5,
+    },
+    {
+      what: "p99 with four clients below the plain Node server's",
+      wanted: `< ${plain.fourClientsMs.p99.toFixed(0)} ms`,
+      measured: `${own.fourClientsMs.p99.toFixed(0)} ms`,
+      met: own.fourClientsMs.p99 < plain.fourClientsMs.p99,
+    },
+  ]
+}
+
+function print(all: readonly PeerDetails[]): void {
+  for (const { peer, pictures, perPictureMs, perFaceMs, fourClientsMs, fourClientsPerSecond, megabytes, oneClientMs } of all) {
+    console.log(
+      `\n${peer}: ${perPictureMs} ms a picture, ${perFaceMs} ms a face, p99 ${oneClientMs.p99} ms, n ${oneClientMs.n}; ${megabytes} MB`,
+    )
+    console.log(
+      `  four clients: ${median(fourClientsPerSecond).toFixed(2)} / s, p50 ${fourClientsMs.p50} p99 ${fourClientsMs.p99} ms, n ${fourClientsMs.n}`,
+    )
+    console.log(
+      `  ${pictures.map(({ picture, faces, ms }) => `${picture}: ${faces} faces ${median(ms).toFixed(0)} ms`).join(", ")}`,
+    )
+  }
+  console.log()
+}

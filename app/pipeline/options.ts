@@ -17,7 +17,8 @@ export const recognitionOptions = z.strictObject({
    */
   policies: z
     .strictObject({
-      recognize: policy.default("degrade"),
+      /** Whoever would rather miss a small face than wait says `degrade`; it is nothing to do behind anybody's back. */
+      recognize: policy.default("reject"),
       detect: policy.default("reject"),
       embed: policy.default("reject"),
       verify: policy.default("reject"),

@@ -4,7 +4,7 @@ import { createRandom } from "../../bench/support/statistics.ts"
 import { askWithKey } from "../support/box.ts"
 import { pictureBombs } from "./bombs.ts"
 import { type Mutant, mutate } from "./mutate.ts"
-import { pictureSeeds } from "./seeds.ts"
+import { pictureSeeds, type Seed } from "./seeds.ts"
 import { mutateByZzuf } from "./zzuf.ts"
 
 /** What the API says it may answer to a picture; anything else is a fault. */
@@ -12,12 +12,15 @@ const stated = new Set(["200", "400 bad_request", "413 image_too_large", "415 un
 /** The box may be full, too: the sender's load is not the picture's fault. */
 const busy = new Set(["503 overloaded", "503 deadline_exceeded"])
 
+/** With zzuf at hand every fourth picture is damaged by it. */
+const zzufEvery = 4
+
 export interface BarrageOptions {
   readonly count: number
   readonly seed: number
   /** How many are sent at once. */
   readonly attackers: number
-  /** Path of the fuzzer zzuf, which then damages every fourth picture. */
+  /** Path of the fuzzer zzuf, if it is to help. */
   readonly zzuf?: string | undefined
 }
 
@@ -33,18 +36,19 @@ export async function sendBarrage(target: Target, options: BarrageOptions, step?
   const bombs = (await pictureBombs()).map(({ name, bytes }): Mutant => ({ of: name, damage: [], bytes }))
   const random = createRandom(options.seed)
   const bombEvery = Math.max(1, Math.floor(1000 / bombs.length))
+  // Beforehand: to start a process for each while the box is being asked would slow it down.
+  const byZzuf = options.zzuf === undefined ? [] : await damageByZzuf(options.zzuf, seeds, options)
   const statuses: Record<string, number> = {}
   const faults: { status: string; message: string; mutant: Mutant }[] = []
   let sent = 0
 
-  const next = (number: number): Mutant | Promise<Mutant> => {
+  const next = (number: number): Mutant => {
     if (number % bombEvery === 0) return bombs[(number / bombEvery) % bombs.length]!
-    if (options.zzuf === undefined || number % 4 !== 0) return mutate(seeds, random)
-    return mutateByZzuf(options.zzuf, seeds[number % seeds.length]!, options.seed + number)
+    return (number % zzufEvery === 0 ? byZzuf[number / zzufEvery] : undefined) ?? mutate(seeds, random)
   }
   const attack = async () => {
     while (sent < options.count) {
-      const mutant = await next(sent++)
+      const mutant = next(sent++)
       const { status, message } = await sendPicture(target, mutant.bytes)
       statuses[status] = (statuses[status] ?? 0) + 1
       if (!stated.has(status) && !busy.has(status)) faults.push({ status, message, mutant })
@@ -53,6 +57,13 @@ export async function sendBarrage(target: Target, options: BarrageOptions, step?
   }
   await Promise.all(Array.from({ length: options.attackers }, attack))
   return { statuses, faults }
+}
+
+async function damageByZzuf(zzuf: string, seeds: readonly Seed[], { count, seed }: BarrageOptions): Promise<Mutant[]> {
+  const mutants: Mutant[] = []
+  for (let number = 0; number < count; number += zzufEvery)
+    mutants.push(await mutateByZzuf(zzuf, seeds[mutants.length % seeds.length]!, seed + number))
+  return mutants
 }
 
 const problem = z.object({ error: z.object({ code: z.string(), message: z.string() }) })

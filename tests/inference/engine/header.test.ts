@@ -70,6 +70,8 @@ describe("other formats are named", () => {
     ["SVG", Buffer.from('\n<svg xmlns="http://www.w3.org/2000/svg"/>')],
     ["JSON", Buffer.from('{"image":"…"}')],
     ["JPEG XL", Buffer.from([0xff, 0x0a, 0, 0])],
+    ["VIPS", Buffer.from([0x08, 0xf2, 0xa6, 0xb6, 0, 0])],
+    ["raw", Buffer.from("FUJIFILMCCD-RAW 0201")],
   ])("%s", (name, bytes) => {
     const header = readHeader(bytes)
     expect(header).toMatchObject({ kind: "refused", reason: "unsupported_media_type" })

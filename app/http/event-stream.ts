@@ -49,7 +49,7 @@ export function eventStream(events: AsyncIterable<AnyEvent>, listener: Listener)
         if (next === undefined) return controller.enqueue(encode(": still here\n\n"))
         coming = undefined
         if (next.done === true) return controller.close()
-        controller.enqueue(encode(format(next.value)))
+        controller.enqueue(written(next.value))
       } catch (error) {
         listener.failed(error)
         controller.error(error)
@@ -60,6 +60,17 @@ export function eventStream(events: AsyncIterable<AnyEvent>, listener: Listener)
       listener.left()
     },
   })
+}
+
+/** An event that many listeners are told is one object, and is written once. */
+const writings = new WeakMap<AnyEvent, Uint8Array>()
+
+function written(event: AnyEvent): Uint8Array {
+  const present = writings.get(event)
+  if (present !== undefined) return present
+  const bytes = encode(format(event))
+  writings.set(event, bytes)
+  return bytes
 }
 
 /** JSON has no line breaks of its own, so one `data:` line holds it. */

@@ -30,7 +30,7 @@ export interface Admission {
 }
 
 export interface AdmissionNeeds {
-  /** So many may wait; under lasting overload as many as there are engines. */
+  /** So many may wait; under lasting overload half as many as there are engines. */
   readonly waitingMax: number
   /** How many engines take work now. */
   engines(): number
@@ -139,9 +139,9 @@ export function openAdmission({ waitingMax, engines, runMs, metrics }: Admission
     metrics.engineQueue.set(queue.length)
   }
 
-  /** As many as the engines begin next. */
+  /** Enough to keep the engines busy while new work comes all the time; whoever waits, waits for half a run on the average. */
   function shortLine(): number {
-    return Math.min(waitingMax, Math.max(1, engines()))
+    return Math.min(waitingMax, Math.max(1, Math.ceil(engines() / 2)))
   }
 
   function isPressing({ work, sinceTickMs }: Item, waitMs: number): boolean {

@@ -39,7 +39,7 @@ export const inferenceOptions = z
     modelSet: z.string().min(1).default("auto"),
     /**
      * Frames that may wait for an engine, half of them in the background; the next one is refused at once. Under lasting overload
-     * as many as there are engines, so that whoever is let in is answered as fast as ever.
+     * half as many as there are engines, so that whoever is let in is answered as fast as ever.
      */
     waitingMax: z.int().min(1).max(10_000).default(64),
     cache: cacheOptions.prefault({}),

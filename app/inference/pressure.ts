@@ -12,7 +12,7 @@ export interface Pressure {
 }
 
 /** So long callers are turned away without a pause before it is no burst any more: the line of a burst takes no longer to fill. */
-const lastingMs = 250
+const lastingMs = 150
 /** Refusals further apart than this are no stream of them. */
 const pauseMs = 100
 /** A line kept short turns somebody away now and then at an ordinary load too; nobody for so long says that the overload is over. */

@@ -119,8 +119,8 @@ describe("less is done where the policy allows it", () => {
   })
 })
 
-test("under lasting overload the line is as short as there are engines, and long again afterwards", async () => {
-  const { admission, refused } = opened(8, 2)
+test("under lasting overload the line is half as long as there are engines, and long again afterwards", async () => {
+  const { admission, refused } = opened(8, 4)
   const untilMs = nowTickMs() + 400
   while (nowTickMs() < untilMs) {
     void admission.submit(work(60_000))

@@ -8,8 +8,8 @@ function turnAway(pressure: ReturnType<typeof createPressure>, fromMs: number, u
 
 test("a burst is no overload", () => {
   const pressure = createPressure()
-  turnAway(pressure, 0, 200, 1)
-  expect(pressure.isOn(200)).toBe(false)
+  turnAway(pressure, 0, 120, 1)
+  expect(pressure.isOn(120)).toBe(false)
 })
 
 test("refusals without a pause are", () => {
@@ -26,9 +26,9 @@ test("single refusals are not, however long they come", () => {
 
 test("two bursts with a pause between them are two bursts", () => {
   const pressure = createPressure()
-  turnAway(pressure, 0, 200, 1)
-  turnAway(pressure, 400, 600, 1)
-  expect(pressure.isOn(600)).toBe(false)
+  turnAway(pressure, 0, 120, 1)
+  turnAway(pressure, 400, 520, 1)
+  expect(pressure.isOn(520)).toBe(false)
 })
 
 test("it stays on while somebody is turned away now and then, and ends with half a second of calm", () => {

@@ -40,7 +40,7 @@ test("the oldest leave as soon as the bytes are over their budget, no more of th
   for (let n = 0; n < 30; n++) record(memory.sightings, { snapshot: new Uint8Array(each) })
   const step = openRetention(memory.store, memory.sightings, { bytesMax: 5 * (each + rowBytes), ageMaxDays: 1 })
   const first = step(Date.now(), 0)
-  expect(first).toEqual({ removed: 20, reason: "bytes" }) // One bounded step.
+  expect(first).toEqual({ removed: 10, reason: "bytes" }) // One bounded step.
   sweep(step, Date.now(), 0)
   expect(numbers(memory)).toEqual([26, 27, 28, 29, 30])
   expect(memory.sightings.totals().bytes).toBe(5 * (each + rowBytes))
@@ -51,8 +51,8 @@ test("what is older than the limit leaves, in steps", async () => {
   recordAt(memory, ...days(60))
   const step = openRetention(memory.store, memory.sightings, { bytesMax: 1e9, ageMaxDays: 10 })
   const now = startMs + 59 * dayMs
-  expect(step(now, 0)).toEqual({ removed: 20, reason: "age" })
-  expect(sweep(step, now, 0)).toBe(29)
+  expect(step(now, 0)).toEqual({ removed: 10, reason: "age" })
+  expect(sweep(step, now, 0)).toBe(39)
   expect(numbers(memory)).toEqual([50, 51, 52, 53, 54, 55, 56, 57, 58, 59, 60])
 })
 

@@ -49,9 +49,10 @@ export function keepRetention(
         // A breath between steps: requests go first.
         await (removed > 0 ? Bun.sleep(1) : pause())
       } catch (error) {
+        // Whatever it is, old sightings must not stay for ever because of one bad minute.
         const why = storageTrouble(error)
-        if (why === undefined) throw error
-        log.error({ why }, "old sightings could not be removed; trying again in a minute")
+        if (why === undefined) log.error({ err: error }, "a bug: old sightings were not removed; trying again in a minute")
+        else log.error({ why }, "old sightings could not be removed; trying again in a minute")
         await pause()
       }
     }

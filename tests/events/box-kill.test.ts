@@ -76,6 +76,10 @@ test(`kill -9 of the box loses no acknowledged sighting, and a listener that com
   expect(acknowledged.size).toBeGreaterThan(loops)
   expect([...acknowledged].filter((id) => !keptIds.has(id))).toEqual([])
 
+  // What the engine made of a frame can be looked at.
+  const snapshot = await box.ask(`/v1/sightings/${kept[0]?.id}/snapshot.jpg`)
+  expect((await sharp(await snapshot.arrayBuffer()).metadata()).width).toBe(245)
+
   const numbers = kept.map(({ number }) => number).toSorted((a, b) => a - b)
   const catchingUp = listen(box)
   while (heard.length < numbers.length) await Bun.sleep(5)

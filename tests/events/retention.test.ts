@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test"
+import pino from "pino"
 import { silentLog } from "../../app/base/log.ts"
 import { createMetrics } from "../../app/base/metrics.ts"
 import { sightingsOptions } from "../../app/events/options.ts"
@@ -115,6 +116,23 @@ test("a shorter limit holds at once", async () => {
   const now = startMs + 29 * dayMs
   sweep(openRetention(memory.store, memory.sightings, { bytesMax: 1e9, ageMaxDays: 90 }), now, 0)
   expect(sweep(openRetention(memory.store, memory.sightings, { bytesMax: 1e9, ageMaxDays: 7 }), now, 0)).toBe(22)
+})
+
+test("a disk that fails is said in the log, and the next look comes all the same", async () => {
+  await using memory = await openMemory()
+  const { store, sightings } = memory
+  const lines: string[] = []
+  const log = pino({ level: "error" }, { write: (line) => lines.push(line) })
+  store.prepare("create trigger stuck before delete on sightings begin select raise(abort, 'stuck'); end").run()
+  const options = sightingsOptions.parse({ bytesMax: 1_000_000 })
+  const retention = keepRetention({ store, sightings, metrics: createMetrics(), log }, options)
+  const recordTooMuch = () => record(sightings, { snapshot: new Uint8Array(1_100_000) })
+  recordTooMuch()
+  while (lines.length < 1) await Bun.sleep(1)
+  store.prepare("drop trigger stuck").run()
+  recordTooMuch()
+  while (sightings.totals().sightings > 0) await Bun.sleep(1)
+  await retention.close()
 })
 
 test("it runs by itself: a recording over the bytes is followed by a removal, and closing ends it", async () => {

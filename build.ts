@@ -1,39 +1,58 @@
 /**
- * `bun build.ts` → `dist/gatehouse`: the program and Bun in one compiled file, for this machine.
- *
- * It is not self-contained yet. Native libraries, models and configuration stay where they are, so the file runs from `dist/` of
- * a checkout that is set up, and looks for `node_modules`, `.cache`, `models` and `edge-config` in the folder above itself.
+ * `bun run build.ts [--target linux-x64|linux-arm64|all] [--level 1-22]` → `dist/gatehouse-<version>-linux-<arch>`: one file that
+ * holds the program, Bun, native libraries, the default models and the pages of /docs. See docs/build.md.
  */
 import { join } from "node:path"
-import type { BunPlugin } from "bun"
+import { parseArgs } from "node:util"
 import { projectRoot } from "./app/base/paths.ts"
+import { version } from "./app/base/version.ts"
+import { compile } from "./scripts/build/compile.ts"
+import { listContents } from "./scripts/build/contents.ts"
+import { obtainIngredients } from "./scripts/build/ingredients.ts"
+import { packContents } from "./scripts/build/payload.ts"
+import { isHere, type Target, targets } from "./scripts/build/targets.ts"
+import { replaceFile, sha256Of } from "./scripts/build/tools.ts"
 
-const outfile = join(projectRoot, "dist/gatehouse")
+/** What we allow ourselves: it is fetched over thin lines and kept twice during an update. */
+const fileBytesMax = 150_000_000
 
-/** Packages that load native libraries by paths of their own: they are asked for at run time, from the checkout. */
-const leftOutside: BunPlugin = {
-  name: "left-outside",
-  setup(build) {
-    build.onResolve({ filter: /^(onnxruntime-node|sharp|@julusian\/jpeg-turbo|@napi-rs\/canvas)$/ }, ({ path }) => ({
-      path,
-      namespace: "outside",
-    }))
-    build.onLoad({ filter: /.*/, namespace: "outside" }, ({ path }) => ({
-      loader: "js",
-      contents: `module.exports = require("node:module").createRequire(process.execPath)(${JSON.stringify(path)})`,
-    }))
+/** Smaller than level 9 by a tenth, and unpacked as fast; higher ones gain less than one in a hundred. */
+const releaseLevel = 19
+
+const { values: asked } = parseArgs({
+  options: {
+    target: { type: "string", default: targets.find(isHere)?.name ?? "all" },
+    level: { type: "string", default: String(releaseLevel) },
+    out: { type: "string", default: join(projectRoot, "dist") },
   },
+})
+const level = Number(asked.level)
+if (!Number.isInteger(level) || level < 1 || level > 22) stop(`--level ${asked.level} is no level of zstd, 1 to 22`)
+const wanted = targets.filter(({ name }) => asked.target === "all" || asked.target === name)
+if (wanted.length === 0) stop(`--target ${asked.target} is none of ${targets.map(({ name }) => name).join(", ")}, all`)
+for (const target of wanted) await build(target)
+
+async function build(target: Target): Promise<void> {
+  const startTickMs = performance.now()
+  const ingredients = await obtainIngredients(target)
+  if (ingredients.kind === "failed") return stop(ingredients.why)
+  const contents = await listContents(target, ingredients.value.packages)
+  if (contents.kind === "failed") return stop(contents.why)
+  const packed = await packContents(target, contents.value, level)
+  const outfile = join(asked.out, `gatehouse-${version}-${target.name}`)
+  const compiled = await compile(target, ingredients.value.bun, contents.value, packed, outfile)
+  if (compiled.kind === "failed") return stop(compiled.why)
+
+  const program = await Bun.file(outfile).bytes()
+  await replaceFile(`${outfile}.sha256`, `${sha256Of(program)}  gatehouse-${version}-${target.name}\n`)
+  const seconds = ((performance.now() - startTickMs) / 1000).toFixed(1)
+  console.log(`${outfile}: ${program.length} bytes, of which payload ${packed.payload.length}, in ${seconds} s`)
+  if (level >= releaseLevel && program.length > fileBytesMax) {
+    stop(`${outfile} is larger than ${fileBytesMax} bytes: find out what it need not hold`)
+  }
 }
 
-const started = performance.now()
-const built = await Bun.build({
-  entrypoints: [join(projectRoot, "app/main.ts"), join(projectRoot, "app/gallery/index-worker.ts")],
-  // The main file is bundled into one at the top of this folder, and finds its worker there as "./index-worker.ts".
-  root: join(projectRoot, "app/gallery"),
-  plugins: [leftOutside],
-  // Without it a compiled program finds no package on the disk.
-  compile: { outfile, autoloadPackageJson: true, autoloadDotenv: false, autoloadBunfig: false },
-})
-for (const log of built.logs) console.warn(log)
-const megabytes = Bun.file(outfile).size / 1e6
-console.log(`${outfile}: ${megabytes.toFixed(1)} MB in ${((performance.now() - started) / 1000).toFixed(1)} s`)
+function stop(why: string): never {
+  console.error(`build: ${why}`)
+  process.exit(1)
+}

@@ -1,7 +1,4 @@
 import { resolve } from "node:path"
 
-/** Whether this is the compiled file, whose own modules lie in a file system inside it. */
-export const isCompiled = import.meta.dir.startsWith("/$bunfs/")
-
-/** The folder that holds `app/`, `models/` and `package.json`. A compiled file lies in its `dist/` (see `build.ts`). */
-export const projectRoot = isCompiled ? resolve(process.execPath, "../..") : resolve(import.meta.dir, "../..")
+/** The checkout: the folder that holds `app/` and `package.json`. A compiled file has none; its own are in `resourcesFolder()`. */
+export const projectRoot = resolve(import.meta.dir, "../..")

@@ -1,4 +1,5 @@
 import { Command, CommanderError } from "commander"
+import { prepareResources } from "../base/resources/folder.ts"
 import { version } from "../base/version.ts"
 import { adminCommand } from "./admin.ts"
 import { doctorCommand } from "./doctor.ts"
@@ -19,6 +20,7 @@ export function createCli(context: CliContext): Command {
   const program = new Command("gatehouse")
     .description("Face recognition on the spot: a camera's picture in, a name out.")
     .version(version, "-V, --version")
+    .option("--cache-dir <folder>", "where the compiled program unpacks its libraries and models (GATEHOUSE_CACHE)")
     .addHelpText("after", exitCodesHelp)
     .showSuggestionAfterError()
   for (const create of [
@@ -34,8 +36,16 @@ export function createCli(context: CliContext): Command {
   ])
     program.addCommand(create(context))
   program.addCommand(engineCommand(context), { hidden: true })
+  program.hook("preAction", async (_, command) => {
+    // The version is told wherever the file lies; everything else needs what it brings along.
+    if (command.name() === "version") return
+    const prepared = await prepareResources(program.opts<{ cacheDir?: string }>().cacheDir)
+    if (prepared.kind === "failed") throw new CommanderError(exitCodes.failed, unprepared, prepared.why)
+  })
   return program
 }
+
+const unprepared = "gatehouse.unprepared"
 
 /** Runs one command line (without the program's own name) and returns its exit code. */
 export async function runCli(argv: readonly string[], needs: CliNeeds, terminal: Terminal = processTerminal): Promise<number> {
@@ -56,6 +66,10 @@ export async function runCli(argv: readonly string[], needs: CliNeeds, terminal:
     await program.parseAsync([...argv], { from: "user" })
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
+    if (error.code === unprepared) {
+      terminal.err(`gatehouse: ${error.message}`)
+      return exitCodes.failed
+    }
     // Help and version that were asked for are answers; a bare `gatehouse` or anything misspelt is not.
     return error.exitCode === 0 ? exitCodes.yes : exitCodes.usage
   }

@@ -4,6 +4,7 @@ import { type ParseError, parse, printParseErrorCode } from "jsonc-parser"
 import { z } from "zod"
 import { telemetryOptions } from "../base/options.ts"
 import { projectRoot } from "../base/paths.ts"
+import { isCompiled, resourcesFolder } from "../base/resources/folder.ts"
 import type { Result } from "../base/result.ts"
 import { sightingsOptions } from "../events/options.ts"
 import { httpOptions } from "../http/options.ts"
@@ -73,7 +74,7 @@ export function readConfig(
   )
   if (!told.success) return { kind: "failed", why: `environment or options: ${z.prettifyError(told.error)}` }
 
-  const path = overrides.configFile ?? env.GATEHOUSE_CONFIG ?? join(projectRoot, "edge-config/default.jsonc")
+  const path = overrides.configFile ?? env.GATEHOUSE_CONFIG ?? join(resourcesFolder(), "edge-config/default.jsonc")
   const read = readFile(path)
   if (read.kind === "failed") return read
   const { GATEHOUSE_HOST: host, GATEHOUSE_PORT: port, GATEHOUSE_ENGINES: engines, GATEHOUSE_MODEL_SET: modelSet } = told.data
@@ -93,14 +94,16 @@ export function readConfig(
     value: Object.freeze({
       ...parsed.data,
       dataFolder: resolve(parsed.data.dataFolder),
-      modelsFolder: join(projectRoot, "models"),
-      modelSearchFolders:
-        modelFolder !== undefined
-          ? [resolve(modelFolder)]
-          : [resolve(projectRoot, "../shared/models")].filter((folder) => existsSync(folder)),
+      modelsFolder: join(resourcesFolder(), "models"),
+      modelSearchFolders: modelFolder !== undefined ? [resolve(modelFolder)] : neighbouringModels(),
       adminKey: told.data.GATEHOUSE_ADMIN_KEY,
     }),
   }
+}
+
+/** Weights beside the checkout. The compiled file looks nowhere that it was not told. */
+function neighbouringModels(): readonly string[] {
+  return isCompiled ? [] : [resolve(projectRoot, "../shared/models")].filter((folder) => existsSync(folder))
 }
 
 function readFile(path: string): Result<unknown> {

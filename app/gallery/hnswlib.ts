@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import type * as Hnswlib from "hnswlib-node"
-import { projectRoot } from "../base/paths.ts"
+import { resourcesFolder } from "../base/resources/folder.ts"
 
 export type { Hnswlib }
 
@@ -19,7 +19,7 @@ export function hnswlibVariants(arch: string): readonly HnswlibVariant[] {
 
 /** Where `scripts/build-hnswlib.ts` puts a variant. `GATEHOUSE_NATIVE` names another folder. */
 export function hnswlibPath(arch: string, variant: HnswlibVariant): string {
-  const folder = process.env.GATEHOUSE_NATIVE ?? join(projectRoot, ".cache/native")
+  const folder = process.env.GATEHOUSE_NATIVE ?? join(resourcesFolder(), ".cache/native")
   return join(folder, `hnswlib-${arch}-${variant}.node`)
 }
 

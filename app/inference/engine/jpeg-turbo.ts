@@ -1,6 +1,4 @@
-import { createRequire } from "node:module"
-import { join } from "node:path"
-import { projectRoot } from "../../base/paths.ts"
+import { loadNative } from "../../base/resources/native.ts"
 import type { Pixels } from "../../face/pixels.ts"
 
 type Package = typeof import("@julusian/jpeg-turbo")
@@ -12,10 +10,11 @@ type JpegTurbo = Omit<Package, "compressSync"> & {
 
 /**
  * libjpeg-turbo, from the binary inside the package: the package's own loader looks for a test runner's globals and stumbles
- * over those of Bun's. It is asked for from the project's folder, since a compiled file has no packages inside.
+ * over those of Bun's.
  */
-const binary = `@julusian/jpeg-turbo/prebuilds/jpeg-turbo-${process.platform}-${process.arch}/node-napi-v10.node`
-const turbo: JpegTurbo = createRequire(join(projectRoot, "package.json"))(binary)
+const turbo = loadNative(
+  `@julusian/jpeg-turbo/prebuilds/jpeg-turbo-${process.platform}-${process.arch}/node-napi-v10.node`,
+) as JpegTurbo
 
 /**
  * Decodes into `out` as red, green, blue. Throws when libjpeg-turbo meets anything it would warn about, and when the picture

@@ -13,6 +13,7 @@ import { z } from "zod"
 import { projectRoot } from "../../app/base/paths.ts"
 import { nowTickMs } from "../../app/base/ticks.ts"
 import { locateModelSet } from "../../app/inference/models.ts"
+import { type PeerDetails, peerDetailsSchema } from "./peers/details.ts"
 import { installPeers, type Peer, startGatehouse, startLibrary, startPlainServer } from "./peers/start.ts"
 import { closedLoop } from "./support/closed-loop.ts"
 import { describeMachine, machineLine } from "./support/machine.ts"
@@ -20,7 +21,7 @@ import { count, optionsOrExit, positive, readOptions } from "./support/options.t
 import { asNeverSeen, cameraFrame, groupPictures, type Picture } from "./support/pictures.ts"
 import { readUsage } from "./support/processes.ts"
 import { type BenchResult, type Figure, printTargets, type Target, writeResult } from "./support/results.ts"
-import { median, roundTo, summarise, summarySchema } from "./support/statistics.ts"
+import { median, roundTo, summarise } from "./support/statistics.ts"
 
 const usage = `peers [--set better] [--engines 2] [--rounds 5] [--seconds 10] [--out .cache/bench/peers.json]
   --seconds N   of the loop with four clients, for each peer in each round`
@@ -49,20 +50,6 @@ const options = optionsOrExit(
 const clients = 4
 /** Passes over the photographs before anything is timed. */
 const warmPasses = 2
-
-const pictureDetails = z.strictObject({ picture: z.string(), faces: z.number(), ms: z.array(z.number()) })
-const peerDetails = z.strictObject({
-  peer: z.string(),
-  pictures: z.array(pictureDetails),
-  oneClientMs: summarySchema,
-  /** Mean over the photographs of each one's median, with one client. */
-  perPictureMs: z.number(),
-  perFaceMs: z.number(),
-  fourClientsMs: summarySchema,
-  fourClientsPerSecond: z.array(z.number()),
-  megabytes: z.number(),
-})
-type PeerDetails = z.output<typeof peerDetails>
 
 /** Timings of one peer so far. */
 interface Runs {
@@ -104,7 +91,7 @@ const result: BenchResult = {
   options: { ...options, pictures: pictures.map(({ name, jpeg }) => `${name}, ${jpeg.length} bytes`) },
   figures: details.flatMap(figuresOf),
   targets,
-  details: z.array(peerDetails).parse(details),
+  details: z.array(peerDetailsSchema).parse(details),
 }
 console.log(await writeResult(options.out, result))
 printTargets(targets)

@@ -15,17 +15,18 @@ import type { ModelSet } from "../../app/inference/manifest.ts"
 import { locateModelSet } from "../../app/inference/models.ts"
 import { recognitionOptions } from "../../app/pipeline/options.ts"
 import type { DemoBox } from "../demo/box.ts"
+import { type SetDetails, setDetailsSchema } from "./recognise/details.ts"
 import { type Floor, openFloor } from "./recognise/floor.ts"
-import { latencySchema, type Pairs, recogniseRequest, summarisePairs, timePairs, warmUp } from "./recognise/latency.ts"
+import { type Pairs, recogniseRequest, summarisePairs, timePairs, warmUp } from "./recognise/latency.ts"
 import { openBox } from "./support/boxes.ts"
 import { ask } from "./support/client.ts"
 import { closedLoop } from "./support/closed-loop.ts"
 import { describeMachine, machineLine } from "./support/machine.ts"
 import { count, optionsOrExit, positive, readOptions } from "./support/options.ts"
 import { cameraFrame, type Picture } from "./support/pictures.ts"
-import { readUsage, usageSchema } from "./support/processes.ts"
+import { readUsage } from "./support/processes.ts"
 import { type BenchResult, type Figure, printTargets, type Target, writeResult } from "./support/results.ts"
-import { median, roundTo, summarySchema } from "./support/statistics.ts"
+import { median, roundTo } from "./support/statistics.ts"
 
 const usage = `recognise [--sets better,default] [--rounds 5] [--pairs 60] [--seconds 6] [--clients 6] [--out .cache/bench/recognise.json]
   --pairs N     requests and floor runs, by turns, in each round
@@ -53,18 +54,6 @@ const options = optionsOrExit(
   ),
   usage,
 )
-
-const setDetails = z.strictObject({
-  set: z.string(),
-  runs: z.array(z.strictObject({ model: z.string(), stage: z.string(), shape: z.string() })),
-  faces: z.int(),
-  latency: latencySchema,
-  throughput: z.strictObject({ one: z.array(z.number()), two: z.array(z.number()), scaling: z.number() }),
-  /** Latency of one request while all clients ask, two engines. */
-  saturatedMs: summarySchema,
-  memory: z.strictObject({ one: usageSchema, two: usageSchema }),
-})
-type SetDetails = z.output<typeof setDetails>
 
 /** Of Gatehouse over bare network runs and decoding, and of two engines over one on two cores. */
 const ratioMax = 1.25
@@ -102,7 +91,7 @@ const result: BenchResult = {
   options: { ...options, picture: `1920 × 1080, ${picture.jpeg.length} bytes` },
   figures,
   targets,
-  details: z.array(setDetails).parse(details),
+  details: z.array(setDetailsSchema).parse(details),
 }
 console.log(await writeResult(options.out, result))
 printTargets(targets)

@@ -1,5 +1,6 @@
 import { readdir, readFile } from "node:fs/promises"
 import { z } from "zod"
+import { roundTo } from "./statistics.ts"
 
 /** What a box takes of the machine, read from Linux's /proc: only for a box on this machine. */
 export const usageSchema = z.strictObject({
@@ -21,7 +22,10 @@ export async function readUsage(parentPid: number): Promise<Usage | undefined> {
   const engines = children.filter((child) => child !== undefined)
   return {
     parentMB: parent.megabytes,
-    enginesMB: engines.reduce((sum, { megabytes }) => sum + megabytes, 0),
+    enginesMB: roundTo(
+      engines.reduce((sum, { megabytes }) => sum + megabytes, 0),
+      1,
+    ),
     engines: engines.length,
     parentDescriptors: parent.descriptors,
     engineDescriptors: engines.reduce((sum, { descriptors }) => sum + descriptors, 0),

@@ -1,0 +1,16 @@
+import { z } from "zod"
+import { summarySchema } from "../support/statistics.ts"
+
+/** What `peers` tells of one of them. */
+export const peerDetailsSchema = z.strictObject({
+  peer: z.string(),
+  pictures: z.array(z.strictObject({ picture: z.string(), faces: z.number(), ms: z.array(z.number()) })),
+  oneClientMs: summarySchema,
+  /** Mean over the photographs of each one's median, with one client. */
+  perPictureMs: z.number(),
+  perFaceMs: z.number(),
+  fourClientsMs: summarySchema,
+  fourClientsPerSecond: z.array(z.number()),
+  megabytes: z.number(),
+})
+export type PeerDetails = z.output<typeof peerDetailsSchema>

@@ -1,6 +1,7 @@
 /**
  * `bun run build.ts [--target linux-x64|linux-arm64|all] [--level 1-22]` → `dist/gatehouse-<version>-linux-<arch>`: one file that
- * holds the program, Bun, native libraries, the default models and the pages of /docs. See docs/build.md.
+ * holds the program, Bun, native libraries, the default models and the pages of /docs; beside it its `.sha256` and its bill of
+ * materials `.cdx.json`. See docs/build.md.
  */
 import { join } from "node:path"
 import { parseArgs } from "node:util"
@@ -10,6 +11,7 @@ import { compile } from "./scripts/build/compile.ts"
 import { listContents } from "./scripts/build/contents.ts"
 import { obtainIngredients } from "./scripts/build/ingredients.ts"
 import { packContents } from "./scripts/build/payload.ts"
+import { describeProgram } from "./scripts/build/sbom.ts"
 import { isHere, type Target, targets } from "./scripts/build/targets.ts"
 import { replaceFile, sha256Of } from "./scripts/build/tools.ts"
 
@@ -45,6 +47,10 @@ async function build(target: Target): Promise<void> {
 
   const program = await Bun.file(outfile).bytes()
   await replaceFile(`${outfile}.sha256`, `${sha256Of(program)}  gatehouse-${version}-${target.name}\n`)
+  const bun = await Bun.file(ingredients.value.bun).bytes()
+  const { files } = packed.embedded
+  const made = { target, program, bun, packages: ingredients.value.packages, bundled: compiled.value.packages }
+  await replaceFile(`${outfile}.cdx.json`, await describeProgram({ ...made, contents: contents.value, files }))
   const seconds = ((performance.now() - startTickMs) / 1000).toFixed(1)
   console.log(`${outfile}: ${program.length} bytes, of which payload ${packed.payload.length}, in ${seconds} s`)
   if (level >= releaseLevel && program.length > fileBytesMax) {

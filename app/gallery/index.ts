@@ -1,3 +1,4 @@
+import { SHARE_ENV } from "node:worker_threads"
 import { assert, unreachable } from "../base/assert.ts"
 import { type BackoffOptions, nextDelayMs } from "../base/backoff.ts"
 import type { Log } from "../base/log.ts"
@@ -30,8 +31,11 @@ export interface SpaceIndexNeeds {
   readonly log: Log
 }
 
-/** Compiled programs find the worker by exactly this expression. */
-export const startIndexWorker = (): Worker => new Worker(new URL("./index-worker.ts", import.meta.url).href)
+/**
+ * Compiled programs find the worker by exactly this expression. It shares our environment: by itself a thread has the one this
+ * process was started with, and where the addon has been unpacked is known only since.
+ */
+export const startIndexWorker = (): Worker => new Worker(new URL("./index-worker.ts", import.meta.url).href, { env: SHARE_ENV })
 
 /** 2,000 × 256 floats are 2 MB: small against memory, large against the cost of a message. */
 const pageFaces = 2000

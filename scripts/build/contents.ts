@@ -10,7 +10,7 @@ export interface ContentFile {
   readonly path: string
   /** Where it is read from. */
   readonly source: string
-  readonly role: "native" | "model" | "font" | "page" | "text"
+  readonly role: "native" | "model" | "page" | "text"
   /** npm package it comes from. */
   readonly package?: string
   /** Of models, by the manifest. */
@@ -27,12 +27,8 @@ export async function listContents(target: Target, packages: string): Promise<Re
   const models = await modelFiles()
   if (models.kind === "failed") return models
   const pages = ["swagger-ui-bundle.js", "swagger-ui.css"].map((name) => packageFile("page", "swagger-ui-dist", name, packages))
-  const fonts = [...new Bun.Glob("*.ttf").scanSync(join(projectRoot, ".cache/fonts"))].map((name) => ({
-    ...ownFile("font", join(projectRoot, ".cache/fonts", name)),
-    package: "@fontsource/noto-sans-sc",
-  }))
   const config: ContentFile = ownFile("text", join(projectRoot, "edge-config/default.jsonc"))
-  const all = [...natives.value, ...models.value, ...fonts, ...pages, config].sort((a, b) => (a.path < b.path ? -1 : 1))
+  const all = [...natives.value, ...models.value, ...pages, config].sort((a, b) => (a.path < b.path ? -1 : 1))
   for (const { source } of all) {
     if (!(await Bun.file(source).exists())) return { kind: "failed", why: `${source} is missing: run scripts/setup` }
   }
@@ -45,6 +41,7 @@ async function nativeFiles({ arch }: Target, packages: string): Promise<Result<r
     "onnxruntime-node": `bin/napi-v6/linux/${arch}/{onnxruntime_binding.node,libonnxruntime.so.1}`,
     [`@img/sharp-linux-${arch}`]: "lib/sharp-*.node",
     [`@img/sharp-libvips-linux-${arch}`]: "lib/libvips-cpp.so.*",
+    [`@napi-rs/canvas-linux-${arch}-gnu`]: "skia.*.node",
     "@julusian/jpeg-turbo": `prebuilds/jpeg-turbo-linux-${arch}/{node-napi-v10.node,libturbojpeg.so.0}`,
   }
   const files: ContentFile[] = []

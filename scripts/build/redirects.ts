@@ -59,6 +59,10 @@ export function createRedirects(
       replace: () =>
         'const told = () => "glibc"\nmodule.exports = { GLIBC: "glibc", MUSL: "musl", familySync: told, isNonGlibcLinuxSync: () => false, versionSync: () => null }\n',
     },
+    {
+      module: "node_modules/@napi-rs/canvas/js-binding.js",
+      replace: () => `module.exports = require(${loader}).loadNative(${native("/skia.")})\n`,
+    },
   ]
   const used = new Set<string>()
   const plugin: BunPlugin = {

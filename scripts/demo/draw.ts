@@ -1,8 +1,7 @@
 import { createCanvas, GlobalFonts, loadImage, type SKRSContext2D } from "@napi-rs/canvas"
-import { decisionColours } from "../../app/events/pictures/draw.ts"
+import { decisionColours, drawBox, drawLabel } from "../../app/events/pictures/draw.ts"
 import type { Box } from "../../app/face/geometry.ts"
 import type { AnsweredFace } from "./ask.ts"
-import { drawBox, drawLabel } from "./labels.ts"
 
 const fontName = "Gatehouse Demo"
 const fontFile = new URL("../../node_modules/@fontsource/dejavu-sans/files/dejavu-sans-latin-700-normal.woff2", import.meta.url)

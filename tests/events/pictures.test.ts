@@ -62,14 +62,6 @@ test("a very long name stays in the picture", async () => {
   expect(info.width).toBe(640)
 })
 
-test("a name that looks like markup is a name", async () => {
-  const [tag, none, broken] = await Promise.all(
-    ["<b>Ada</b>", "Ada", "Ada\u0000 & \ud800\uffff"].map((name) => annotated({ ...match, name })),
-  )
-  expect(Buffer.compare(tag?.data ?? Buffer.of(), none?.data ?? Buffer.of())).not.toBe(0)
-  expect(broken?.info.width).toBe(640)
-})
-
 test("a thumbnail is as wide as asked, and never larger than the picture", async () => {
   const workshop = createWorkshop()
   expect((await pixelsOf(await workshop.thumbnail(grey, 160))).info).toMatchObject({ width: 160, height: 120 })

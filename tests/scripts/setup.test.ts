@@ -16,7 +16,6 @@ function bareMachine(): TempFolder {
   for (const file of ["scripts/setup", "scripts/bun.txt"]) copyFileSync(join(projectRoot, file), machine.file(file))
   for (const [file, step] of [
     ["build-hnswlib.ts", "index"],
-    ["fonts.ts", "fonts"],
     ["models.ts", "models"],
   ] as const)
     writeFileSync(
@@ -130,10 +129,10 @@ describe("steps run when they must", () => {
   test("a second call does nothing, quickly", async () => {
     using machine = readyMachine()
     expect(await setUp(machine)).toMatchObject({ code: 0 })
-    expect(stepsOf(machine)).toEqual(["index", "fonts", "models"])
+    expect(stepsOf(machine)).toEqual(["index", "models"])
     const again = await setUp(machine)
     expect(again).toMatchObject({ code: 0, said: "" })
-    expect(stepsOf(machine)).toEqual(["index", "fonts", "models"])
+    expect(stepsOf(machine)).toEqual(["index", "models"])
     expect(again.seconds).toBeLessThan(1)
   })
 
@@ -142,7 +141,7 @@ describe("steps run when they must", () => {
     await setUp(machine)
     utimesSync(machine.file("scripts/models.ts"), 1, 1)
     await setUp(machine)
-    expect(stepsOf(machine)).toEqual(["index", "fonts", "models", "models"])
+    expect(stepsOf(machine)).toEqual(["index", "models", "models"])
   })
 
   test("a step that failed runs again", async () => {
@@ -153,13 +152,13 @@ describe("steps run when they must", () => {
     )
     expect(await setUp(machine)).toMatchObject({ code: 1 })
     expect(await setUp(machine)).toMatchObject({ code: 1 })
-    expect(stepsOf(machine)).toEqual(["index", "fonts", "models", "models"])
+    expect(stepsOf(machine)).toEqual(["index", "models", "models"])
   })
 
   test("two calls at once do the work once", async () => {
     using machine = readyMachine()
     const both = await Promise.all([setUp(machine), setUp(machine)])
     expect(both.map(({ code }) => code)).toEqual([0, 0])
-    expect(stepsOf(machine)).toEqual(["index", "fonts", "models"])
+    expect(stepsOf(machine)).toEqual(["index", "models"])
   })
 })

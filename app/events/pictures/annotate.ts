@@ -1,8 +1,8 @@
-import sharp from "sharp"
+import { createCanvas, loadImage } from "@napi-rs/canvas"
 import type { Box } from "../../face/geometry.ts"
 import type { SightedFace, Sighting } from "../sighting.ts"
-import { decisionColours, drawFaces } from "./draw.ts"
-import { labelFont, measureText, registerFonts } from "./fonts.ts"
+import { decisionColours, drawBox, drawLabel } from "./draw.ts"
+import { labelFont, registerFonts } from "./fonts.ts"
 
 /** Of the JPEG, 1 to 100: one more generation of a picture that is compressed already. */
 const jpegQuality = 85
@@ -13,18 +13,16 @@ const jpegQuality = 85
  */
 export async function annotate(snapshot: Uint8Array, { image, faces }: Pick<Sighting, "image" | "faces">): Promise<Uint8Array> {
   await registerFonts()
-  const { width, height } = await sharp(snapshot).metadata()
-  const scale = width / image.width
-  const drawn = faces.map((face) => ({
-    box: scaled(face.box, scale),
-    colour: decisionColours[face.decision],
-    lines: wordsFor(face),
-  }))
-  const overlay = await drawFaces({ width, height }, drawn, measureText, labelFont)
-  return sharp(snapshot)
-    .composite([{ input: Buffer.from(overlay) }])
-    .jpeg({ quality: jpegQuality })
-    .toBuffer()
+  const picture = await loadImage(snapshot)
+  const canvas = createCanvas(picture.width, picture.height)
+  const context = canvas.getContext("2d")
+  context.drawImage(picture, 0, 0)
+  const scale = picture.width / image.width
+  const drawn = faces.map((face) => ({ face, box: scaled(face.box, scale), colour: decisionColours[face.decision] }))
+  // Labels last, the largest face's on top: a neighbour's box must not cross them.
+  for (const { box, colour } of drawn) drawBox(context, box, colour)
+  for (const { face, box, colour } of drawn.toReversed()) drawLabel(context, wordsFor(face), { box, colour, font: labelFont })
+  return canvas.encode("jpeg", jpegQuality)
 }
 
 function scaled({ x, y, width, height }: Box, scale: number): Box {

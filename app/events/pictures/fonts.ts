@@ -1,39 +1,33 @@
-import { join } from "node:path"
-import sharp, { type OutputInfo } from "sharp"
-import { resourcesFolder } from "../../base/resources/folder.ts"
-import { escaped } from "./draw.ts"
+import chinese from "@fontsource/noto-sans-sc/files/noto-sans-sc-chinese-simplified-400-normal.woff2" with { type: "file" }
+import cyrillic from "@fontsource/noto-sans-sc/files/noto-sans-sc-cyrillic-400-normal.woff2" with { type: "file" }
+import latin from "@fontsource/noto-sans-sc/files/noto-sans-sc-latin-400-normal.woff2" with { type: "file" }
+import latinExtended from "@fontsource/noto-sans-sc/files/noto-sans-sc-latin-ext-400-normal.woff2" with { type: "file" }
+import vietnamese from "@fontsource/noto-sans-sc/files/noto-sans-sc-vietnamese-400-normal.woff2" with { type: "file" }
+import { GlobalFonts } from "@napi-rs/canvas"
 
-/** Files that `scripts/fonts.ts` makes; each holds letters that the others lack. */
-const files = ["latin", "latin-ext", "vietnamese", "cyrillic", "chinese-simplified"]
+/** One family for each file: a letter is looked for in each in turn, then in the fonts of the machine. */
+const files = { Latin: latin, "Latin extended": latinExtended, Vietnamese: vietnamese, Cyrillic: cyrillic, Chinese: chinese }
 
-/** The name all of them bear, then whatever the machine has. */
-export const labelFont = "Noto Sans SC, sans-serif"
+const nameOf = (script: string) => `Gatehouse ${script}`
+
+/** For `context.font`: `16px ${labelFont}`. */
+export const labelFont = Object.keys(files)
+  .map((script) => `"${nameOf(script)}"`)
+  .concat("sans-serif")
+  .join(", ")
 
 let registered: Promise<void> | undefined
 
-/** A machine without fonts draws empty boxes for letters, so the program brings its own. They are known from then on. */
+/** A machine without fonts draws no text at all and says nothing about it, so the program brings its own. */
 export function registerFonts(): Promise<void> {
   registered ??= register()
   return registered
 }
 
-/** The width of what is seen of a line, in pixels. Nothing is as wide as an empty line. */
-export async function measureText(text: string, heightPx: number): Promise<number> {
-  if (text.trim() === "") return 0
-  return (await drawn(text, heightPx)).width
-}
-
 async function register(): Promise<void> {
-  for (const name of files) {
-    const path = join(resourcesFolder(), ".cache/fonts", `${name}.ttf`)
-    if (!(await Bun.file(path).exists())) throw new Error(`the font ${path} is missing: run scripts/setup`)
-    await drawn("x", 16, path)
+  for (const [script, path] of Object.entries(files)) {
+    // Read by Bun, because a file inside a compiled program is none for a native library.
+    const font = Buffer.from(await Bun.file(path).arrayBuffer())
+    if (GlobalFonts.register(font, nameOf(script)) === null) throw new Error(`${path} is no font`)
   }
-}
-
-/** At 72 dots per inch a point is a pixel. */
-async function drawn(text: string, heightPx: number, fontfile?: string): Promise<OutputInfo> {
-  const font = `${labelFont} ${heightPx}`
-  const asked = { text: escaped(text), font, dpi: 72, rgba: true, ...(fontfile !== undefined && { fontfile }) }
-  return (await sharp({ text: asked }).raw().toBuffer({ resolveWithObject: true })).info
 }

@@ -28,8 +28,7 @@ export async function checkPortability(paths: readonly string[], scratch: string
     for (const file of found.value) {
       const read = await readElf(file.path)
       if (read.kind === "failed") return { kind: "failed", why: `${file.name}: ${read.why}` }
-      const { soname } = read.value
-      elves.push({ path: file.path, name: file.part && soname ? `${file.name} (${soname})` : file.name, facts: read.value })
+      elves.push({ ...file, facts: read.value })
     }
   }
   const judged = judge(elves)

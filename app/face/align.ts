@@ -49,6 +49,14 @@ const sampleStepPxMax = 2
 const samplesMax = 8
 
 /**
+ * Samples along one axis of a crop pixel that is `stepPx` picture pixels wide: enough that a large face is averaged, not picked
+ * out pixel by pixel.
+ */
+export function samplesFor(stepPx: number): number {
+  return Math.min(samplesMax, Math.max(1, Math.ceil(stepPx / sampleStepPxMax)))
+}
+
+/**
  * Writes the square crop into `tensor` at `start` (planar, `3 × sizePx × sizePx` values). Coordinates are pixel centres on both
  * sides; what lies outside the picture is black, as in the crops the embedders were trained on. A face much larger than the
  * crop is averaged over its pixels, so that hair and glasses do not turn into noise.
@@ -74,8 +82,10 @@ export function warpInto(
   const blueFactor = blue.factor
   const blueBias = blue.bias
   const { a, b, tx, ty } = toPicture
-  const samples = Math.min(samplesMax, Math.max(1, Math.ceil(Math.hypot(a, b) / sampleStepPxMax)))
+  const samples = samplesFor(Math.hypot(a, b))
   const share = 1 / (samples * samples)
+  const between = 1 / samples
+  const first = between / 2 - 0.5
   const rowBytes = width * 3
   for (let row = 0; row < sizePx; row++) {
     for (let column = 0; column < sizePx; column++) {
@@ -83,9 +93,9 @@ export function warpInto(
       let g = 0
       let bl = 0
       for (let j = 0; j < samples; j++) {
-        const v = row + (j + 0.5) / samples - 0.5
+        const v = row + first + j * between
         for (let i = 0; i < samples; i++) {
-          const u = column + (i + 0.5) / samples - 0.5
+          const u = column + first + i * between
           const x = a * u - b * v + tx
           const y = b * u + a * v + ty
           const x0 = Math.floor(x)

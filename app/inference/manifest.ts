@@ -108,8 +108,10 @@ const detector = z.strictObject({
       scoreMin: z.tuple([z.number(), z.number(), z.number()]),
       /** A frame without a face is tried once more with the smallest face × this … */
       retrySmallest: z.number().positive(),
-      /** … and this pyramid factor. */
+      /** … this pyramid factor … */
       retryFactor: z.number().gt(0).lt(1),
+      /** … and this score of the first network. */
+      retryScoreMin: z.number().gt(0).lt(1),
     }),
   ]),
 })

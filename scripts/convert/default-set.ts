@@ -24,7 +24,7 @@ const packedPackages: Readonly<Record<string, string>> = {
 export const conversions: Readonly<Record<string, (sources: Files) => Files>> = {
   "detector/mtcnn": (sources) =>
     new Map([
-      ["pnet.onnx", fromTflite(sources, "pnet", { ...mtcnn, pictureSize: "any", outputs: ["prob", "box"] })],
+      ["pnet.onnx", fromTflite(sources, "pnet", { ...mtcnn, pictureSize: "any", outputs: ["map"] })],
       ["rnet.onnx", fromTflite(sources, "rnet", { ...mtcnn, outputs: ["prob", "box"] })],
       ["onet.onnx", fromTflite(sources, "onet", { ...mtcnn, outputs: ["prob", "box", "lmk"] })],
     ]),
@@ -39,8 +39,8 @@ export const conversions: Readonly<Record<string, (sources: Files) => Files>> = 
   "embedder/mobilefacenet": (sources) => new Map([["mobilefacenet.onnx", fromTflite(sources, "MobileFaceNet", mobileFaceNet)]]),
 }
 
-const mtcnn = { mirrored: true, pictureSize: "fixed", prelu: "relu" } as const
-const mobileFaceNet = { mirrored: false, pictureSize: "fixed", prelu: "relu", outputs: ["embeddings"] } as const
+const mtcnn = { mirrored: true, pictureSize: "fixed", form: "fast" } as const
+const mobileFaceNet = { mirrored: false, pictureSize: "fixed", form: "fast", outputs: ["embeddings"] } as const
 
 /** The files a model is made from, each with the SHA-256 that its manifest tells. */
 export async function readSources(source: NpmSource, options: PackageOptions = packageDefaults): Promise<Result<Files>> {

@@ -45,7 +45,8 @@ const plainKinds = {
   82: "maximum",
   101: "absolute",
 } as const
-type PlainKind = (typeof plainKinds)[keyof typeof plainKinds] | "prelu" | "softmax"
+/** The last three are in no file: passes over the network make them. */
+type PlainKind = (typeof plainKinds)[keyof typeof plainKinds] | "prelu" | "softmax" | "bend"
 
 /** Where the schema puts a fused activation among an operation's options. */
 const activationField: Readonly<Record<string, number>> = { add: 0, dense: 0, multiply: 0, subtract: 0, divide: 0 }

@@ -1,9 +1,14 @@
 import { unreachable } from "../../app/base/assert.ts"
 import { createOnnxGraph, type OnnxAttribute, type OnnxGraph } from "./onnx-writer.ts"
 import { permute } from "./permute.ts"
-import { addPrelu } from "./prelu.ts"
+import { addBend, addPrelu } from "./prelu.ts"
+import { bendPrelus } from "./tflite-bend.ts"
+import { type Constant, constantsOf } from "./tflite-edit.ts"
 import { foldSpelledOut } from "./tflite-folds.ts"
+import { joinHeads } from "./tflite-heads.ts"
+import { poolBeforePrelus } from "./tflite-pool.ts"
 import { type Operation, readTflite, type Tensor, type Window } from "./tflite-reader.ts"
+import { widen } from "./tflite-widen.ts"
 
 export interface ConversionOptions {
   /** Names of the outputs, in the order of the file. */
@@ -15,8 +20,11 @@ export interface ConversionOptions {
    * the same answers for ordinary pictures.
    */
   readonly mirrored: boolean
-  /** How the PReLUs of 4-D values are written: `relu` is the exact and usually faster form of `addPrelu`. */
-  readonly prelu: "prelu" | "relu"
+  /**
+   * `published`: operation by operation as the file has it; `fast`: the same function in the form that the runtime computes
+   * fastest, equal but for the rounding of single floats.
+   */
+  readonly form: "published" | "fast"
 }
 
 /**
@@ -24,7 +32,8 @@ export interface ConversionOptions {
  * weights are reordered, never changed.
  */
 export function tfliteToOnnx(file: Uint8Array, options: ConversionOptions): Uint8Array {
-  const model = foldSpelledOut(readTflite(file))
+  const published = foldSpelledOut(readTflite(file))
+  const model = options.form === "fast" ? bendPrelus(widen(poolBeforePrelus(joinHeads(published)))) : published
   const graph = createOnnxGraph("network")
   const outputNames = new Map(model.outputs.map((tensor, index) => [tensor, options.outputs[index]]))
   const values = new Map<Tensor, string>()
@@ -56,7 +65,7 @@ function addOperation(
     case "conv":
     case "depthwise": {
       const depthwise = operation.kind === "depthwise"
-      const [kernel, ...bias] = constants(operation)
+      const [kernel, ...bias] = constantsOf(operation)
       const { values, shape } = toPlanarKernel(kernel, depthwise ? [3, 0] : [0, 3], options)
       const weights = [graph.constant(values, shape), ...bias.map((each) => graph.constant(each.values, each.shape))]
       const group = depthwise ? shape[0]! : 1
@@ -65,7 +74,7 @@ function addOperation(
     case "maxPool":
       return node("MaxPool", [x], { kernel_shape: operation.size, ...windowAttributes(operation) })
     case "dense": {
-      const [weights, ...bias] = constants(operation)
+      const [weights, ...bias] = constantsOf(operation)
       const shape = operation.inputs[0]!.shape
       const flat = shape.length === 4 ? graph.node("Flatten", [x], { axis: 1 }) : x
       // A row of weights follows the flattened value: height, width, channels there, channels first here.
@@ -75,10 +84,14 @@ function addOperation(
       return node("Gemm", [flat, graph.constant(values, weights.shape), ...others], { transB: 1 })
     }
     case "prelu": {
-      const slopes = constants(operation)[0].values
+      const slopes = constantsOf(operation)[0].values
       if (operation.output.shape.length !== 4) return node("PRelu", [x, graph.constant(slopes, [slopes.length])])
-      if (options.prelu === "relu") return addPrelu(graph, x, slopes, output)
+      if (options.form === "fast") return addPrelu(graph, x, slopes, output)
       return node("PRelu", [x, graph.constant(slopes, [slopes.length, 1, 1])])
+    }
+    case "bend": {
+      const [across, above] = constantsOf(operation)
+      return addBend(graph, x, across.values, above?.values ?? across.values, output)
     }
     case "reshape": {
       const [, height, width] = operation.inputs[0]!.shape
@@ -108,14 +121,6 @@ function addOperation(
 /** Both formats mean the same by SAME: an odd pixel of padding goes to the right and to the bottom. */
 function windowAttributes({ padding, strides }: Window): Record<string, OnnxAttribute> {
   return { strides, auto_pad: padding === "SAME" ? "SAME_UPPER" : "VALID" }
-}
-
-type Constant = Tensor & { readonly values: Float32Array }
-
-function constants(operation: Operation): [Constant, ...Constant[]] {
-  const [first, ...others] = operation.inputs.filter((input): input is Constant => input.values !== undefined)
-  if (first === undefined) throw new Error(`${operation.kind} without weights`)
-  return [first, ...others]
 }
 
 /** Axes 1 and 2 of a kernel are height and width; they go last, in the other order for a mirrored network. */

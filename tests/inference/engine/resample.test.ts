@@ -2,7 +2,8 @@ import { describe, expect, test } from "bun:test"
 import type { Pixels } from "../../../app/face/pixels.ts"
 import { suppress } from "../../../app/inference/engine/detectors/overlap.ts"
 import { zoomFor } from "../../../app/inference/engine/detectors/yunet.ts"
-import { resize, resizeNear, shrinkInto } from "../../../app/inference/engine/resample.ts"
+import { syntheticTensor } from "../../../app/inference/engine/golden.ts"
+import { cut, quarter, resizeNear, shrinkInto } from "../../../app/inference/engine/resample.ts"
 
 describe("shrinking into a tensor", () => {
   test("every value is the mean of its pixels, in the network's colours and scale", () => {
@@ -24,14 +25,13 @@ describe("shrinking into a tensor", () => {
   })
 })
 
-describe("both resizes keep a slope a slope, and every colour its place", () => {
+describe("every resize keeps a slope a slope, and every colour its place", () => {
   const slope = pixelsOf(80, 60, (x, y) => [x * 3, y * 4, 255 - x * 2])
   test.each([
-    ["near", async (width: number, height: number) => resizeNear(slope, width, height), 57, 43],
-    ["near, enlarged", async (width: number, height: number) => resizeNear(slope, width, height), 160, 120],
-    ["far", (width: number, height: number) => resize(slope, width, height), 20, 15],
-  ])("%s", async (_, resizeTo, width, height) => {
-    const resized = await resizeTo(width, height)
+    ["near", resizeNear(slope, 57, 43), 57, 43],
+    ["near, enlarged", resizeNear(slope, 160, 120), 160, 120],
+    ["by a whole factor", cut(slope, { x: 0, y: 0, width: 80, height: 60 }, 4), 20, 15],
+  ])("%s", (_, resized, width, height) => {
     expect([resized.width, resized.height, resized.data.length]).toEqual([width, height, width * height * 3])
     const edge = Math.ceil(width / 40)
     for (let y = edge; y < height - edge; y++) {
@@ -43,6 +43,22 @@ describe("both resizes keep a slope a slope, and every colour its place", () => 
         }
       }
     }
+  })
+})
+
+describe("a quarter of a picture is the mean of 4 × 4 pixels", () => {
+  const noise = syntheticTensor([45 * 66 * 3], 6, 0, 256)
+  const whole = (width: number, height: number) => ({ x: 0, y: 0, width, height })
+  test.each([
+    ["in words of four bytes", 64, 45, 0],
+    ["with rows that begin within a word", 66, 45, 0],
+    ["in a buffer that begins within a word", 64, 45, 1],
+    ["all white", 64, 8, 0],
+  ])("%s", (name, width, height, offset) => {
+    const bytes = new Uint8Array(width * height * 3 + offset).fill(255)
+    if (name !== "all white") for (const [at, value] of noise.entries()) bytes[at + offset] = value
+    const picture = { data: bytes.subarray(offset), width, height }
+    expect(quarter(picture)).toEqual(cut(picture, whole(width, height), 4))
   })
 })
 

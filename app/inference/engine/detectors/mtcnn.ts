@@ -4,7 +4,7 @@ import type { Pixels } from "../../../face/pixels.ts"
 import type { DetectorManifest } from "../../manifest.ts"
 import { cropInto, squareAround } from "../crop.ts"
 import type { FloatTensor, Network } from "../ort.ts"
-import { resize, resizeNear, shrinkInto } from "../resample.ts"
+import { cut, quarter, resizeNear, shrinkInto } from "../resample.ts"
 import type { Detector } from "./detector.ts"
 import { type Scored, suppress } from "./overlap.ts"
 
@@ -57,31 +57,26 @@ export function createMtcnn(networks: MtcnnNetworks, input: DetectorManifest["in
   let levelTensor = new Float32Array(0)
   const cropTensor = new Float32Array(batchMax * 3 * outputPx * outputPx)
 
-  async function propose({ pixels, scaleX, scaleY }: Level): Promise<Candidate[]> {
+  async function propose({ pixels, scaleX, scaleY }: Level, scoreMin: number): Promise<Candidate[]> {
+    // The proposal network says how much more a cell looks like a face than not, in front of the softmax (`joinHeads`).
+    const evidenceMin = Math.log(scoreMin / (1 - scoreMin))
     const { width, height } = pixels
     if (levelTensor.length < 3 * width * height) levelTensor = new Float32Array(3 * width * height)
     shrinkInto(levelTensor, width, height, pixels, 1, input)
     const data = levelTensor.subarray(0, 3 * width * height)
-    const outputs = await networks.proposal.run({ data, shape: [1, 3, height, width] })
-    const { data: scores, shape } = named(outputs, "prob")
-    const { data: corrections } = named(outputs, "box")
+    const { data: map, shape } = named(await networks.proposal.run({ data, shape: [1, 3, height, width] }), "map")
     const columns = shape[3] ?? 0
     const cells = columns * (shape[2] ?? 0)
     const found: Candidate[] = []
     for (let cell = 0; cell < cells; cell++) {
-      const score = scores[cells + cell]!
-      if (!(score > proposalMin)) continue
+      const evidence = map[cell]!
+      if (!(evidence > evidenceMin)) continue
       const x = (cell % columns) * proposalStridePx
       const y = Math.floor(cell / columns) * proposalStridePx
       found.push({
-        score,
+        score: 1 / (1 + Math.exp(-evidence)),
         box: { x: x / scaleX, y: y / scaleY, width: proposalPx / scaleX, height: proposalPx / scaleY },
-        correction: [
-          corrections[cell]!,
-          corrections[cells + cell]!,
-          corrections[2 * cells + cell]!,
-          corrections[3 * cells + cell]!,
-        ],
+        correction: [map[cells + cell]!, map[2 * cells + cell]!, map[3 * cells + cell]!, map[4 * cells + cell]!],
       })
     }
     return suppress(best(found), overlapInLevelMax, "union")
@@ -126,10 +121,15 @@ export function createMtcnn(networks: MtcnnNetworks, input: DetectorManifest["in
     return { score, box, correction: [data[4 * index]!, data[4 * index + 1]!, data[4 * index + 2]!, data[4 * index + 3]!] }
   }
 
-  async function cascade(picture: Pixels, faceWidthPxMin: number, pyramidFactor: number): Promise<DetectedFace[]> {
-    const pyramid = await pyramidOf(picture, proposalPx / faceWidthPxMin, pyramidFactor)
+  async function cascade(
+    picture: Pixels,
+    faceWidthPxMin: number,
+    pyramidFactor: number,
+    proposalMin: number,
+  ): Promise<DetectedFace[]> {
+    const pyramid = pyramidOf(picture, proposalPx / faceWidthPxMin, pyramidFactor)
     const proposals: Candidate[] = []
-    for (const level of pyramid) proposals.push(...(await propose(level)))
+    for (const level of pyramid) proposals.push(...(await propose(level, proposalMin)))
     const levels = [{ pixels: picture, scaleX: 1, scaleY: 1 }, ...pyramid]
 
     const proposed = suppress(best(proposals), overlapMax, "union").map(correct)
@@ -155,29 +155,50 @@ export function createMtcnn(networks: MtcnnNetworks, input: DetectorManifest["in
   return {
     async detect(picture, { faceWidthPxMin, input }) {
       // The levels left out are the largest: with half the scale three quarters of the proposals' work is saved.
-      if (input === "small") return cascade(picture, 2 * faceWidthPxMin, decode.pyramidFactor)
-      const faces = await cascade(picture, faceWidthPxMin, decode.pyramidFactor)
+      if (input === "small") return cascade(picture, 2 * faceWidthPxMin, decode.pyramidFactor, proposalMin)
+      const faces = await cascade(picture, faceWidthPxMin, decode.pyramidFactor, proposalMin)
       if (faces.length > 0) return faces
-      // A face between two scales can be missed: another start and finer steps look between them.
-      return cascade(picture, faceWidthPxMin * decode.retrySmallest, decode.retryFactor)
+      // A face between two scales can be missed: another start looks between them, at weaker proposals as well.
+      return cascade(picture, faceWidthPxMin * decode.retrySmallest, decode.retryFactor, decode.retryScoreMin)
     },
   }
 }
 
 /** From the largest level to the last in which a face still fits; each is made from the one above. */
-async function pyramidOf(picture: Pixels, wantedScale: number, factor: number): Promise<Level[]> {
+function pyramidOf(picture: Pixels, wantedScale: number, factor: number): Level[] {
   const { width, height } = picture
   const shorterPx = Math.min(width, height)
   // Enlarging beyond twice the size invents no detail.
   const firstScale = Math.min(2, wantedScale, Math.sqrt(inputPxMax / (width * height)))
   const levels: Level[] = []
-  for (let scale = firstScale; shorterPx * scale >= proposalPx; scale *= factor) {
-    const [levelWidth, levelHeight] = [Math.ceil(width * scale), Math.ceil(height * scale)]
-    const above = levels.at(-1)?.pixels
-    const pixels = above ? resizeNear(above, levelWidth, levelHeight) : await resize(picture, levelWidth, levelHeight)
-    levels.push({ pixels, scaleX: levelWidth / width, scaleY: levelHeight / height })
-  }
+  for (let scale = firstScale; shorterPx * scale >= proposalPx; scale *= factor)
+    levels.push(scaled(levels.at(-1) ?? shrunk({ pixels: picture, scaleX: 1, scaleY: 1 }, scale), scale))
   return levels
+}
+
+/**
+ * The level by whole factors, as far as it stays as large as `scale` asks: every pixel is then the plain mean of the picture's.
+ * By 4, as a camera's 1080p and the usual smallest face ask for it, that takes 1.2 ms, a resize by libvips 5.
+ */
+function shrunk({ pixels, scaleX, scaleY }: Level, scale: number): Level {
+  // 1 / 0.25 may come out below 4.
+  const factor = Math.floor(scaleX / scale + 1e-9)
+  if (factor >= 4) return shrunk({ pixels: quarter(pixels), scaleX: scaleX / 4, scaleY: scaleY / 4 }, scale)
+  if (factor < 2) return { pixels, scaleX, scaleY }
+  const whole = { x: 0, y: 0, width: pixels.width, height: pixels.height }
+  return { pixels: cut(pixels, whole, factor), scaleX: scaleX / factor, scaleY: scaleY / factor }
+}
+
+/** A level from one above it, of which it is more than half. */
+function scaled({ pixels, scaleX, scaleY }: Level, scale: number): Level {
+  const width = Math.ceil((pixels.width * scale) / scaleX - 1e-9)
+  const height = Math.ceil((pixels.height * scale) / scaleY - 1e-9)
+  if (width === pixels.width && height === pixels.height) return { pixels, scaleX, scaleY }
+  return {
+    pixels: resizeNear(pixels, width, height),
+    scaleX: (scaleX * width) / pixels.width,
+    scaleY: (scaleY * height) / pixels.height,
+  }
 }
 
 /**

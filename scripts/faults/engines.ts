@@ -1,7 +1,7 @@
 /**
  * Promise R7: engines killed and stopped under load, one after the other, in a box of two engines and in a box of one.
  *
- *   bun scripts/faults/engines.ts [--hits 50] [--clients 2]
+ *   bun scripts/faults/engines.ts [--hits 50] [--clients 2] [--engines 2] [--signal SIGKILL]
  */
 import { z } from "zod"
 import { count, optionsOrExit, readOptions } from "../bench/support/options.ts"
@@ -11,9 +11,20 @@ import { type HitOptions, hitEngines, isStated } from "./engines/hit.ts"
 import { startFaultBox } from "./support/box.ts"
 import { type Check, check, conclude } from "./support/verdict.ts"
 
-const table = { hits: { type: "string" }, clients: { type: "string" } } as const
-const schema = z.strictObject({ hits: count.default(50), clients: count.default(2) })
-const options = optionsOrExit(readOptions(Bun.argv.slice(2), table, schema), "engines [--hits 50] [--clients 2]")
+const table = {
+  hits: { type: "string" },
+  clients: { type: "string" },
+  engines: { type: "string" },
+  signal: { type: "string" },
+} as const
+const schema = z.strictObject({
+  hits: count.default(50),
+  clients: count.default(2),
+  engines: count.optional(),
+  signal: z.enum(["SIGKILL", "SIGSTOP"]).optional(),
+})
+const usage = "engines [--hits 50] [--clients 2] [--engines N: 2, then 1] [--signal SIGKILL | SIGSTOP: both]"
+const options = optionsOrExit(readOptions(Bun.argv.slice(2), table, schema), usage)
 
 /** What a caller may have to wait at worst: starting anew, and noticing that a run hangs (`inference.stuckRunMs`) before that. */
 const gapMsMax = { SIGKILL: 2000, SIGSTOP: 12_000 } as const
@@ -22,7 +33,7 @@ const frame = await cameraFrame()
 const checks: Check[] = []
 for (const engines of [2, 1])
   for (const signal of ["SIGKILL", "SIGSTOP"] as const) checks.push(...(await run({ signal, engines })))
-await conclude(`R7: ${options.hits} × SIGKILL and SIGSTOP, ${options.clients} clients without pause`, checks)
+await conclude(`R7: ${options.hits} hits each, ${options.clients} clients without pause`, checks)
 
 async function run({ signal, engines }: Pick<HitOptions, "signal" | "engines">): Promise<Check[]> {
   await using box = await startFaultBox({ inference: { engines } })

@@ -31,10 +31,12 @@ const details = await runLoad(box, {
   out: ".cache/faults/overload.json",
 })
 
-const { acceptedMs, unloaded, overDeadline, memory, normalAfterMs, senderLateMs } = details
+const { acceptedMs, byOperation, unloaded, overDeadline, memory, normalAfterMs, senderLateMs } = details
 const unloadedP99Ms = unloaded?.latencyMs.p99 ?? 0
 /** The whole of a run from outside: a box that begins just before the deadline answers so much after it. */
 const oneRunMs = unloaded?.latencyMs.max ?? 0
+/** By the slowest kind of request: searches, which no engine has to do, are quick at any load and would hide the others. */
+const acceptedP99Ms = Math.max(...Object.values(byOperation).map((operation) => operation.acceptedMs.p99))
 const unstated = unstatedAnswers(details)
 const grownMB = memory === undefined ? Number.POSITIVE_INFINITY : memory.maxMB - memory.firstMB
 await conclude(
@@ -42,8 +44,8 @@ await conclude(
   [
     check(
       "p99 of accepted < 3 × unloaded",
-      `${acceptedMs.p99} ms, unloaded ${unloadedP99Ms} ms (n ${acceptedMs.n}); sender late p99 ${senderLateMs.p99} ms`,
-      acceptedMs.p99 < 3 * unloadedP99Ms,
+      `${acceptedP99Ms} ms, of all together ${acceptedMs.p99}, unloaded ${unloadedP99Ms} ms (n ${acceptedMs.n}); sender late p99 ${senderLateMs.p99} ms`,
+      acceptedP99Ms < 3 * unloadedP99Ms,
     ),
     check(
       "accepted is late by one run at most",

@@ -198,5 +198,11 @@ function toldToStop(): Promise<NodeJS.Signals> {
   })
 }
 
-const { runCli } = await import("./cli/cli.ts")
-process.exit(await runCli(process.argv.slice(2), needs))
+try {
+  const { runCli } = await import("./cli/cli.ts")
+  process.exit(await runCli(process.argv.slice(2), needs))
+} catch (error) {
+  // A bug. Bun would show the lines of source around it, and in the compiled file five lines are the whole program.
+  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`)
+  process.exit(1)
+}

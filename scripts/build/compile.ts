@@ -1,5 +1,5 @@
-import { mkdir, rename, rm } from "node:fs/promises"
-import { dirname, join } from "node:path"
+import { mkdir, mkdtemp, rename, rm } from "node:fs/promises"
+import { basename, dirname, join } from "node:path"
 import { projectRoot } from "../../app/base/paths.ts"
 import type { Result } from "../../app/base/result.ts"
 import type { ContentFile } from "./contents.ts"
@@ -25,7 +25,9 @@ export async function compile(
   const payload = join(projectRoot, `.cache/build/payload-${target.arch}.zst`)
   await replaceFile(payload, packed.payload)
   await mkdir(dirname(outfile), { recursive: true })
-  const draft = `${outfile}.draft`
+  // Under its own name: the name is part of the program.
+  const draftFolder = await mkdtemp(join(dirname(outfile), "draft-"))
+  const draft = join(draftFolder, basename(outfile))
   const redirects = createRedirects(contents, packed.embedded, payload)
   try {
     const built = await Bun.build({
@@ -56,7 +58,7 @@ export async function compile(
     const reasons = error instanceof AggregateError ? error.errors : [error]
     return { kind: "failed", why: reasons.map(String).join("\n") }
   } finally {
-    await rm(draft, { force: true })
+    await rm(draftFolder, { recursive: true, force: true })
   }
 }
 

@@ -59,6 +59,11 @@ export function createRedirects(
       replace: () =>
         'const told = () => "glibc"\nmodule.exports = { GLIBC: "glibc", MUSL: "musl", familySync: told, isNonGlibcLinuxSync: () => false, versionSync: () => null }\n',
     },
+    // As it is loaded it asks for the home folder, which throws for a user who is in no list of users, as in a bare container.
+    {
+      module: "node_modules/@napi-rs/canvas/index.js",
+      replace: (text) => text.replace(/const homedirPath = homedir\(\)/, 'const homedirPath = process.env.HOME ?? "/"'),
+    },
     {
       module: "node_modules/@napi-rs/canvas/js-binding.js",
       replace: () => `module.exports = require(${loader}).loadNative(${native("/skia.")})\n`,

@@ -8,6 +8,21 @@ import { resourcesFolder } from "./folder.ts"
  */
 export function loadNative(path: string): unknown {
   const module: { exports: unknown } = { exports: {} }
-  process.dlopen(module, join(resourcesFolder(), "node_modules", path))
+  const file = join(resourcesFolder(), "node_modules", path)
+  try {
+    process.dlopen(module, file)
+  } catch (error) {
+    const what = error instanceof Error ? error.message : String(error)
+    throw new Error(`${file} does not load: ${what}. ${remedyFor(what)}`, { cause: error })
+  }
   return module.exports
+}
+
+/** @param what the words of the C library's loader */
+function remedyFor(what: string): string {
+  if (/failed to map segment|Operation not permitted/.test(what)) {
+    return "Programs may not run from this folder: name another one with --cache-dir or GATEHOUSE_CACHE"
+  }
+  const missing = /^(lib[\w.+-]+): cannot open shared object file/.exec(what)?.[1]
+  return missing === undefined ? "See docs/build.md for the systems it runs on" : `Install the package that holds ${missing}`
 }

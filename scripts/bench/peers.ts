@@ -16,6 +16,7 @@ import { locateModelSet } from "../../app/inference/models.ts"
 import { type PeerDetails, peerDetailsSchema } from "./peers/details.ts"
 import { installPeers, type Peer, startGatehouse, startLibrary, startPlainServer } from "./peers/start.ts"
 import { closedLoop } from "./support/closed-loop.ts"
+import { quietRounds } from "./support/disturbance.ts"
 import { describeMachine, machineLine } from "./support/machine.ts"
 import { count, optionsOrExit, positive, readOptions } from "./support/options.ts"
 import { asNeverSeen, cameraFrame, groupPictures, type Picture } from "./support/pictures.ts"
@@ -51,11 +52,11 @@ const clients = 4
 /** Passes over the photographs before anything is timed. */
 const warmPasses = 2
 
-/** Timings of one peer so far. */
-interface Runs {
-  readonly peer: Peer
-  readonly pictures: { readonly picture: Picture; readonly faces: number[]; readonly ms: number[] }[]
-  readonly loops: { readonly perSecond: number; readonly ms: readonly number[] }[]
+/** What one peer did in one round: a time for each photograph, and the loop of four clients. */
+interface PeerRound {
+  readonly pictures: readonly { readonly faces: number; readonly tookMs: number }[]
+  readonly perSecond: number
+  readonly loopMs: readonly number[]
 }
 
 const startedAt = new Date().toISOString()
@@ -63,23 +64,19 @@ const machine = await describeMachine()
 console.log(machineLine(machine))
 await installPeers()
 const pictures = [await cameraFrame(), ...(await groupPictures())]
-const runs = (await startAll()).map(
-  (peer): Runs => ({ peer, pictures: pictures.map((picture) => ({ picture, faces: [], ms: [] })), loops: [] }),
-)
+const peers = await startAll()
 const details: PeerDetails[] = []
 try {
-  for (const { peer } of runs)
+  for (const peer of peers)
     for (let pass = 0; pass < warmPasses; pass++) for (const picture of pictures) await peer.send(asNeverSeen(picture))
-  for (let round = 0; round < options.rounds; round++) {
-    // Another one begins each time: who goes first finds another machine than who follows.
-    const from = round % runs.length
-    for (const one of [...runs.slice(from), ...runs.slice(0, from)]) await measure(one)
-    const rates = runs.map(({ peer, loops }) => `${peer.name} ${loops.at(-1)?.perSecond.toFixed(2)} / s`)
-    console.log(`round ${round + 1} of ${options.rounds}: ${rates.join(", ")}`)
+  const taken = await quietRounds(options.rounds, takeRound)
+  const disturbance = taken.map((round) => roundTo(round.disturbance, 3))
+  for (const [index, peer] of peers.entries()) {
+    const rounds = taken.map(({ value }) => value[index]!)
+    details.push(await toDetails(peer, rounds, disturbance))
   }
-  for (const one of runs) details.push(await toDetails(one))
 } finally {
-  await Promise.all(runs.map(({ peer }) => peer.close()))
+  await Promise.all(peers.map((peer) => peer.close()))
 }
 const targets = targetsOf(details)
 print(details)
@@ -111,19 +108,26 @@ async function startAll(): Promise<Peer[]> {
   ]
 }
 
+/** All peers by turns, in their order in the answer. Another one begins each time: who goes first finds another machine. */
+async function takeRound(round: number): Promise<PeerRound[]> {
+  const taken = new Map<Peer, PeerRound>()
+  const from = round % peers.length
+  for (const peer of [...peers.slice(from), ...peers.slice(0, from)]) taken.set(peer, await measure(peer))
+  const rates = peers.map((peer) => `${peer.name} ${taken.get(peer)?.perSecond.toFixed(2)} / s`)
+  console.log(rates.join(", "))
+  return peers.map((peer) => taken.get(peer)!)
+}
+
 /** Every photograph once with one client, then four clients that take the photographs in turn. */
-async function measure({ peer, pictures, loops }: Runs): Promise<void> {
-  for (const one of pictures) {
-    const { faces, tookMs } = await timeOne(peer, one.picture)
-    one.faces.push(faces)
-    one.ms.push(tookMs)
-  }
+async function measure(peer: Peer): Promise<PeerRound> {
+  const timed: { faces: number; tookMs: number }[] = []
+  for (const picture of pictures) timed.push(await timeOne(peer, picture))
   let turn = 0
   const { perSecond, tookMs } = await closedLoop(clients, options.seconds, async () => {
-    const timed = await timeOne(peer, pictures[turn++ % pictures.length]!.picture)
-    return { status: "200", accepted: true, tookMs: timed.tookMs, text: "" }
+    const { tookMs } = await timeOne(peer, pictures[turn++ % pictures.length]!)
+    return { status: "200", accepted: true, tookMs, text: "" }
   })
-  loops.push({ perSecond, ms: tookMs })
+  return { pictures: timed, perSecond, loopMs: tookMs }
 }
 
 async function timeOne(peer: Peer, picture: Picture): Promise<{ faces: number; tookMs: number }> {
@@ -133,30 +137,31 @@ async function timeOne(peer: Peer, picture: Picture): Promise<{ faces: number; t
   return { faces, tookMs: nowTickMs() - startTickMs }
 }
 
-async function toDetails({ peer, pictures, loops }: Runs): Promise<PeerDetails> {
+async function toDetails(peer: Peer, rounds: readonly PeerRound[], disturbance: number[]): Promise<PeerDetails> {
   const usage = await readUsage(peer.pid)
-  const perPicture = pictures.map(({ picture, faces, ms }) => ({
-    picture: picture.name,
-    faces: median(faces),
-    ms: ms.map((each) => roundTo(each, 2)),
+  const perPicture = pictures.map(({ name }, index) => ({
+    picture: name,
+    faces: median(rounds.map((round) => round.pictures[index]!.faces)),
+    ms: rounds.map((round) => roundTo(round.pictures[index]!.tookMs, 2)),
   }))
   const wholeMs = perPicture.reduce((sum, { ms }) => sum + median(ms), 0)
   const wholeFaces = perPicture.reduce((sum, { faces }) => sum + faces, 0)
   return {
     peer: peer.name,
     pictures: perPicture,
-    oneClientMs: summarise(pictures.flatMap(({ ms }) => ms)),
+    oneClientMs: summarise(perPicture.flatMap(({ ms }) => ms)),
     perPictureMs: roundTo(wholeMs / perPicture.length, 2),
     perFaceMs: roundTo(wholeMs / Math.max(1, wholeFaces), 2),
-    fourClientsMs: summarise(loops.flatMap(({ ms }) => ms)),
-    fourClientsPerSecond: loops.map(({ perSecond }) => perSecond),
+    fourClientsMs: summarise(rounds.flatMap(({ loopMs }) => loopMs)),
+    fourClientsPerSecond: rounds.map(({ perSecond }) => perSecond),
     megabytes: usage === undefined ? 0 : roundTo(usage.parentMB + usage.enginesMB, 1),
+    disturbance,
   }
 }
 
 function figuresOf({ peer, pictures, fourClientsPerSecond }: PeerDetails): Figure[] {
   // One value for each round: the mean time of a picture in it.
-  const rounds = Array.from({ length: options.rounds }, (_, round) =>
+  const rounds = fourClientsPerSecond.map((_, round) =>
     roundTo(pictures.reduce((sum, { ms }) => sum + (ms[round] ?? 0), 0) / pictures.length, 3),
   )
   const gated = peer === "Gatehouse"

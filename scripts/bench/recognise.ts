@@ -21,6 +21,7 @@ import { type Pairs, recogniseRequest, summarisePairs, timePairs, warmUp } from 
 import { openBox } from "./support/boxes.ts"
 import { ask } from "./support/client.ts"
 import { closedLoop } from "./support/closed-loop.ts"
+import { quietRounds } from "./support/disturbance.ts"
 import { describeMachine, machineLine } from "./support/machine.ts"
 import { count, optionsOrExit, positive, readOptions } from "./support/options.ts"
 import { cameraFrame, type Picture } from "./support/pictures.ts"
@@ -118,17 +119,17 @@ async function measureBoxes(set: string, floor: Floor, one: DemoBox, two: DemoBo
   if (faces !== floor.faces || faces !== 1)
     throw new Error(`${faces} faces over HTTP, ${floor.faces} without; one is in the picture`)
 
-  const rounds: Pairs[] = []
-  const loops: { one: number; two: number; saturatedMs: SetDetails["saturatedMs"] }[] = []
-  for (let round = 0; round < options.rounds; round++) {
-    rounds.push(await timePairs(two, picture, floor, options.pairs))
+  const taken = await quietRounds(options.rounds, async () => {
+    const pairs = await timePairs(two, picture, floor, options.pairs)
     const ofOne = await saturate(one, options.seconds)
     const ofTwo = await saturate(two, options.seconds)
     for (const { refused } of [ofOne, ofTwo])
       if (Object.keys(refused).length > 0) throw new Error(`refused in a closed loop: ${JSON.stringify(refused)}`)
-    loops.push({ one: ofOne.perSecond, two: ofTwo.perSecond, saturatedMs: ofTwo.latencyMs })
-    console.log(`${set}, round ${round + 1}: ${ofOne.perSecond} / s with one engine, ${ofTwo.perSecond} / s with two`)
-  }
+    console.log(`${set}: ${ofOne.perSecond} / s with one engine, ${ofTwo.perSecond} / s with two`)
+    return { pairs, one: ofOne.perSecond, two: ofTwo.perSecond, saturatedMs: ofTwo.latencyMs }
+  })
+  const loops = taken.map(({ value }) => value)
+  const rounds = loops.map(({ pairs }) => pairs)
   const [oneUsage, twoUsage] = [await readUsage(one.pid), await readUsage(two.pid)]
   if (oneUsage === undefined || twoUsage === undefined) throw new Error("a box ended while it was measured")
 
@@ -150,6 +151,7 @@ async function measureBoxes(set: string, floor: Floor, one: DemoBox, two: DemoBo
     },
     saturatedMs: loops.toSorted((a, b) => a.saturatedMs.p99 - b.saturatedMs.p99)[loops.length >> 1]!.saturatedMs,
     memory: { one: oneUsage, two: twoUsage },
+    disturbance: taken.map(({ disturbance }) => roundTo(disturbance, 3)),
   }
   const figure = (name: string, unit: Figure["unit"], better: Figure["better"], gated: boolean, values: number[]): Figure => ({
     name: `${set}: ${name}`,

@@ -14,5 +14,7 @@ export const setDetailsSchema = z.strictObject({
   /** Latency of one request while all clients ask two engines, in the round with the middle p99. */
   saturatedMs: summarySchema,
   memory: z.strictObject({ one: usageSchema, two: usageSchema }),
+  /** What others took of the machine, round after round, 0 to 1. */
+  disturbance: z.array(z.number()),
 })
 export type SetDetails = z.output<typeof setDetailsSchema>

@@ -31,8 +31,9 @@ const gapMsMax = { SIGKILL: 2000, SIGSTOP: 12_000 } as const
 
 const frame = await cameraFrame()
 const checks: Check[] = []
-for (const engines of [2, 1])
-  for (const signal of ["SIGKILL", "SIGSTOP"] as const) checks.push(...(await run({ signal, engines })))
+for (const engines of options.engines === undefined ? [2, 1] : [options.engines])
+  for (const signal of options.signal === undefined ? (["SIGKILL", "SIGSTOP"] as const) : [options.signal])
+    checks.push(...(await run({ signal, engines })))
 await conclude(`R7: ${options.hits} hits each, ${options.clients} clients without pause`, checks)
 
 async function run({ signal, engines }: Pick<HitOptions, "signal" | "engines">): Promise<Check[]> {

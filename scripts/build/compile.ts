@@ -35,7 +35,7 @@ export async function compile(
       // The main file is bundled into one at the top of this folder, and finds its worker there as "./index-worker.ts".
       root: join(projectRoot, "app/gallery"),
       plugins: [redirects.plugin],
-      minify: { whitespace: true, syntax: true, identifiers: false },
+      minify: true,
       sourcemap: "none",
       metafile: true,
       compile: {

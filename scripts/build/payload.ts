@@ -3,8 +3,10 @@ import { projectRoot } from "../../app/base/paths.ts"
 import type { Embedded, EmbeddedFile } from "../../app/base/resources/embedded.ts"
 import { version } from "../../app/base/version.ts"
 import type { ContentFile } from "./contents.ts"
+import { applyFilter } from "./filters.ts"
 import type { Target } from "./targets.ts"
 import { replaceFile, sha256Of } from "./tools.ts"
+import { trim } from "./trim.ts"
 
 /** Contents packed: one zstd frame for each file, one behind the other. */
 export interface Packed {
@@ -20,11 +22,13 @@ export async function packContents(target: Target, contents: readonly ContentFil
   const files: EmbeddedFile[] = []
   const frames: Uint8Array[] = []
   let packedAt = 0
-  for (const { path, source } of contents) {
-    const bytes = await Bun.file(source).bytes()
+  for (const content of contents) {
+    const bytes = trim(content, Buffer.from(await Bun.file(content.source).arrayBuffer()))
     const sha256 = sha256Of(bytes)
-    const frame = await frameOf(bytes, sha256, level)
-    files.push({ path, bytes: bytes.length, sha256, packedAt, packedBytes: frame.length })
+    const { path } = content
+    const { filter, filtered } = applyFilter(path, bytes) ?? { filtered: bytes }
+    const frame = await frameOf(filtered, level)
+    files.push({ path, bytes: bytes.length, sha256, packedAt, packedBytes: frame.length, ...(filter && { filter }) })
     frames.push(frame)
     packedAt += frame.length
   }
@@ -33,11 +37,11 @@ export async function packContents(target: Target, contents: readonly ContentFil
   return { embedded: { id: `${version}-${target.arch}-${hash.slice(0, 16)}`, files }, payload: Buffer.concat(frames) }
 }
 
-async function frameOf(bytes: Uint8Array<ArrayBuffer>, sha256: string, level: number): Promise<Uint8Array> {
-  const path = join(framesKept, `${sha256}-${Bun.version}-${level}.zst`)
+async function frameOf(bytes: Buffer, level: number): Promise<Uint8Array> {
+  const path = join(framesKept, `${sha256Of(bytes)}-${Bun.version}-${level}.zst`)
   const kept = Bun.file(path)
   if (await kept.exists()) return await kept.bytes()
-  const frame = await Bun.zstdCompress(bytes, { level })
+  const frame = await Bun.zstdCompress(new Uint8Array(bytes), { level })
   await replaceFile(path, frame)
   return frame
 }

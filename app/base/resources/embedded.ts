@@ -1,3 +1,5 @@
+import type { Filter } from "./filters.ts"
+
 /** One file inside the compiled program, as a zstd frame of its own in the payload. */
 export interface EmbeddedFile {
   /** Where it lies below `resourcesFolder()`; the same as in a checkout. */
@@ -7,6 +9,8 @@ export interface EmbeddedFile {
   /** Of the frame: where in the payload it begins, and its length. */
   readonly packedAt: number
   readonly packedBytes: number
+  /** How it was rewritten before it was compressed. */
+  readonly filter?: Filter
 }
 
 /** What cannot be used from inside a compiled program: native libraries, models, and whatever is large and compresses well. */

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path"
 import type { Result } from "../result.ts"
 import { clearAbandoned, clearOlder, ownDraft } from "./drafts.ts"
 import type { Embedded, EmbeddedFile } from "./embedded.ts"
+import { undoFilter } from "./filters.ts"
 
 /** Written last, so a folder without it is not whole. */
 const doneName = ".ok"
@@ -113,7 +114,8 @@ async function unpackFile(payload: string, file: EmbeddedFile): Promise<Uint8Arr
   const frame = await Bun.file(payload)
     .slice(file.packedAt, file.packedAt + file.packedBytes)
     .bytes()
-  const bytes = await Bun.zstdDecompress(frame).catch(() => undefined)
+  const unpacked = await Bun.zstdDecompress(frame).catch(() => undefined)
+  const bytes = unpacked && undoFilter(unpacked, file.filter)
   const sha256 = bytes && new Bun.CryptoHasher("sha256").update(bytes).digest("hex")
   if (bytes === undefined || sha256 !== file.sha256) throw new DamagedProgram(file.path)
   return bytes

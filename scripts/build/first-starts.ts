@@ -1,0 +1,130 @@
+import { mkdtempSync, readdirSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { parseArgs } from "node:util"
+
+/**
+ * What a compiled file does when it is started for the first time, often: pairs of starts at once, starts that are killed while
+ * they unpack, and how long a start takes.
+ *
+ *   bun scripts/build/first-starts.ts --file dist/gatehouse-… [--pairs 20] [--kills 50] [--starts 20]
+ */
+const { values: asked } = parseArgs({
+  options: {
+    file: { type: "string" },
+    pairs: { type: "string", default: "20" },
+    kills: { type: "string", default: "50" },
+    starts: { type: "string", default: "20" },
+  },
+})
+const program = asked.file ?? stop("--file names the compiled file")
+const folder = mkdtempSync(join(tmpdir(), "gatehouse-first-"))
+let port = 18_200
+process.on("exit", () => rmSync(folder, { recursive: true, force: true }))
+
+for (let pair = 0; pair < Number(asked.pairs); pair++) {
+  const cache = join(folder, `pair-${pair}`)
+  const codes = await Promise.all([unpackIn(cache).exited, unpackIn(cache).exited])
+  if (codes.some((code) => code !== 0)) stop(`pair ${pair} ended with ${codes.join(" and ")}`)
+  await checkWhole(cache, `pair ${pair}`)
+  rmSync(cache, { recursive: true, force: true })
+}
+console.log(`${asked.pairs} pairs of first starts at once: each left one whole folder`)
+
+let halfWay = 0
+for (let kill = 0; kill < Number(asked.kills); kill++) {
+  const cache = join(folder, "killed")
+  const child = unpackIn(cache)
+  // The file takes this long to begin and to end unpacking, roughly: kills fall before, into and behind it.
+  await Bun.sleep(30 + Math.random() * 900)
+  child.kill("SIGKILL")
+  await child.exited
+  const left = readdirSync(folder).includes("killed") ? readdirSync(cache) : []
+  if (left.some((name) => name.endsWith(".draft"))) halfWay += 1
+  const next = await unpackIn(cache).exited
+  if (next !== 0) stop(`after kill ${kill} the next start ended with ${next}`)
+  await checkWhole(cache, `kill ${kill}`)
+  rmSync(cache, { recursive: true, force: true })
+}
+console.log(
+  `${asked.kills} kills, ${halfWay} of them while it unpacked: each next start made a whole folder and left nothing else`,
+)
+
+const cache = join(folder, "timed")
+const first: Start[] = []
+const later: Start[] = []
+for (let start = 0; start < Number(asked.starts); start++) {
+  rmSync(cache, { recursive: true, force: true })
+  first.push(await timeStart())
+  later.push(await timeStart())
+}
+say("first start", first)
+say("later start", later)
+
+interface Start {
+  readonly healthyMs: number
+  readonly readyMs: number
+}
+
+/** From the start of the process to the first 200 of each address. */
+async function timeStart(): Promise<Start> {
+  port += 1
+  const began = performance.now()
+  const data = join(folder, "data")
+  const child = Bun.spawn([program, "serve", "--cache-dir", cache, "--data", data, "--port", String(port)], {
+    env: { GATEHOUSE_LOG: "fatal" },
+    stdout: "ignore",
+    stderr: "inherit",
+  })
+  const healthyMs = await until("/healthz", began)
+  const readyMs = await until("/readyz", began)
+  child.kill("SIGTERM")
+  await child.exited
+  return { healthyMs, readyMs }
+}
+
+async function until(path: string, began: number): Promise<number> {
+  for (;;) {
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`).catch(() => undefined)
+    if (answer?.status === 200) return performance.now() - began
+    if (performance.now() - began > 60_000) stop(`${path} did not answer 200 within a minute`)
+    await Bun.sleep(2)
+  }
+}
+
+/** Lists the models, for which it unpacks everything and compares the hash of each. */
+function unpackIn(cache: string) {
+  return Bun.spawn([program, "models", "--cache-dir", cache], { env: {}, stdout: "ignore", stderr: "inherit" })
+}
+
+async function checkWhole(cache: string, when: string): Promise<void> {
+  const names = readdirSync(cache)
+  if (names.length !== 1) stop(`after ${when} the cache holds ${names.join(", ")}`)
+  const bom = await Bun.file(`${program}.cdx.json`).json()
+  for (const { hashes, properties } of bom.components as {
+    hashes?: { content: string }[]
+    properties?: { value: string }[]
+  }[]) {
+    const path = properties?.[0]?.value
+    if (path === undefined) continue
+    const bytes = await Bun.file(join(cache, names[0]!, path)).bytes()
+    const sha256 = new Bun.CryptoHasher("sha256").update(bytes).digest("hex")
+    if (sha256 !== hashes?.[0]?.content) stop(`after ${when} ${path} has SHA-256 ${sha256}`)
+  }
+}
+
+function say(what: string, starts: readonly Start[]): void {
+  for (const [path, key] of [
+    ["/healthz", "healthyMs"],
+    ["/readyz", "readyMs"],
+  ] as const) {
+    const sorted = starts.map((start) => start[key]).sort((a, b) => a - b)
+    const [least, median, most] = [0, Math.floor(sorted.length / 2), sorted.length - 1].map((i) => sorted[i]?.toFixed(0))
+    console.log(`${what} to ${path} 200: median ${median} ms (${least} to ${most}, n ${sorted.length})`)
+  }
+}
+
+function stop(why: string): never {
+  console.error(`first-starts: ${why}`)
+  process.exit(1)
+}

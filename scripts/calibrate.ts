@@ -11,8 +11,12 @@ const pictures = await readListed()
 const catalogue = await readCatalogue(modelsFolder)
 if (catalogue.kind === "failed") throw new Error(catalogue.why)
 const asked = process.argv.slice(2)
+/** Of two sets with the same embedder or fusion the first one speaks for it. */
+const written = new Set<string>()
 for (const { name, embeddingPath } of catalogue.value) {
-  if (asked.length === 0 || asked.includes(name)) await calibrateSet(name, embeddingPath)
+  if (written.has(embeddingPath) || (asked.length > 0 && !asked.includes(name))) continue
+  await calibrateSet(name, embeddingPath)
+  written.add(embeddingPath)
 }
 
 /** @param path of the manifest that holds the set's calibration */

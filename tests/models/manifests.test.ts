@@ -22,7 +22,7 @@ const label = ({ manifest }: { manifest: ModelManifest }) => [manifest.name] as 
 
 test("every manifest below models/ belongs to a set", async () => {
   const found = await Array.fromAsync(new Bun.Glob("*/*/*/manifest.json").scan(modelsFolder))
-  expect(found.length).toBe(8)
+  expect(found.length).toBe(9)
   const known = [
     ...models.map(({ folder }) => join(folder, "manifest.json")),
     ...catalogue.value.map((set) => set.embeddingPath),
@@ -140,7 +140,7 @@ test("set-up has nothing to do the second time, and names a wrong file of the be
   expect(prepared).toMatchObject({ exitCode: 0, errors: "" })
   expect(prepared.output).not.toContain("made")
   expect(prepared.output).toContain("model set better is not used: ")
-  expect(prepared.output).toContain("set default serves: mtcnn, points68, mobilefacenet")
+  expect(prepared.output).toContain("set default serves: ultraface, points68, mobilefacenet")
 
   await Bun.write(empty.file("yunet_n_dynamic.onnx"), "no weights")
   const refused = await prepare(empty.path)

@@ -7,6 +7,8 @@
  * Everything else stays byte for byte. The format: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
  */
 
+import { type Field, fieldsOf, message, tag, textOf, wireType, writeVarint } from "./protobuf.ts"
+
 /** Numbers of onnx.proto's fields and enumerations. */
 const graphOfModel = 7
 const nodeOfGraph = 1
@@ -17,22 +19,6 @@ const attributeField = { name: 1, float: 2, type: 20 }
 const floatAttribute = 1
 const tensorField = { type: 2, floats: 4, name: 8, raw: 9 }
 const floatTensor = 1
-
-/** How a value stands in the stream. */
-const varint = 0
-const eightBytes = 1
-const lengthPrefixed = 2
-const fourBytes = 5
-
-interface Field {
-  readonly number: number
-  /** Of a number; 0 otherwise. */
-  readonly value: number
-  /** Of text, bytes or a message; of four or eight bytes as they stand. */
-  readonly content: Uint8Array
-  /** The whole field with its tag. */
-  readonly bytes: Uint8Array
-}
 
 /** The rewritten network; the very bytes given when there is nothing to rewrite, or when they are no ONNX file. */
 export function withLeakyRelus(model: Uint8Array): Uint8Array {
@@ -92,63 +78,10 @@ function toLeakyRelu(node: Uint8Array, scalars: ReadonlyMap<string, number>): Ui
     message(nodeField.operator, [Buffer.from("LeakyRelu")]),
     message(attributeOfNode, [
       message(attributeField.name, [Buffer.from("alpha")]),
-      Buffer.concat([tag(attributeField.float, fourBytes), floatBytes(alpha)]),
-      Buffer.concat([tag(attributeField.type, varint), writeVarint(floatAttribute)]),
+      Buffer.concat([tag(attributeField.float, wireType.fourBytes), floatBytes(alpha)]),
+      Buffer.concat([tag(attributeField.type, wireType.varint), writeVarint(floatAttribute)]),
     ]),
   ])
-}
-
-/** Throws RangeError where the bytes end in the middle of a field, or are no fields at all. */
-function* fieldsOf(bytes: Uint8Array): Generator<Field> {
-  let at = 0
-  const number = (): number => {
-    let value = 0
-    for (let factor = 1; ; factor *= 128) {
-      const byte = bytes[at++]
-      if (byte === undefined || factor > 2 ** 63) throw new RangeError("a number without an end")
-      value += (byte & 127) * factor
-      if (byte < 128) return value
-    }
-  }
-  const take = (length: number): Uint8Array => {
-    if (at + length > bytes.length) throw new RangeError("a field beyond the end")
-    at += length
-    return bytes.subarray(at - length, at)
-  }
-  const none = bytes.subarray(0, 0)
-  while (at < bytes.length) {
-    const start = at
-    const key = number()
-    const wire = key % 8
-    const field = { number: Math.floor(key / 8), value: 0, content: none }
-    if (wire === varint) field.value = number()
-    else if (wire === lengthPrefixed) field.content = take(number())
-    else if (wire === fourBytes) field.content = take(4)
-    else if (wire === eightBytes) field.content = take(8)
-    else throw new RangeError(`no wire format ${wire}`)
-    yield { ...field, bytes: bytes.subarray(start, at) }
-  }
-}
-
-function textOf(field: Field | undefined): string {
-  return Buffer.from(field?.content ?? []).toString("utf8")
-}
-
-function message(field: number, parts: readonly Uint8Array[]): Buffer {
-  const length = parts.reduce((sum, part) => sum + part.length, 0)
-  return Buffer.concat([tag(field, lengthPrefixed), writeVarint(length), ...parts])
-}
-
-function tag(field: number, wire: number): Buffer {
-  return writeVarint(field * 8 + wire)
-}
-
-function writeVarint(value: number): Buffer {
-  const bytes: number[] = []
-  for (let rest = value; ; rest = Math.floor(rest / 128)) {
-    if (rest < 128) return Buffer.from([...bytes, rest])
-    bytes.push((rest % 128) + 128)
-  }
 }
 
 function floatBytes(value: number): Buffer {

@@ -11,6 +11,7 @@ import type { AnalyzeOptions, StageTimings } from "../wire.ts"
 import { createPictureDecoder } from "./decode.ts"
 import type { Detector } from "./detectors/detector.ts"
 import { createMtcnn } from "./detectors/mtcnn.ts"
+import { createUltraface } from "./detectors/ultraface.ts"
 import { createYunet } from "./detectors/yunet.ts"
 import { createEmbedder, type Embedder, type FusionPart, fuseEmbedders } from "./embed.ts"
 import type { Refusal } from "./header.ts"
@@ -182,6 +183,11 @@ function createDetector(model: OpenModel<DetectorManifest>): Detector {
       const [proposal, refine, output] = model.networks
       assert(proposal && refine && output, "MTCNN is three files, in the order of their use")
       return createMtcnn({ proposal, refine, output }, input, decode)
+    }
+    case "ultraface": {
+      const [boxes, landmarks] = model.networks
+      assert(boxes && landmarks, "UltraFace is two files: boxes, and the landmarks in each")
+      return createUltraface({ boxes, landmarks }, input, decode)
     }
     default:
       return unreachable(decode)

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test"
 import type { Pixels } from "../../../app/face/pixels.ts"
 import { suppress } from "../../../app/inference/engine/detectors/overlap.ts"
-import { zoomFor } from "../../../app/inference/engine/detectors/yunet.ts"
+import { zoomFor } from "../../../app/inference/engine/detectors/zoom.ts"
 import { syntheticTensor } from "../../../app/inference/engine/golden.ts"
 import { cut, quarter, resizeNear, shrinkInto } from "../../../app/inference/engine/resample.ts"
 

@@ -180,11 +180,11 @@ test.skipIf(!hasSet("better"))("YuNet's small look does without tiny faces", asy
   expect([full.faces.length, small.faces.length]).toEqual([4, 0])
 })
 
-test.skipIf(!hasSet("better"))("both detectors see the same faces", async () => {
+test.skipIf(!hasSet("better")).each(["default", "mtcnn"])("YuNet and the detector of %s see the same faces", async (set) => {
   await using yunet = await openSet(await locateSet("better"))
-  await using mtcnn = await openSet(await locateSet("default"))
+  await using another = await openSet(await locateSet(set))
   for (const number of [1, 3, 4, 5, 6] as const) {
-    const [a, b] = [await analyze(yunet, samplePhoto(number)), await analyze(mtcnn, samplePhoto(number))]
+    const [a, b] = [await analyze(yunet, samplePhoto(number)), await analyze(another, samplePhoto(number))]
     const sure = a.faces.filter(({ score }) => score > 0.8)
     for (const face of sure) {
       const other = b.faces.find(({ box }) => overlap(box, face.box) > 0.45)
@@ -203,9 +203,9 @@ describe("a set that cannot serve says why", () => {
     const set = await locateSet("default")
     const why = await whyUnfit({
       ...set,
-      detector: { ...set.detector, paths: { ...set.detector.paths, "rnet.onnx": "/nowhere" } },
+      detector: { ...set.detector, paths: { ...set.detector.paths, "onet.onnx": "/nowhere" } },
     })
-    expect(why).toMatch(/mtcnn.*\/nowhere.*prepare the models again/)
+    expect(why).toMatch(/ultraface.*\/nowhere.*prepare the models again/)
   })
 
   test("a file with one other bit", async () => {

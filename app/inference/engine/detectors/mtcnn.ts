@@ -1,19 +1,19 @@
 import type { DetectedFace } from "../../../face/face.ts"
-import type { Box, Point } from "../../../face/geometry.ts"
+import type { Box } from "../../../face/geometry.ts"
 import type { Pixels } from "../../../face/pixels.ts"
 import type { DetectorManifest } from "../../manifest.ts"
 import { cropInto, squareAround } from "../crop.ts"
 import type { FloatTensor, Network } from "../ort.ts"
 import { cut, quarter, resizeNear, shrinkInto } from "../resample.ts"
 import type { Detector } from "./detector.ts"
-import { type Scored, suppress } from "./overlap.ts"
+import { named, outputPx, readFace } from "./onet.ts"
+import { best, type Scored, suppress } from "./overlap.ts"
 
 type MtcnnDecode = Extract<DetectorManifest["decode"], { kind: "mtcnn" }>
 
 /** What the three networks look at, in pixels. */
 const proposalPx = 12
 const refinePx = 24
-const outputPx = 48
 
 /** The proposal network answers for every second pixel of its input. */
 const proposalStridePx = 2
@@ -22,8 +22,6 @@ const proposalStridePx = 2
 const overlapInLevelMax = 0.5
 const overlapMax = 0.7
 
-/** A picture of nothing but faces has about this many; a hostile one could have a hundred thousand and hold the engine. */
-const candidatesMax = 1500
 /**
  * Pixels of the first level. A full pyramid and the second try over 4 MP of noise take 4 s, which on a slow core is longer than an
  * engine may be silent. A picture with more is begun more coarsely, and its smallest faces stay unseen.
@@ -138,16 +136,8 @@ export function createMtcnn(networks: MtcnnNetworks, input: DetectorManifest["in
     )
     const corrected = suppress(refined, overlapMax, "union").map(correct)
     const faces = await lookCloser(networks.output, outputPx, levels, corrected, (outputs, index, square) => {
-      const candidate = readCandidate(outputs, index, square, outputMin)
-      if (candidate === undefined) return undefined
-      const { data } = named(outputs, "lmk")
-      // Five x, then five y, as fractions of the square.
-      const point = (number: number): Point => [
-        square.x + data[10 * index + number]! * square.width,
-        square.y + data[10 * index + 5 + number]! * square.height,
-      ]
-      const landmarks: DetectedFace["landmarks"] = [point(0), point(1), point(2), point(3), point(4)]
-      return { box: correct(candidate), score: candidate.score, landmarks }
+      const face = readFace(outputs, index, square)
+      return face.score > outputMin ? face : undefined
     })
     return suppress(faces, overlapMax, "smaller")
   }
@@ -220,15 +210,4 @@ function correct({ box, correction: [left, top, right, bottom] }: Candidate): Bo
     width: box.width * (1 + right - left),
     height: box.height * (1 + bottom - top),
   }
-}
-
-function best(found: readonly Candidate[]): readonly Candidate[] {
-  if (found.length <= candidatesMax) return found
-  return found.toSorted((a, b) => b.score - a.score).slice(0, candidatesMax)
-}
-
-function named(outputs: Readonly<Record<string, FloatTensor>>, name: string): FloatTensor {
-  const output = outputs[name]
-  if (output === undefined) throw new Error(`the network has no output ${name}: it is not part of an MTCNN`)
-  return output
 }

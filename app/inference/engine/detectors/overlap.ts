@@ -5,6 +5,15 @@ export interface Scored {
   readonly score: number
 }
 
+/** A picture of nothing but faces has about this many; a hostile one could have a hundred thousand and hold the engine. */
+const candidatesMax = 1500
+
+/** All, or as many of the best as suppression takes in a reasonable time. */
+export function best<Found extends Scored>(found: readonly Found[]): readonly Found[] {
+  if (found.length <= candidatesMax) return found
+  return found.toSorted((a, b) => b.score - a.score).slice(0, candidatesMax)
+}
+
 /**
  * Greedy suppression: of boxes that overlap by more than `overlapMax` the best stays. Best first in the answer.
  * @param measure `union`: shared area by the area of both together; `smaller`: by the smaller of the two, which also drops a

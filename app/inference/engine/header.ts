@@ -37,6 +37,8 @@ const jpegScannedPxMax = 500_000_000
 const jpegPxPerByteMax = { baseline: 256, progressive: 512 }
 /** The most that zlib shrinks anything. */
 const deflateRatioMax = 1032
+/** Of one PNG or WebP: a real one has some ten, or one for every few kilobytes of pixels. */
+const chunksMax = 20_000
 /** In front of the frame header; a profile of 8 MB, the most there is room for, takes 128. */
 const jpegSegmentsMax = 1000
 
@@ -182,10 +184,23 @@ function readPng(bytes: Uint8Array): StoredSize | Flaw {
   if (bytes.length < 33) return "cut off in the header"
   if (!hasText(bytes, 12, "IHDR")) return "the first chunk is not IHDR"
   const size = { width: u32(bytes, 16), height: u32(bytes, 20) }
+  return (isTooLarge(size) ? undefined : flawOfPngData(bytes, size)) ?? { ...size, orientation: 1 }
+}
+
+/** Whether there are as many bytes of pixels as the header promises, or could be: what is left over is inflated in vain. */
+function flawOfPngData(bytes: Uint8Array, size: Size): Flaw | undefined {
   const bitsPerPx = (bytes[24] ?? 0) * (pngChannels[bytes[25] ?? 0] ?? 0)
-  const leastBytes = (size.width * size.height * bitsPerPx) / 8 / deflateRatioMax
-  if (!isTooLarge(size) && bytes.length < leastBytes) return tooShort(size)
-  return { ...size, orientation: 1 }
+  const pixelBytes = (size.width * size.height * bitsPerPx) / 8
+  if (bytes.length < pixelBytes / deflateRatioMax) return tooShort(size)
+  let chunks = 0
+  let dataBytes = 0
+  for (let at = 8; at + 12 <= bytes.length; at += 12 + u32(bytes, at)) {
+    if (++chunks > chunksMax) return `more than ${chunksMax} chunks`
+    if (hasText(bytes, at + 4, "IDAT")) dataBytes += u32(bytes, at)
+  }
+  // Data that does not shrink grows a little; each row has a byte more, each of an interlaced picture up to seven.
+  const dataBytesMax = 1.01 * (pixelBytes + 7 * size.height) + 65_536
+  return dataBytes > dataBytesMax ? `${dataBytes} bytes of data for ${size.width} × ${size.height} pixels` : undefined
 }
 
 /** By colour type: grey, –, colour, palette, grey with alpha, –, colour with alpha. */
@@ -194,7 +209,10 @@ const pngChannels = [1, 0, 3, 1, 2, 0, 4]
 /** Three ways to begin: VP8X (extended), VP8L (lossless), VP8 (lossy). */
 function readWebp(bytes: Uint8Array): StoredSize | Flaw {
   if (bytes.length < 30) return "cut off in the header"
-  if (hasText(bytes, 12, "VP8X")) return { width: 1 + u24le(bytes, 24), height: 1 + u24le(bytes, 27), orientation: 1 }
+  if (hasText(bytes, 12, "VP8X")) {
+    if (countWebpChunks(bytes) > chunksMax) return `more than ${chunksMax} chunks`
+    return { width: 1 + u24le(bytes, 24), height: 1 + u24le(bytes, 27), orientation: 1 }
+  }
   if (hasText(bytes, 12, "VP8L")) {
     if (bytes[20] !== 0x2f) return "no lossless signature"
     const [low, high] = [u16le(bytes, 21), u16le(bytes, 23)]
@@ -205,6 +223,16 @@ function readWebp(bytes: Uint8Array): StoredSize | Flaw {
     return { width: u16le(bytes, 26) & 0x3fff, height: u16le(bytes, 28) & 0x3fff, orientation: 1 }
   }
   return "unknown first chunk"
+}
+
+/** Up to one above the bound. */
+function countWebpChunks(bytes: Uint8Array): number {
+  let chunks = 0
+  for (let at = 12; at + 8 <= bytes.length && chunks <= chunksMax; chunks++) {
+    const length = u16le(bytes, at + 4) + u16le(bytes, at + 6) * 65_536
+    at += 8 + length + (length % 2)
+  }
+  return chunks
 }
 
 /** Names for formats people send by mistake: the answer should say what arrived. */

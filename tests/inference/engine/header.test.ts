@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test"
 import sharp from "sharp"
 import { imageBytesMax, readHeader } from "../../../app/inference/engine/header.ts"
+import { pictureBombs } from "../../../scripts/faults/pictures/bombs.ts"
 
 const plain = sharp({ create: { width: 321, height: 123, channels: 3, background: "#406080" } })
 
@@ -120,6 +121,26 @@ describe("what is too short for its pixels was cut off", () => {
     const whole = await encoder.resize(3000, 3000).toBuffer()
     expect(readHeader(whole)).toMatchObject({ kind: "ok", width: 3000, height: 3000 })
     if (whole[0] !== 0x52) expect(readHeader(whole.subarray(0, 1000))).toMatchObject({ kind: "refused", reason: "bad_image" })
+  })
+})
+
+test.each([
+  ["as it is", plain.clone().png({ compressionLevel: 0, adaptiveFiltering: true })],
+  ["interlaced, of 1 bit", plain.clone().png({ compressionLevel: 0, palette: true, colours: 2, progressive: true })],
+  [
+    "of 16 bits with alpha",
+    plain.clone().ensureAlpha(0.5).toColourspace("rgb16").png({ compressionLevel: 0, progressive: true }),
+  ],
+] as const)("a PNG that was not compressed at all, %s, has no byte too many", async (_, encoder) => {
+  const picture = await encoder.resize(1000, 700).toBuffer()
+  expect(readHeader(picture)).toMatchObject({ kind: "ok", width: 1000, height: 700 })
+})
+
+describe("a bomb is refused before anything is decoded", async () => {
+  const bombs = (await pictureBombs()).filter(({ answer }) => answer !== "either")
+  test.each(bombs.map((bomb) => [bomb.name, bomb] as const))("%s", (_, { bytes, answer }) => {
+    const reason = answer === "header" ? "image_too_large" : "bad_image"
+    expect(readHeader(bytes)).toMatchObject({ kind: "refused", reason })
   })
 })
 

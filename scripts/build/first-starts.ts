@@ -103,9 +103,9 @@ async function checkWhole(cache: string, when: string): Promise<void> {
   const bom = await Bun.file(`${program}.cdx.json`).json()
   for (const { hashes, properties } of bom.components as {
     hashes?: { content: string }[]
-    properties?: { value: string }[]
+    properties?: { name: string; value: string }[]
   }[]) {
-    const path = properties?.[0]?.value
+    const path = properties?.find((property) => property.name === "gatehouse:path")?.value
     if (path === undefined) continue
     const bytes = await Bun.file(join(cache, names[0]!, path)).bytes()
     const sha256 = new Bun.CryptoHasher("sha256").update(bytes).digest("hex")

@@ -10,8 +10,12 @@ const unusedTables = [
   // The bundles of single languages, and encodings other than Unicode's.
   /^[a-z]{2,3}(?:_\w+)*\.res$/,
   /\.cnv$/,
-  // Where a line of Chinese, Japanese, Thai, Khmer, Lao or Burmese may be broken: a name is one line.
+  // Where a line of Chinese, Japanese, Thai, Khmer, Lao or Burmese may be broken, and rules that break lines otherwise than by
+  // default: a name is one line.
   /^brkitr\/\w+dict\.dict$/,
+  /^brkitr\/line_\w+\.brk$/,
+  /^(?:currencyNumericCodes|dayPeriods|genderList|langInfo|metaZones|pluralRanges|plurals|timezoneTypes|units|windowsZones|zoneinfo64)\.res$/,
+  /^confusables\.cfu$/,
 ]
 
 /** The bytes of a file as they go into the program; the same ones, unless the program gets by with less. */

@@ -170,7 +170,12 @@ test("beside it lie its hash and its bill of materials", async () => {
   const { bomFormat, metadata, components } = await Bun.file(`${program}.cdx.json`).json()
   expect(bomFormat).toBe("CycloneDX")
   expect(metadata.component.hashes[0].content).toBe(hash)
-  type Component = { name: string; licenses?: object[]; hashes?: { content: string }[]; properties?: { value: string }[] }
+  type Component = {
+    name: string
+    licenses?: object[]
+    hashes?: { content: string }[]
+    properties?: { name: string; value: string }[]
+  }
   const files = (components as Component[]).filter(({ properties }) => properties !== undefined)
   const natives = files.filter((file) => /\.(node|so)(\.|$)/.test(file.name))
   expect(natives.length).toBeGreaterThanOrEqual(process.arch === "x64" ? 9 : 8)
@@ -179,7 +184,7 @@ test("beside it lie its hash and its bill of materials", async () => {
     const unpacked = root.file(
       "var/cache/gatehouse",
       readdirSync(root.file("var/cache/gatehouse"))[0] ?? "",
-      properties?.[0]?.value ?? "",
+      properties?.find((property) => property.name === "gatehouse:path")?.value ?? "",
     )
     expect(hashes?.[0]?.content).toBe(new Bun.CryptoHasher("sha256").update(await Bun.file(unpacked).bytes()).digest("hex"))
   }

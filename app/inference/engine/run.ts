@@ -174,7 +174,8 @@ async function detect({ detector, refiner }: Stages, pixels: Pixels, options: An
   return refined.map((face) => ({ ...face, box: clip(face.box, pixels) }))
 }
 
-function createDetector(model: OpenModel<DetectorManifest>): Detector {
+/** The detector that the manifest describes, on its networks. */
+export function createDetector(model: OpenModel<DetectorManifest>): Detector {
   const { decode, input } = model.manifest
   switch (decode.kind) {
     case "yunet":

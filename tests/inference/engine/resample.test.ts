@@ -17,6 +17,20 @@ describe("shrinking into a tensor", () => {
     expect([...red]).toEqual([0, 10, 20, -9, 0, 10, 20, -9, -9, -9, -9, -9])
   })
 
+  test.each([1, 2, 3, 4, 5])("by %d: every colour of every cell", (factor) => {
+    const picture = pixelsOf(31, 22, (x, y) => [(x * 7 + y) % 256, (x + y * 11) % 256, (x * y) % 256])
+    const [columns, rows] = [Math.floor(31 / factor), Math.floor(22 / factor)]
+    const tensor = new Float32Array(3 * columns * rows)
+    shrinkInto(tensor, columns, rows, picture, factor, { colour: "rgb", mean: [10, 0, 0], scale: [2, 1, 1] })
+    const means = cut(picture, { x: 0, y: 0, width: columns * factor, height: rows * factor }, factor)
+    for (let cell = 0; cell < columns * rows; cell++) {
+      const [r, g, b] = [0, 1, 2].map((plane) => tensor[plane * columns * rows + cell]!)
+      const [meanR = 0, meanG = 0, meanB = 0] = means.data.subarray(3 * cell, 3 * cell + 3)
+      // The picture of means holds whole numbers.
+      expect(Math.max(Math.abs(2 * r! + 10 - meanR), Math.abs(g! - meanG), Math.abs(b! - meanB))).toBeLessThanOrEqual(0.501)
+    }
+  })
+
   test("by one it is a copy", () => {
     const picture = pixelsOf(3, 2, (x, y) => [x, y, 7])
     const tensor = new Float32Array(18)

@@ -164,6 +164,10 @@ describe("a cache folder that is no good is told with the remedy", () => {
   })
 })
 
+test("nothing in it tells where it was built, so that it is the same wherever that is", async () => {
+  expect(Buffer.from(await Bun.file(program).arrayBuffer()).includes(projectRoot)).toBe(false)
+})
+
 test("beside it lie its hash and its bill of materials", async () => {
   const hash = new Bun.CryptoHasher("sha256").update(await Bun.file(program).bytes()).digest("hex")
   expect(readFileSync(`${program}.sha256`, "utf8")).toBe(`${hash}  ${name}\n`)

@@ -38,6 +38,8 @@ export async function compile(
       minify: true,
       sourcemap: "none",
       metafile: true,
+      // Otherwise the folder it was built in is written into it. No package finds files there any more.
+      define: { __dirname: '"/"', __filename: '"/module.js"' },
       compile: {
         target: `bun-linux-${target.arch}`,
         executablePath: bun,

@@ -5,6 +5,7 @@ import { dirname, join } from "node:path"
 import { openCreates } from "../../app/access/creates.ts"
 import { openKeys } from "../../app/access/keys.ts"
 import { projectRoot } from "../../app/base/paths.ts"
+import { exitCodes } from "../../app/cli/outcome.ts"
 import { openSightings } from "../../app/events/sightings.ts"
 import { openGallery } from "../../app/gallery/open.ts"
 import { migrations } from "../../app/store/migrations/index.ts"
@@ -92,6 +93,26 @@ test.each(fixtures)(`%s: ${kills} kills at random moments of the migration chang
     database.close()
     await expectAnswers(path, expectedOf(fixture))
   }
+})
+
+test.each(fixtures)("%s: written by a newer program, it is refused with one line and left as it is", async (fixture) => {
+  const path = copyOf(fixture, `${fixture}-newer`)
+  const newer = migrations.length + 1
+  const database = new Database(path)
+  database.run(`pragma user_version = ${newer}`)
+  database.close()
+  const before = readFileSync(path)
+
+  const command = [process.execPath, join(projectRoot, "app/main.ts"), "serve", "--data", dirname(path), "--port", "0"]
+  const child = Bun.spawn(command, { env: { GATEHOUSE_LOG: "fatal" }, stdout: "pipe", stderr: "pipe" })
+  const [out, said] = await Promise.all([child.stdout.text(), child.stderr.text()])
+  expect(await child.exited).toBe(exitCodes.failed)
+  expect(out).toBe("")
+  expect(said).toContain(
+    `newer Gatehouse (schema ${newer}; this one knows up to ${migrations.length}): start the newer program`,
+  )
+  expect(said.trim().split("\n")).toHaveLength(1)
+  expect(readFileSync(path).equals(before)).toBe(true)
 })
 
 /** Milliseconds from its word that it begins to its word that it is done, or to its end. */

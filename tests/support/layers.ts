@@ -18,7 +18,22 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   sync: ["base", "face", "store", "vault", "gallery", "events"],
   people: ["base", "face", "store", "vault", "gallery", "events"],
   pipeline: ["base", "face", "cameras", "inference", "gallery", "events"],
-  http: ["base", "face", "vault", "access", "events", "gallery", "inference", "cameras", "sync", "people", "pipeline"],
+  // A job that enrols many: it walks the journey of a single picture again and again.
+  enrolment: ["base", "face", "store", "vault", "inference", "gallery", "pipeline"],
+  http: [
+    "base",
+    "face",
+    "vault",
+    "access",
+    "events",
+    "gallery",
+    "inference",
+    "cameras",
+    "sync",
+    "people",
+    "pipeline",
+    "enrolment",
+  ],
   // Only the `options.ts` of these: the configuration is composed, not used.
   config: [
     "base",
@@ -33,13 +48,14 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
     "sync",
     "people",
     "pipeline",
+    "enrolment",
     "http",
   ],
   // Only types: the page runs in a browser.
   admin: ["http"],
   cli: [
     ...["base", "vault", "store", "face", "access", "events", "gallery", "inference", "cameras", "sync", "people"],
-    ...["pipeline", "http", "config"],
+    ...["pipeline", "enrolment", "http", "config"],
   ],
 }
 
@@ -54,6 +70,8 @@ export const doors: Readonly<Record<string, readonly string[]>> = {
   "@napi-rs/canvas": ["cli/", "events/pictures/"],
   "@fontsource/noto-sans-sc": ["events/pictures/"],
   "hnswlib-node": ["gallery/hnswlib.ts", "gallery/index-worker.ts"],
+  "modern-tar": ["enrolment/archive/"],
+  yauzl: ["enrolment/archive/"],
   commander: ["cli/", "main.ts"],
   "cli-progress": ["cli/"],
   "jsonc-parser": ["config/"],

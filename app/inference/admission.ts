@@ -2,6 +2,7 @@ import { unreachable } from "../base/assert.ts"
 import type { Metrics } from "../base/metrics.ts"
 import { nowTickMs } from "../base/ticks.ts"
 import type { Answer } from "./answer.ts"
+import { claimedPx } from "./engine/header.ts"
 import { createPressure } from "./pressure.ts"
 import { createWorkQueue } from "./queue.ts"
 import type { AnalyzeOptions } from "./wire.ts"
@@ -41,11 +42,18 @@ export interface AdmissionNeeds {
 
 type Refusal = Exclude<Answer, { kind: "ok" | "refused" }>
 
+/**
+ * Above what cameras send (4096 × 2160): a picture of 25 megapixels keeps an engine ten times as long. At most all engines but
+ * one work on such pictures at once, so that a door does not wait behind them.
+ */
+const heavyPxMin = 9_000_000
+
 interface Item {
   readonly work: Work
   readonly priority: Priority
   readonly policy: Policy
   readonly camera: string | undefined
+  readonly heavy: boolean
   readonly sinceTickMs: number
   readonly settle: (answer: Answer) => void
   readonly leave: () => void
@@ -56,6 +64,7 @@ export function openAdmission({ waitingMax, engines, runMs, metrics }: Admission
   const queue = createWorkQueue<Item>()
   const pressure = createPressure()
   let longestMs = 0
+  let heavyRunning = 0
 
   return {
     submit: (work) => {
@@ -68,6 +77,7 @@ export function openAdmission({ waitingMax, engines, runMs, metrics }: Admission
           priority: work.priority ?? "interactive",
           policy: work.policy ?? "reject",
           camera: work.camera,
+          heavy: (claimedPx(work.picture) ?? 0) >= heavyPxMin,
           sinceTickMs,
           settle,
           leave: () => takeOut(item, { kind: "abandoned" }),
@@ -79,13 +89,18 @@ export function openAdmission({ waitingMax, engines, runMs, metrics }: Admission
     },
 
     take: () => {
-      const item = queue.take()
+      const item = queue.take(heavyRunning < Math.max(1, engines() - 1))
       if (item === undefined) return undefined
+      if (item.heavy) heavyRunning += 1
       metrics.engineQueue.set(queue.length)
       const waitMs = nowTickMs() - item.sinceTickMs
       longestMs = Math.max(longestMs, waitMs)
       release(item)
-      const { work, settle } = item
+      const { work } = item
+      const settle = (answer: Answer) => {
+        if (item.heavy) heavyRunning -= 1
+        item.settle(answer)
+      }
       const lighter = work.policy === "degrade" && work.options.detectorInput !== "small" && isPressing(item, waitMs)
       return lighter
         ? { work, options: { ...work.options, detectorInput: "small" }, degraded: ["detectorInput"], waitMs, settle }

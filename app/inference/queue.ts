@@ -5,6 +5,8 @@ export interface Queued {
   readonly priority: Priority
   readonly policy: Policy
   readonly camera: string | undefined
+  /** Takes an engine several times as long as what a camera sends. */
+  readonly heavy: boolean
 }
 
 export type Admittance<Item> =
@@ -22,8 +24,11 @@ export interface WorkQueue<Item extends Queued> {
   items(): readonly Item[]
   /** @param lengthMax so many may wait, the newcomer included; half of them in the background */
   admit(item: Item, lengthMax: number): Admittance<Item>
-  /** Takes out the next to run: the longest waiting of the interactive, then of the background. */
-  take(): Item | undefined
+  /**
+   * Takes out the next to run: the longest waiting of the interactive, then of the background.
+   * @param mayBeHeavy false: heavy ones are passed over
+   */
+  take(mayBeHeavy?: boolean): Item | undefined
   /** False when it was not waiting any more. */
   remove(item: Item): boolean
   /** Takes out all but `lengthMax`: first the background, then those that have waited longest. */
@@ -82,7 +87,12 @@ export function createWorkQueue<Item extends Queued>(): WorkQueue<Item> {
       return { kind: "displaced", oldest }
     },
 
-    take: () => lanes.interactive.shift() ?? lanes.background.shift(),
+    take(mayBeHeavy = true) {
+      const fits = ({ heavy }: Item) => mayBeHeavy || !heavy
+      const next = lanes.interactive.find(fits) ?? lanes.background.find(fits)
+      if (next !== undefined) remove(next)
+      return next
+    },
     remove,
 
     shorten(lengthMax) {

@@ -25,6 +25,34 @@ function opened(waitingMax = 8, engines = 2) {
 
 const done: Answer = { kind: "refused", reason: "bad_image", why: "done" }
 
+/** The beginning of a PNG of 4000 × 4000 pixels: all that is looked at to guess what it costs. */
+const heavy = new Uint8Array([
+  ...[0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13, ...Buffer.from("IHDR")],
+  ...[0, 0, 0x0f, 0xa0, 0, 0, 0x0f, 0xa0, 8, 2, 0, 0, 0, 0, 0, 0, 0],
+])
+
+describe("pictures many times as large as a camera's", () => {
+  test("leave an engine to the others", () => {
+    const { admission } = opened(8, 3)
+    for (const picture of [heavy, heavy, heavy]) void admission.submit(work(5000, { picture }))
+    const [first, second] = [admission.take(), admission.take()]
+    expect([first?.work.picture, second?.work.picture]).toEqual([heavy, heavy])
+    expect(admission.take()).toBeUndefined()
+    const door = work(5000)
+    void admission.submit(door)
+    expect(admission.take()?.work).toBe(door)
+    first?.settle(done)
+    expect(admission.take()?.work.picture).toBe(heavy)
+    expect(admission.waiting).toBe(0)
+  })
+
+  test("are taken by the only engine", () => {
+    const { admission } = opened(8, 1)
+    void admission.submit(work(5000, { picture: heavy }))
+    expect(admission.take()?.work.picture).toBe(heavy)
+  })
+})
+
 describe("what becomes of work", () => {
   test("who took it answers it", async () => {
     const { admission } = opened()

@@ -6,7 +6,7 @@ interface Named extends Queued {
 }
 
 function work(name: string, how: Partial<Queued> = {}): Named {
-  return { name, priority: "interactive", policy: "reject", camera: undefined, ...how }
+  return { name, priority: "interactive", policy: "reject", camera: undefined, heavy: false, ...how }
 }
 
 const names = (items: readonly Named[]) => items.map(({ name }) => name)
@@ -26,6 +26,17 @@ describe("the line of work", () => {
     )
     expect(queue.admit(work("door 2"), 100)).toEqual({ kind: "admitted" })
     expect([1, 2, 3, 4, 5].map(() => queue.take()?.name)).toEqual(["door 1", "door 2", "night 1", "night 2", undefined])
+  })
+
+  test("heavy ones are passed over while none may run, and keep their place", () => {
+    const queue = filled(
+      work("scan 1", { heavy: true }),
+      work("door"),
+      work("scan 2", { heavy: true }),
+      work("night", { priority: "background" }),
+    )
+    expect([1, 2, 3].map(() => queue.take(false)?.name)).toEqual(["door", "night", undefined])
+    expect([1, 2].map(() => queue.take(true)?.name)).toEqual(["scan 1", "scan 2"])
   })
 
   test("is full at its bound, and the one too many leaves no trace", () => {

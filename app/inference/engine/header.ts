@@ -58,6 +58,28 @@ export function readHeader(picture: Uint8Array): PictureHeader {
   return refused("unsupported_media_type", `this is ${other}; send JPEG, PNG or WebP`)
 }
 
+/** Enough for the EXIF block with its thumbnail that may come before a JPEG's size. */
+const claimedWithinBytes = 128 * 1024
+
+/**
+ * How many pixels a picture says it has, read from its first bytes alone: cheap enough for every request, and good for nothing but
+ * guessing what it will cost. `undefined` when they do not say.
+ */
+export function claimedPx(picture: Uint8Array): number | undefined {
+  const start = picture.subarray(0, claimedWithinBytes)
+  const found = findSize(start)
+  return typeof found === "string" || found === undefined ? undefined : found.width * found.height
+}
+
+function findSize(bytes: Uint8Array): Size | Flaw | undefined {
+  if (startsWith(bytes, 0, 0xff, 0xd8, 0xff)) {
+    const frame = findJpegFrame(bytes)
+    return typeof frame === "string" ? frame : frame.size
+  }
+  if (startsWith(bytes, 0, 0x89, 0x50, 0x4e, 0x47)) return findPngSize(bytes)
+  return hasText(bytes, 0, "RIFF") ? findWebpSize(bytes) : undefined
+}
+
 interface Size {
   readonly width: number
   readonly height: number
@@ -85,8 +107,21 @@ function isTooLarge({ width, height }: Size): boolean {
   return width > imageSidePxMax || height > imageSidePxMax || width * height > imagePxMax
 }
 
-/** Walks the segments up to the frame header; an EXIF block comes before it. */
 function readJpeg(bytes: Uint8Array): StoredSize | Flaw {
+  const frame = findJpegFrame(bytes)
+  if (typeof frame === "string") return frame
+  const { marker, size, orientation } = frame
+  return flawOfJpegData(bytes, marker, size) ?? { ...size, orientation }
+}
+
+interface JpegFrame {
+  readonly marker: number
+  readonly size: Size
+  readonly orientation: Orientation
+}
+
+/** Walks the segments up to the frame header; an EXIF block comes before it. */
+function findJpegFrame(bytes: Uint8Array): JpegFrame | Flaw {
   let orientation: Orientation = 1
   let at = 2
   for (let segments = 0; at + 4 <= bytes.length; segments++) {
@@ -101,10 +136,7 @@ function readJpeg(bytes: Uint8Array): StoredSize | Flaw {
       if (length < 2) return "a segment shorter than its own length"
       if (isFrameHeader(marker)) {
         if (at + 9 > bytes.length) return "cut off in the frame header"
-        const size = { height: u16(bytes, at + 5), width: u16(bytes, at + 7) }
-        const flaw = flawOfJpegData(bytes, marker, size)
-        if (flaw !== undefined) return flaw
-        return { ...size, orientation }
+        return { marker, size: { height: u16(bytes, at + 5), width: u16(bytes, at + 7) }, orientation }
       }
       if (marker === 0xd9 || marker === 0xda) return "no frame header before the data"
       if (marker === 0xe1 && hasText(bytes, at + 4, "Exif\0\0")) {
@@ -179,12 +211,17 @@ function toOrientation(value: number): Orientation | undefined {
   return value >= 1 && value <= 8 ? (value as Orientation) : undefined
 }
 
-/** The size stands in the first chunk, which must be IHDR. */
 function readPng(bytes: Uint8Array): StoredSize | Flaw {
+  const size = findPngSize(bytes)
+  if (typeof size === "string") return size
+  return (isTooLarge(size) ? undefined : flawOfPngData(bytes, size)) ?? { ...size, orientation: 1 }
+}
+
+/** It stands in the first chunk, which must be IHDR. */
+function findPngSize(bytes: Uint8Array): Size | Flaw {
   if (bytes.length < 33) return "cut off in the header"
   if (!hasText(bytes, 12, "IHDR")) return "the first chunk is not IHDR"
-  const size = { width: u32(bytes, 16), height: u32(bytes, 20) }
-  return (isTooLarge(size) ? undefined : flawOfPngData(bytes, size)) ?? { ...size, orientation: 1 }
+  return { width: u32(bytes, 16), height: u32(bytes, 20) }
 }
 
 /** Whether there are as many bytes of pixels as the header promises, or could be: what is left over is inflated in vain. */
@@ -206,21 +243,25 @@ function flawOfPngData(bytes: Uint8Array, size: Size): Flaw | undefined {
 /** By colour type: grey, –, colour, palette, grey with alpha, –, colour with alpha. */
 const pngChannels = [1, 0, 3, 1, 2, 0, 4]
 
-/** Three ways to begin: VP8X (extended), VP8L (lossless), VP8 (lossy). */
 function readWebp(bytes: Uint8Array): StoredSize | Flaw {
+  const size = findWebpSize(bytes)
+  if (typeof size === "string") return size
+  if (hasText(bytes, 12, "VP8X") && countWebpChunks(bytes) > chunksMax) return `more than ${chunksMax} chunks`
+  return { ...size, orientation: 1 }
+}
+
+/** Three ways to begin: VP8X (extended), VP8L (lossless), VP8 (lossy). */
+function findWebpSize(bytes: Uint8Array): Size | Flaw {
   if (bytes.length < 30) return "cut off in the header"
-  if (hasText(bytes, 12, "VP8X")) {
-    if (countWebpChunks(bytes) > chunksMax) return `more than ${chunksMax} chunks`
-    return { width: 1 + u24le(bytes, 24), height: 1 + u24le(bytes, 27), orientation: 1 }
-  }
+  if (hasText(bytes, 12, "VP8X")) return { width: 1 + u24le(bytes, 24), height: 1 + u24le(bytes, 27) }
   if (hasText(bytes, 12, "VP8L")) {
     if (bytes[20] !== 0x2f) return "no lossless signature"
     const [low, high] = [u16le(bytes, 21), u16le(bytes, 23)]
-    return { width: 1 + (low & 0x3fff), height: 1 + ((low >> 14) | ((high & 0x0fff) << 2)), orientation: 1 }
+    return { width: 1 + (low & 0x3fff), height: 1 + ((low >> 14) | ((high & 0x0fff) << 2)) }
   }
   if (hasText(bytes, 12, "VP8 ")) {
     if (!startsWith(bytes, 23, 0x9d, 0x01, 0x2a)) return "no key frame"
-    return { width: u16le(bytes, 26) & 0x3fff, height: u16le(bytes, 28) & 0x3fff, orientation: 1 }
+    return { width: u16le(bytes, 26) & 0x3fff, height: u16le(bytes, 28) & 0x3fff }
   }
   return "unknown first chunk"
 }

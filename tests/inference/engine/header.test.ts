@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test"
 import sharp from "sharp"
-import { imageBytesMax, readHeader } from "../../../app/inference/engine/header.ts"
+import { claimedPx, imageBytesMax, readHeader } from "../../../app/inference/engine/header.ts"
 import { pictureBombs } from "../../../scripts/faults/pictures/bombs.ts"
 
 const plain = sharp({ create: { width: 321, height: 123, channels: 3, background: "#406080" } })
@@ -15,8 +15,9 @@ describe("the size is read from the header", () => {
     ["webp", plain.clone().webp({ lossless: true })],
     ["webp", plain.clone().ensureAlpha(0.5).webp()],
   ] as const)("%s", async (format, encoder) => {
-    const header = readHeader(await encoder.toBuffer())
-    expect(header).toEqual({ kind: "ok", format, width: 321, height: 123, orientation: 1 })
+    const picture = await encoder.toBuffer()
+    expect(readHeader(picture)).toEqual({ kind: "ok", format, width: 321, height: 123, orientation: 1 })
+    expect(claimedPx(picture.subarray(0, 2000))).toBe(321 * 123)
   })
 
   test.each([1, 2, 3, 4, 5, 6, 7, 8])("orientation %i of a JPEG", async (orientation) => {
@@ -31,6 +32,12 @@ describe("the size is read from the header", () => {
     const header = readHeader(jpegOf([...comment, 0xff, 0xff, ...app1.slice(1), ...frame(0xc0, 20, 10)]))
     expect(header).toEqual({ kind: "ok", format: "jpeg", width: 20, height: 10, orientation: 6 })
   })
+})
+
+test("a size that the first bytes do not tell is not claimed", async () => {
+  const whole = await plain.clone().jpeg().toBuffer()
+  for (const start of [whole.subarray(0, 20), Buffer.from("GIF89a"), new Uint8Array(0)])
+    expect(claimedPx(start)).toBeUndefined()
 })
 
 describe("what is too large is refused before it is decoded", () => {

@@ -1,6 +1,8 @@
-import { join } from "node:path"
 import { openCreates } from "./access/creates.ts"
 import { openKeys } from "./access/keys.ts"
+import { makeBackupElsewhere } from "./backup/process.ts"
+import { keepBackups } from "./backup/schedule.ts"
+import { openShelf } from "./backup/shelf.ts"
 import { createLifetimes, type Lifetimes } from "./base/lifetimes.ts"
 import { createLog, type Log } from "./base/log.ts"
 import { createMetrics, type Metrics } from "./base/metrics.ts"
@@ -24,7 +26,8 @@ import { listModels, locateModelSet } from "./inference/models.ts"
 import { type EnginePool, openPool } from "./inference/pool.ts"
 import { servedModels } from "./pipeline/models.ts"
 import { createRefinements } from "./pipeline/refine.ts"
-import { openStore, type Store, type WatchCommit } from "./store/store.ts"
+import { openDataFolder as openFolder } from "./store/data-folder.ts"
+import type { Store, WatchCommit } from "./store/store.ts"
 
 /** Starting and stopping: config → open → wire → serve → close in reverse. The one place where things meet. */
 
@@ -69,6 +72,11 @@ async function serve(config: Config, opened: Lifetimes, log: Log): Promise<Resul
   const kept = { store: store.value, sightings, metrics, log }
   opened.adopt(keepRetention(kept, config.sightings), (retention) => retention.close())
 
+  const shelf = openShelf(config.dataFolder, config.backup)
+  const make = (file: string, number: number, signal: AbortSignal) =>
+    makeBackupElsewhere(selfCommand(), config.dataFolder, file, number, signal)
+  const backups = opened.adopt(keepBackups({ shelf, make, metrics, log }, config.backup), (open) => open.close())
+
   const refinements = opened.adopt(createRefinements(config.recognition.refine, log), (open) => open.close())
 
   const { createHttpApp } = await import("./http/app.ts")
@@ -82,6 +90,7 @@ async function serve(config: Config, opened: Lifetimes, log: Log): Promise<Resul
     workshop: createWorkshop(),
     sightingOptions: config.sightings,
     refinements,
+    backups,
     keys,
     creates: openCreates(store.value),
     models: servedModels(set),
@@ -141,7 +150,7 @@ async function openGalleryAlone(config: Config): ReturnType<CliNeeds["openGaller
 }
 
 function openDataFolder(config: Config, watchCommit?: WatchCommit): Result<Store> {
-  const opened = openStore(join(config.dataFolder, "gatehouse.db"), undefined, watchCommit)
+  const opened = openFolder(config.dataFolder, watchCommit)
   return opened.kind === "ok" ? { kind: "ok", value: opened.store } : opened
 }
 

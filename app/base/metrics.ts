@@ -107,6 +107,13 @@ export function createMetrics() {
     listeners: gauge("gatehouse_listeners", "Listeners of the live stream of sightings"),
     lostEventsTotal: counter("gatehouse_lost_events_total", "Events that a slow listener lost; each was told how many"),
     commitSeconds: seconds("gatehouse_store_commit_seconds", "Commits of the database, the disk's own fsync included"),
+    backupsTotal: counter("gatehouse_backups_total", "Backups the running box made or failed to make", {
+      result: ["made", "failed"],
+    }),
+    backupAtSeconds: gauge(
+      "gatehouse_backup_at_seconds",
+      "When the newest backup was made, seconds since 1970; 0 when none is known",
+    ),
     spansTotal: counter(
       "gatehouse_trace_spans_total",
       "Spans for the trace collector: sent, refused by it or unreachable (failed), or too many at once (dropped)",

@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander"
 import { prepareResources } from "../base/resources/folder.ts"
 import { version } from "../base/version.ts"
 import { adminCommand } from "./admin.ts"
+import { backupCommand } from "./backup.ts"
 import { doctorCommand } from "./doctor.ts"
 import { engineCommand } from "./engine.ts"
 import { enrolCommand } from "./enrol.ts"
@@ -10,6 +11,7 @@ import { identifyCommand } from "./identify.ts"
 import { modelsCommand } from "./models.ts"
 import type { CliContext, CliNeeds } from "./needs.ts"
 import { exitCodes, exitCodesHelp } from "./outcome.ts"
+import { restoreCommand } from "./restore.ts"
 import { serveCommand } from "./serve.ts"
 import { processTerminal, type Terminal } from "./terminal.ts"
 import { verifyCommand } from "./verify.ts"
@@ -32,6 +34,8 @@ export function createCli(context: CliContext): Command {
     doctorCommand,
     modelsCommand,
     versionCommand,
+    backupCommand,
+    restoreCommand,
     adminCommand,
   ])
     program.addCommand(create(context))

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { type ParseError, parse, printParseErrorCode } from "jsonc-parser"
 import { z } from "zod"
+import { backupOptions } from "../backup/options.ts"
 import { telemetryOptions } from "../base/options.ts"
 import { projectRoot } from "../base/paths.ts"
 import { isCompiled, resourcesFolder } from "../base/resources/folder.ts"
@@ -18,6 +19,7 @@ const configFile = z.strictObject({
   inference: inferenceOptions.prefault({}),
   recognition: recognitionOptions.prefault({}),
   sightings: sightingsOptions.prefault({}),
+  backup: backupOptions.prefault({}),
   telemetry: telemetryOptions.prefault({}),
 })
 

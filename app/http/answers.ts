@@ -244,6 +244,23 @@ export const systemAnswer = z
   })
   .register(answerSchemas, { id: "System" })
 
+export const backupBegunAnswer = z.strictObject({ state: z.literal("running") }).register(answerSchemas, { id: "BackupBegun" })
+
+export const backupsAnswer = z
+  .strictObject({
+    state: z.enum(["idle", "running"]),
+    failure: z.string().optional().describe("why the last one could not be made; absent when it was"),
+    items: list(
+      z.strictObject({
+        name: z.string(),
+        number: z.int().describe("counts up; order goes by it"),
+        bytes: z.int(),
+        createdAtMs: z.int(),
+      }),
+    ).describe("newest first"),
+  })
+  .register(answerSchemas, { id: "Backups" })
+
 /** Printed from this very code, so its shape is the OpenAPI standard's affair. */
 export const openApiAnswer = z.record(z.string(), z.unknown()).register(answerSchemas, { id: "OpenApi" })
 

@@ -1,5 +1,6 @@
 import type { Creates } from "../access/creates.ts"
 import type { Keys } from "../access/keys.ts"
+import type { Backups } from "../backup/schedule.ts"
 import type { Log } from "../base/log.ts"
 import type { Metrics } from "../base/metrics.ts"
 import type { Tracer } from "../base/trace.ts"
@@ -28,6 +29,7 @@ export interface HttpNeeds {
   readonly sightingOptions: SightingsOptions
   /** The full looks after quick answers. */
   readonly refinements: Pick<Refinements, "reserve">
+  readonly backups: Pick<Backups, "list" | "status" | "begin">
   readonly keys: Pick<Keys, "verify">
   readonly creates: Creates
   /** What the engines serve; every embedding of theirs lives in `models.space`. */

@@ -2,7 +2,7 @@ import type { Database } from "bun:sqlite"
 import type { Result } from "../base/result.ts"
 
 /** "GATE": marks the file as ours, so that another program's database is never filled with our tables. */
-const applicationId = 0x47415445
+export const applicationId = 0x47415445
 
 /** Brings the schema up to date, one transaction for each step: a kill in between leaves a complete older schema. */
 export function migrate(database: Database, steps: readonly string[]): Result<{ readonly schema: number }> {

@@ -1,10 +1,11 @@
-import { Database, SQLiteError, type SQLQueryBindings, type Statement as SqliteStatement } from "bun:sqlite"
+import { Database, type SQLQueryBindings, type Statement as SqliteStatement } from "bun:sqlite"
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from "node:fs"
 import { dirname } from "node:path"
 import { assert } from "../base/assert.ts"
 import { nowTickMs } from "../base/ticks.ts"
 import { migrate } from "./migrate.ts"
 import { migrations } from "./migrations/index.ts"
+import { busyWaitMs, wordsFor } from "./trouble.ts"
 
 export type SqlValue = string | number | null | Uint8Array
 
@@ -38,9 +39,6 @@ export interface Store {
 }
 
 export type OpenedStore = { readonly kind: "ok"; readonly store: Store } | { readonly kind: "failed"; readonly why: string }
-
-/** How long a write waits for another process's transaction. Ours take milliseconds; a backup may take longer. */
-const busyWaitMs = 5000
 
 /** Up to this size a file is checked whole at every start (a quarter of it took 50 ms); larger ones only as far as they are read. */
 const checkedBytesMax = 256 * 1024 * 1024
@@ -159,23 +157,4 @@ function makePrivateFile(path: string): void {
   if (!existsSync(dirname(path))) mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   closeSync(openSync(path, "a", 0o600))
   chmodSync(path, 0o600)
-}
-
-function wordsFor(error: unknown): string {
-  if (error instanceof SQLiteError) {
-    switch (error.code) {
-      case "SQLITE_NOTADB":
-        return "it is not a database: move it away, or restore a backup"
-      case "SQLITE_CORRUPT":
-        return "it is damaged: restore a backup"
-      case "SQLITE_BUSY":
-        return `another process held it for more than ${busyWaitMs / 1000} s: stop that one first`
-      case "SQLITE_READONLY":
-      case "SQLITE_CANTOPEN":
-        return `it cannot be written (${error.message}): look at the owner and the mode of the folder`
-      default:
-        return `${error.message} (${error.code})`
-    }
-  }
-  return error instanceof Error ? error.message : String(error)
 }

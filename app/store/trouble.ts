@@ -1,5 +1,8 @@
 import { SQLiteError } from "bun:sqlite"
 
+/** How long a write waits for another process's transaction. All of ours take milliseconds. */
+export const busyWaitMs = 5000
+
 /** The disk's or another process's doing, not a bug: SQLite's code (without what is specific to one call) → words. */
 const troubles: Readonly<Record<string, string>> = {
   SQLITE_FULL: "the disk of the data folder is full: free some space, or lower sightings.bytesMax",
@@ -14,4 +17,24 @@ export function storageTrouble(error: unknown): string | undefined {
   if (!(error instanceof SQLiteError)) return undefined
   // Extended codes go on after the primary one: SQLITE_IOERR_WRITE.
   return troubles[error.code?.split("_").slice(0, 2).join("_") ?? ""]
+}
+
+/** Why a file could not be opened as a database, in words for a person. */
+export function wordsFor(error: unknown): string {
+  if (error instanceof SQLiteError) {
+    switch (error.code) {
+      case "SQLITE_NOTADB":
+        return "it is not a database: move it away, or restore a backup"
+      case "SQLITE_CORRUPT":
+        return "it is damaged: restore a backup"
+      case "SQLITE_BUSY":
+        return `another process held it for more than ${busyWaitMs / 1000} s: stop that one first`
+      case "SQLITE_READONLY":
+      case "SQLITE_CANTOPEN":
+        return `it cannot be written (${error.message}): look at the owner and the mode of the folder`
+      default:
+        return `${error.message} (${error.code})`
+    }
+  }
+  return error instanceof Error ? error.message : String(error)
 }

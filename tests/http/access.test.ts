@@ -26,6 +26,8 @@ const rows: Record<string, Access> = {
   "GET /v1/sightings/{id}/snapshot.jpg": "key",
   "GET /v1/sightings/{id}/thumbnail.jpg": "key",
   "GET /v1/system": "key",
+  "POST /v1/system/backups": "key",
+  "GET /v1/system/backups": "key",
   "POST /v1/system/cpu-profile": "key_and_local",
   "POST /v1/system/heap-snapshot": "key_and_local",
   "GET /metrics": "key_unless_local",

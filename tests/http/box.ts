@@ -94,6 +94,7 @@ export async function openTestBox(overrides: Partial<HttpNeeds> = {}, databasePa
     workshop: createWorkshop(),
     sightingOptions,
     refinements,
+    backups: { list: async () => [], status: () => ({ state: "idle" }), begin: () => "begun" },
     keys,
     creates: openCreates(opened.store),
     models: { detector: "painted/1", embedder: "painted/1", space: paintedSpace },

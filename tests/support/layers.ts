@@ -14,6 +14,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   events: ["base", "face", "store", "vault"],
   gallery: ["base", "face", "store", "vault"],
   inference: ["base", "face", "store", "vault"],
+  backup: ["base", "store", "vault"],
   cameras: ["base", "face", "store", "vault"],
   sync: ["base", "face", "store", "vault", "gallery", "events"],
   people: ["base", "face", "store", "vault", "gallery", "events"],
@@ -32,6 +33,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
     "sync",
     "people",
     "pipeline",
+    "backup",
     "enrolment",
   ],
   // Only the `options.ts` of these: the configuration is composed, not used.
@@ -48,6 +50,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
     "sync",
     "people",
     "pipeline",
+    "backup",
     "enrolment",
     "http",
   ],
@@ -55,7 +58,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   admin: ["http"],
   cli: [
     ...["base", "vault", "store", "face", "access", "events", "gallery", "inference", "cameras", "sync", "people"],
-    ...["pipeline", "enrolment", "http", "config"],
+    ...["pipeline", "backup", "enrolment", "http", "config"],
   ],
 }
 

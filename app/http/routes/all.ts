@@ -2,6 +2,7 @@ import { openApiAnswer } from "../answers.ts"
 import type { HttpNeeds } from "../needs.ts"
 import { openApi } from "../openapi.ts"
 import { type Route, reply, route } from "../route.ts"
+import { backupRoutes } from "./backups.ts"
 import { compareRoutes } from "./compare.ts"
 import { diagnosticsRoutes } from "./diagnostics.ts"
 import { docsRoutes } from "./docs.ts"
@@ -21,6 +22,7 @@ export function allRoutes(needs: HttpNeeds): Route[] {
     ...tagged("The box", [
       ...systemRoutes(needs),
       ...diagnosticsRoutes(needs),
+      ...backupRoutes(needs),
       route({
         method: "get",
         path: "/openapi.json",

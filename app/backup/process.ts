@@ -1,0 +1,31 @@
+import { constants, setPriority } from "node:os"
+import type { Result } from "../base/result.ts"
+
+/**
+ * Makes a backup in a child process of this very program: copying and examining block whoever does them, for minutes when there
+ * is much. It gives way to the box's own work.
+ * @param command starts this program, see `selfCommand`
+ */
+export async function makeBackupElsewhere(
+  command: readonly string[],
+  dataFolder: string,
+  file: string,
+  number: number,
+  signal: AbortSignal,
+): Promise<Result<void>> {
+  const child = Bun.spawn([...command, "backup", file, "--data", dataFolder, "--number", String(number)], {
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "pipe",
+    signal,
+  })
+  try {
+    setPriority(child.pid, constants.priority.PRIORITY_LOW)
+  } catch {
+    // Ended already, or the system does not allow it: the backup is only less polite then.
+  }
+  const [said, code] = await Promise.all([child.stderr.text(), child.exited])
+  if (code === 0) return { kind: "ok", value: undefined }
+  const why = said.trim().split("\n").at(-1)
+  return { kind: "failed", why: why || `the process that makes backups ended with ${child.signalCode ?? `exit code ${code}`}` }
+}

@@ -1,0 +1,74 @@
+import { existsSync } from "node:fs"
+import { mkdir, readdir, rm, stat } from "node:fs/promises"
+import { join, resolve } from "node:path"
+import { readManifest } from "./file.ts"
+import { readDraftName } from "./make.ts"
+import type { BackupOptions } from "./options.ts"
+
+/** A backup in the folder of backups. */
+export interface ShelvedBackup {
+  readonly name: string
+  /** Counts up: order and retention go by it, for a clock may have been wrong. */
+  readonly number: number
+  readonly bytes: number
+  /** When the file was written, by the clock of then. */
+  readonly createdAtMs: number
+}
+
+/** The numbered backups of one box in the folder that its configuration names. */
+export interface Shelf {
+  readonly folder: string
+  /** Newest first. */
+  list(): Promise<readonly ShelvedBackup[]>
+  /** The path and number for the next one. Makes the folder, and clears drafts of processes that were killed. */
+  next(nowMs: number): Promise<{ readonly file: string; readonly number: number }>
+  /** Removes what is over the options, the oldest first and never the newest; says which. */
+  trim(): Promise<readonly ShelvedBackup[]>
+}
+
+const namePattern = /^gatehouse-(\d{6,})-\d{8}T\d{6}Z\.backup$/
+
+export function openShelf(dataFolder: string, options: Pick<BackupOptions, "folder" | "keep" | "bytesMax">): Shelf {
+  const folder = resolve(dataFolder, options.folder)
+
+  async function list(): Promise<readonly ShelvedBackup[]> {
+    if (!existsSync(folder)) return []
+    const found: ShelvedBackup[] = []
+    for (const name of await readdir(folder)) {
+      const number = namePattern.exec(name)?.[1]
+      if (number === undefined) continue
+      const { size, mtimeMs } = await stat(join(folder, name))
+      found.push({ name, number: Number(number), bytes: size, createdAtMs: Math.round(mtimeMs) })
+    }
+    return found.toSorted((a, b) => b.number - a.number || b.name.localeCompare(a.name))
+  }
+
+  return {
+    folder,
+    list,
+
+    async next(nowMs) {
+      await mkdir(folder, { recursive: true, mode: 0o700 })
+      for (const name of await readdir(folder))
+        if (readDraftName(name)?.alive === false) await rm(join(folder, name), { force: true })
+      const number = ((await list())[0]?.number ?? 0) + 1
+      const at = new Date(nowMs).toISOString().replaceAll(/[-:]|\.\d+/g, "")
+      return { file: join(folder, `gatehouse-${String(number).padStart(6, "0")}-${at}.backup`), number }
+    },
+
+    async trim() {
+      const all = await list()
+      let bytes = 0
+      const leaving = all.filter((backup, place) => {
+        bytes += backup.bytes
+        return place > 0 && (place >= options.keep || bytes > options.bytesMax)
+      })
+      // Only ever for a newest one that can be read: otherwise the older ones are all there is.
+      const newest = all[0]
+      if (leaving.length === 0 || newest === undefined) return []
+      if ((await readManifest(join(folder, newest.name))).kind === "failed") return []
+      for (const { name } of leaving) await rm(join(folder, name), { force: true })
+      return leaving
+    },
+  }
+}

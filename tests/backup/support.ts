@@ -1,0 +1,30 @@
+import { openSightings } from "../../app/events/sightings.ts"
+import type { Space } from "../../app/face/embedding.ts"
+import { openGallery } from "../../app/gallery/open.ts"
+import { openDataFolder } from "../../app/store/data-folder.ts"
+import { record } from "../events/support.ts"
+
+const space = "painted@00000000/4" as Space
+
+/** A data folder with people, their faces and sightings with pictures, in use until it is disposed of. */
+export async function openFilledFolder(path: string, people = 3): Promise<AsyncDisposable & { add(name: string): void }> {
+  const opened = openDataFolder(path)
+  if (opened.kind === "failed") throw new Error(opened.why)
+  const gallery = await openGallery(opened.store)
+  const sightings = openSightings(opened.store)
+  const add = (name: string) => {
+    const { id } = gallery.createSubject(name)
+    const vector = Float32Array.from([name.length, 1, 2, 3])
+    const added = gallery.addFace({ subjectId: id, space, vector, source: "vector" })
+    if (added.kind !== "added") throw new Error(added.kind)
+    record(sightings, { snapshot: crypto.getRandomValues(new Uint8Array(20_000)) })
+  }
+  for (let n = 0; n < people; n++) add(`Person ${n}`)
+  return {
+    add,
+    [Symbol.asyncDispose]: async () => {
+      await gallery.close()
+      opened.store.close()
+    },
+  }
+}

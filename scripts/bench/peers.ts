@@ -3,7 +3,7 @@
  * `@vladmandic/face-api` on TensorFlow.js with its WASM backend, and a plain server of Node, Express, sharp and onnxruntime-node
  * with the same networks. Everybody is asked over HTTP, with one client and with four.
  *
- *   bun scripts/bench/peers.ts                            # 5 rounds, about 8 minutes
+ *   bun scripts/bench/peers.ts                            # 5 rounds, about 10 minutes
  *   bun scripts/bench/peers.ts --rounds 3 --seconds 6
  *
  * Needs Node on PATH and, the first time, the registry: the peers' packages are installed into .cache/bench/peers.
@@ -14,7 +14,7 @@ import { projectRoot } from "../../app/base/paths.ts"
 import { nowTickMs } from "../../app/base/ticks.ts"
 import { locateModelSet } from "../../app/inference/models.ts"
 import { type PeerDetails, peerDetailsSchema } from "./peers/details.ts"
-import { installPeers, type Peer, startGatehouse, startLibrary, startPlainServer } from "./peers/start.ts"
+import { gatehouseName, installPeers, type Peer, startGatehouse, startLibrary, startPlainServer } from "./peers/start.ts"
 import { closedLoop } from "./support/closed-loop.ts"
 import { quietRounds } from "./support/disturbance.ts"
 import { describeMachine, machineLine } from "./support/machine.ts"
@@ -24,21 +24,25 @@ import { readUsage } from "./support/processes.ts"
 import { type BenchResult, type Figure, printTargets, type Target, writeResult } from "./support/results.ts"
 import { median, roundTo, summarise } from "./support/statistics.ts"
 
-const usage = `peers [--set better] [--engines 2] [--rounds 5] [--seconds 10] [--out .cache/bench/peers.json]
+const usage = `peers [--sets better,light] [--engines 2] [--rounds 5] [--seconds 10] [--out .cache/bench/peers.json]
+  --sets A,B    model sets of Gatehouse, each in a box of its own; the plain server takes the networks of the first
   --seconds N   of the loop with four clients, for each peer in each round`
 
 const options = optionsOrExit(
   readOptions(
     Bun.argv.slice(2),
     {
-      set: { type: "string" },
+      sets: { type: "string" },
       engines: { type: "string" },
       rounds: { type: "string" },
       seconds: { type: "string" },
       out: { type: "string" },
     },
     z.strictObject({
-      set: z.string().default("better"),
+      sets: z
+        .string()
+        .default("better,light")
+        .transform((names) => names.split(",")),
       engines: count.default(2),
       rounds: count.default(5),
       seconds: positive.default(10),
@@ -48,6 +52,8 @@ const options = optionsOrExit(
   usage,
 )
 
+const human = "@vladmandic/human"
+const faceApi = "@vladmandic/face-api"
 const clients = 4
 /** Passes over the photographs before anything is timed. */
 const warmPasses = 2
@@ -97,14 +103,16 @@ async function startAll(): Promise<Peer[]> {
   const located = await locateModelSet({
     modelsFolder: resolve(projectRoot, "models"),
     searchFolders: [process.env.GATEHOUSE_MODEL_DIR ?? resolve(projectRoot, "../shared/models")],
-    set: options.set,
+    set: options.sets[0]!,
   })
   if (located.kind === "failed") throw new Error(located.why)
+  const boxes: Peer[] = []
+  for (const set of options.sets) boxes.push(await startGatehouse(set, options.engines))
   return [
-    await startGatehouse(options.set, options.engines),
+    ...boxes,
     await startPlainServer(located.set),
-    await startLibrary("@vladmandic/human", "human.mjs"),
-    await startLibrary("@vladmandic/face-api", "face-api.mjs"),
+    await startLibrary(human, "human.mjs"),
+    await startLibrary(faceApi, "face-api.mjs"),
   ]
 }
 
@@ -164,44 +172,47 @@ function figuresOf({ peer, pictures, fourClientsPerSecond }: PeerDetails): Figur
   const rounds = fourClientsPerSecond.map((_, round) =>
     roundTo(pictures.reduce((sum, { ms }) => sum + (ms[round] ?? 0), 0) / pictures.length, 3),
   )
-  const gated = peer === "Gatehouse"
+  const gated = options.sets.some((set) => peer === gatehouseName(set))
   return [
     { name: `${peer}: one picture`, unit: "ms", better: "lower", gated: false, values: rounds },
     { name: `${peer}: four clients`, unit: "1/s", better: "higher", gated, values: fourClientsPerSecond },
   ]
 }
 
+/** A peer's time for a picture with one client by Gatehouse's, and Gatehouse's pictures a second with four by the peer's. */
 function targetsOf(all: readonly PeerDetails[]): Target[] {
   const of = (name: string) => {
     const found = all.find(({ peer }) => peer === name)
     if (found === undefined) throw new Error(`${name} was not measured`)
     return found
   }
-  const own = of("Gatehouse")
   const plain = of("plain Node server")
   const throughput = (details: PeerDetails) => median(details.fourClientsPerSecond)
-  const libraries = ["@vladmandic/human", "@vladmandic/face-api"].map((name): Target => {
-    const other = of(name)
-    const ratio = other.perPictureMs / own.perPictureMs
-    const atFour = throughput(own) / throughput(other)
-    return {
-      what: `times faster than ${name} per picture`,
-      wanted: "≥ 15",
-      measured: `${ratio.toFixed(1)} with one client, ${atFour.toFixed(1)} by the pictures of four clients`,
-      met: ratio >= 15,
-    }
+  const byLibraries = options.sets.flatMap((set) => {
+    const own = of(gatehouseName(set))
+    return [of(human), of(faceApi)].map((other): Target => {
+      const atFour = throughput(own) / throughput(other)
+      const atOne = other.perPictureMs / own.perPictureMs
+      return {
+        what: `${own.peer}: times the pictures of ${other.peer}, four clients`,
+        wanted: "≥ 15",
+        measured: `${atFour.toFixed(1)}; with one client ${atOne.toFixed(1)} times as fast`,
+        met: atFour >= 15,
+      }
+    })
   })
+  const own = of(gatehouseName(options.sets[0]!))
   const byPlain = throughput(own) / throughput(plain)
   return [
-    ...libraries,
+    ...byLibraries,
     {
-      what: "throughput by the plain Node server's, four clients",
+      what: `${own.peer}: throughput by the plain Node server's, four clients`,
       wanted: "≥ 1.5",
       measured: `${byPlain.toFixed(2)} (${throughput(own).toFixed(1)} by ${throughput(plain).toFixed(1)} / s)`,
       met: byPlain >= 1.5,
     },
     {
-      what: "p99 with four clients below the plain Node server's",
+      what: `${own.peer}: p99 with four clients below the plain Node server's`,
       wanted: `< ${plain.fourClientsMs.p99.toFixed(0)} ms`,
       measured: `${own.fourClientsMs.p99.toFixed(0)} ms`,
       met: own.fourClientsMs.p99 < plain.fourClientsMs.p99,

@@ -32,10 +32,12 @@ const deadlineMs = 60_000
 
 const recognition = z.object({ faces: z.array(z.unknown()) })
 
+export const gatehouseName = (set: string) => `Gatehouse, ${set} set`
+
 export async function startGatehouse(set: string, engines: number): Promise<Peer> {
   const box = await openBox({ set, engines })
   return {
-    name: "Gatehouse",
+    name: gatehouseName(set),
     pid: box.pid,
     send: async (jpeg) => {
       const answer = await ask(box, { path: "/v1/recognize", body: jpeg, contentType: "image/jpeg" }, deadlineMs)

@@ -15,7 +15,7 @@ const resultFile = z.object({ details: loadDetailsSchema })
  */
 export async function runLoad({ url, key }: Target, options: Readonly<Record<string, string | number>>): Promise<LoadDetails> {
   const out = String(options.out ?? join(tmpdir(), `gatehouse-load-${process.pid}.json`))
-  const told = Object.entries({ ...options, url, key, out }).flatMap(([name, value]) => [`--${name}`, String(value)])
+  const told = Object.entries({ ...options, url, key, out }).map(([name, value]) => `--${name}=${value}`)
   const child = Bun.spawn([process.execPath, join(projectRoot, "scripts/bench/load.ts"), ...told], {
     stdout: "inherit",
     stderr: "inherit",

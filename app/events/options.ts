@@ -9,6 +9,14 @@ export const sightingsOptions = z.strictObject({
     .default(2 * 1024 * 1024 * 1024),
   /** Sightings older than this leave. */
   ageMaxDays: z.number().positive().max(36_500).default(30),
+  /**
+   * The oldest leave, too, when the disk has less than this left, on it or inside the database; of a small disk an eighth, if
+   * that is less.
+   */
+  freeBytesMin: z
+    .int()
+    .min(0)
+    .default(64 * 1024 * 1024),
   /** Whether a picture of the whole frame is kept with each sighting. */
   keepSnapshots: z.boolean().default(true),
   snapshot: z

@@ -1,7 +1,7 @@
 import type { Log } from "../base/log.ts"
 import type { Metrics } from "../base/metrics.ts"
 import { nowTickMs } from "../base/ticks.ts"
-import type { Store } from "../store/store.ts"
+import type { Room, Store } from "../store/store.ts"
 import { storageTrouble } from "../store/trouble.ts"
 import type { SightingsOptions } from "./options.ts"
 import type { Sightings } from "./sighting.ts"
@@ -35,8 +35,9 @@ export function keepRetention(
   const stopping = new AbortController()
   let wake = Promise.withResolvers<void>()
   sightings.follow(() => {
-    if (sightings.totals().bytes > options.bytesMax) wake.resolve()
+    if (sightings.totals().bytes > options.bytesMax || shortOf(needs.store.room(), options) > 0) wake.resolve()
   })
+  needs.store.whenFull(() => wake.resolve())
 
   async function run() {
     while (!stopping.signal.aborted) {
@@ -75,16 +76,26 @@ export function keepRetention(
   }
 }
 
+type FreeBytes = Pick<SightingsOptions, "freeBytesMin">
+
+/** Of a small disk, this share stands for what is asked for of larger ones. */
+const freeShareMax = 1 / 8
+
+/** How much more room there should be, in bytes. What the database holds inside itself is as good as the disk's, for us. */
+function shortOf({ free, reusable, disk }: Room, { freeBytesMin }: FreeBytes): number {
+  return Math.min(freeBytesMin, disk * freeShareMax) - free - reusable
+}
+
 export interface Removal {
   readonly removed: number
-  readonly reason: "bytes" | "age"
+  readonly reason: "bytes" | "age" | "disk"
 }
 
 /** One bounded step; call it until nothing is removed. */
 export function openRetention(
   store: Store,
   sightings: Pick<Sightings, "totals">,
-  { bytesMax, ageMaxDays }: Pick<SightingsOptions, "bytesMax" | "ageMaxDays">,
+  { bytesMax, ageMaxDays, freeBytesMin = 0 }: Pick<SightingsOptions, "bytesMax" | "ageMaxDays"> & Partial<FreeBytes>,
 ) {
   const clock = openTrustedClock(store)
   const selectOldest = store.prepare<{ number: number; snapshotBytes: number }>(
@@ -103,6 +114,8 @@ export function openRetention(
   return (nowMs: number, tickMs: number): Removal => {
     const overBytes = sightings.totals().bytes - bytesMax
     if (overBytes > 0) return { removed: remove(lastToFree(overBytes)), reason: "bytes" }
+    const shortBytes = shortOf(store.room(), { freeBytesMin })
+    if (shortBytes > 0 && sightings.totals().sightings > 0) return { removed: remove(lastToFree(shortBytes)), reason: "disk" }
     return { removed: remove(lastTooOld(nowMs, tickMs)), reason: "age" }
   }
 

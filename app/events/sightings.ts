@@ -1,6 +1,6 @@
 import { assert } from "../base/assert.ts"
 import type { Store } from "../store/store.ts"
-import { storageTrouble } from "../store/trouble.ts"
+import { isDiskFull, storageTrouble } from "../store/trouble.ts"
 import type { NewSighting, Recorded, Sighting, Sightings } from "./sighting.ts"
 import { openSightingLists } from "./sighting-lists.ts"
 import { openSightingRows } from "./sighting-rows.ts"
@@ -50,23 +50,29 @@ export function openSightings(store: Store): Sightings {
     return sighting
   }
 
+  function tryToRecord(given: NewSighting): Recorded & { readonly diskFull?: boolean } {
+    try {
+      const sighting = store.transact<Sighting>((transaction) => {
+        const inserted = insertAll(given)
+        transaction.afterCommit(() => {
+          for (const follow of followers) follow(inserted)
+        })
+        return inserted
+      })
+      return { kind: "recorded", sighting }
+    } catch (error) {
+      const why = storageTrouble(error)
+      if (why === undefined) throw error
+      return { kind: "not_recorded", why, diskFull: isDiskFull(error) }
+    }
+  }
+
   return {
     record(given): Recorded {
       assert(given.faces.length > 0, "a sighting has at least one face")
-      try {
-        const sighting = store.transact<Sighting>((transaction) => {
-          const inserted = insertAll(given)
-          transaction.afterCommit(() => {
-            for (const follow of followers) follow(inserted)
-          })
-          return inserted
-        })
-        return { kind: "recorded", sighting }
-      } catch (error) {
-        const why = storageTrouble(error)
-        if (why === undefined) throw error
-        return { kind: "not_recorded", why }
-      }
+      const first = tryToRecord(given)
+      // A disk that was found full has some room since.
+      return first.kind === "not_recorded" && first.diskFull ? tryToRecord(given) : first
     },
 
     ...lists,

@@ -1,6 +1,7 @@
 import { type Context, Hono } from "hono"
 import type { ContentfulStatusCode } from "hono/utils/http-status"
 import { assert } from "../base/assert.ts"
+import { StorageTrouble } from "../base/storage-trouble.ts"
 import { elapsedMs, nowTickMs } from "../base/ticks.ts"
 import { type RequestSpan, toTraceparent } from "../base/trace.ts"
 import { crossOrigin } from "./cors.ts"
@@ -33,6 +34,9 @@ type Env = { Bindings: Connection; Variables: Variables }
 /** The bodies of all requests in flight may take as much memory as so many of the largest pictures. */
 const picturesInFlight = 32
 
+/** Old sightings leave within moments when the disk is full; everything else takes a person. */
+const diskRetryAfterS = 2
+
 /** The HTTP face of the box. Ask it with `app.request(path, init, connection)`, or serve it with `serveHttp`. */
 export function createHttpApp(needs: HttpNeeds, described: readonly Route[] = allRoutes(needs)): Hono<Env> {
   const routes = literalFirst(described)
@@ -57,6 +61,10 @@ export function createHttpApp(needs: HttpNeeds, described: readonly Route[] = al
   }
   app.notFound((c) => sendProblem(c, problem("not_found", "there is no such path; /openapi.json lists those there are")))
   app.onError((error, c) => {
+    if (error instanceof StorageTrouble) {
+      needs.log.error({ requestId: c.var.requestId, route: c.var.route, why: error.message }, "a request failed at the disk")
+      return sendProblem(c, problem("unavailable", `nothing was changed: ${error.message}`, { retryAfterS: diskRetryAfterS }))
+    }
     needs.log.error({ requestId: c.var.requestId, route: c.var.route, err: error }, "a bug: the request was not answered")
     return sendProblem(c, problem("internal", "something is broken in the box; its log has the cause under this requestId"))
   })

@@ -174,6 +174,8 @@ export function doorCodes(route: Route): ErrorCode[] {
           "overloaded",
           "deadline_exceeded",
         ] as const)),
+    // Whatever is answered from the disk, and the key is looked up there.
+    ...(route.access === "open" ? [] : (["unavailable"] as const)),
     "internal",
   ]
 }

@@ -2,6 +2,7 @@ import { Database, SQLiteError } from "bun:sqlite"
 import { closeSync, existsSync, mkdirSync, openSync } from "node:fs"
 import { join } from "node:path"
 import type { Result } from "../base/result.ts"
+import { openReserve } from "./reserve.ts"
 import { type OpenedStore, openStore, type WatchCommit } from "./store.ts"
 import { wordsFor } from "./trouble.ts"
 
@@ -10,6 +11,8 @@ export const dataFolderFiles = {
   database: "gatehouse.db",
   /** Empty for ever: only the system's locks on it mean something, and they end with the process that holds them. */
   lock: "gatehouse.lock",
+  /** Holds space back for when the disk is full. */
+  reserve: "gatehouse.reserve",
   /** There while a restore is at work, and after one that was interrupted. */
   restoring: "restore-under-way",
 } as const
@@ -28,12 +31,33 @@ export function openDataFolder(folder: string, watchCommit?: WatchCommit): Opene
     held.value[Symbol.dispose]()
     return opened
   }
+  const { store } = opened
+  const reserve = openReserve(join(folder, dataFolderFiles.reserve))
+  const keepReserve = () => {
+    try {
+      reserve.keep()
+    } catch {
+      // It filled up in this very moment: the next look comes.
+      reserve.release()
+    }
+  }
+  keepReserve()
+  const looking = setInterval(keepReserve, lookEveryMs)
+  looking.unref()
+  // With the space of the reserve the log can be folded into the database, and then there is room to delete.
+  store.whenFull(() => {
+    if (reserve.release()) store.shrinkLog()
+  })
   const close = () => {
-    opened.store.close()
+    clearInterval(looking)
+    store.close()
     held.value[Symbol.dispose]()
   }
-  return { kind: "ok", store: { ...opened.store, close } }
+  return { kind: "ok", store: { ...store, close } }
 }
+
+/** How soon the reserve is taken back once there is room again. */
+const lookEveryMs = 30_000
 
 /** Shared by every process that uses the folder: the box, and commands beside it. Waits a moment for a restore that ends. */
 export function holdDataFolder(folder: string): Result<Disposable> {

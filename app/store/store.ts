@@ -1,15 +1,15 @@
 import { Database, type SQLQueryBindings, type Statement as SqliteStatement } from "bun:sqlite"
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statSync } from "node:fs"
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statfsSync, statSync } from "node:fs"
 import { dirname } from "node:path"
 import { assert } from "../base/assert.ts"
 import { nowTickMs } from "../base/ticks.ts"
 import { migrate } from "./migrate.ts"
 import { migrations } from "./migrations/index.ts"
-import { busyWaitMs, wordsFor } from "./trouble.ts"
+import { asTrouble, busyWaitMs, isDiskFull, wordsFor } from "./trouble.ts"
 
 export type SqlValue = string | number | null | Uint8Array
 
-/** A prepared statement with its values by position. Rows come back as objects named by their columns. */
+/** A prepared statement with its values by position. Rows come back as objects named by their columns. Throws `StorageTrouble`. */
 export interface Statement<Row> {
   all(...values: SqlValue[]): Row[]
   get(...values: SqlValue[]): Row | undefined
@@ -25,14 +25,29 @@ export interface Transaction {
 /** An async body would commit before its work is done, so the type turns it away. */
 type Settled<Value> = Value extends PromiseLike<unknown> ? never : Value
 
+/** In bytes. */
+export interface Room {
+  /** What the disk has left for us. */
+  readonly free: number
+  /** What the database has left inside itself, of what was deleted. */
+  readonly reusable: number
+  /** The whole disk. */
+  readonly disk: number
+}
+
 /** The one SQLite file of a box. Everything that must survive is in it. */
 export interface Store {
   prepare<Row>(sql: string): Statement<Row>
   /**
    * All or nothing, and on disk (fsync) when it returns. What `body` throws rolls everything back. One at a time: `body` may
-   * not start another.
+   * not start another. Throws `StorageTrouble` when the disk does not take it.
    */
   transact<Value>(body: (transaction: Transaction) => Settled<Value>): Value
+  room(): Room
+  /** Called after a write found the disk full, and was rolled back: for whoever can make room. */
+  whenFull(makeRoom: () => void): void
+  /** Folds the write-ahead log into the database and gives its space back. Not while others read an older state. */
+  shrinkLog(): void
   /** Another number when another process has changed the file; our own changes do not move it. */
   dataVersion(): number
   close(): void
@@ -42,6 +57,9 @@ export type OpenedStore = { readonly kind: "ok"; readonly store: Store } | { rea
 
 /** Up to this size a file is checked whole at every start (a quarter of it took 50 ms); larger ones only as far as they are read. */
 const checkedBytesMax = 256 * 1024 * 1024
+
+/** What the write-ahead log keeps of the disk when it is empty: a few times what it holds between two checkpoints. */
+const logBytesKept = 16 * 1024 * 1024
 
 /** Told how long the disk took over each commit, fsync included. */
 export type WatchCommit = (seconds: number) => void
@@ -57,7 +75,7 @@ export function openStore(
     makePrivateFile(path)
     database = new Database(path, { create: true, readwrite: true, strict: true })
     const migrated = prepareDatabase(database, path, steps)
-    if (migrated.kind === "ok") return { kind: "ok", store: storeOf(database, watchCommit) }
+    if (migrated.kind === "ok") return { kind: "ok", store: storeOf(database, path, watchCommit) }
     database.close()
     return { kind: "failed", why: `${path}: ${migrated.why}` }
   } catch (error) {
@@ -76,6 +94,8 @@ function prepareDatabase(database: Database, path: string, steps: readonly strin
   // Deleted vectors are overwritten with zeros, not left in free pages.
   database.run("pragma secure_delete = on")
   database.run("pragma temp_store = memory")
+  // A backup or a long read lets the log grow; afterwards its space goes back to the disk.
+  database.run(`pragma journal_size_limit = ${logBytesKept}`)
   if (statSync(path).size <= checkedBytesMax) {
     const found = database.query<{ quick_check: string }, []>("pragma quick_check(1)").get()?.quick_check
     if (found !== "ok") return { kind: "failed", why: `it is damaged (${found}): restore a backup` }
@@ -83,20 +103,42 @@ function prepareDatabase(database: Database, path: string, steps: readonly strin
   return migrate(database, steps)
 }
 
-function storeOf(database: Database, watchCommit: WatchCommit): Store {
+function storeOf(database: Database, path: string, watchCommit: WatchCommit): Store {
   const prepared: SqliteStatement<unknown, SQLQueryBindings[]>[] = []
   let effects: (() => void)[] | undefined
+  const roomMakers: (() => void)[] = []
+
+  function askForRoom(): void {
+    try {
+      runAll(roomMakers)
+    } catch (error) {
+      // The disk again: whoever wanted to write hears of it, and the next write that finds no room asks again.
+      if (asTrouble(error) === error) throw error
+    }
+  }
+
+  /** A statement of its own is a transaction of its own, and may find the disk full like one. */
+  function told<Value>(work: () => Value): Value {
+    try {
+      return work()
+    } catch (error) {
+      if (effects === undefined && isDiskFull(error)) askForRoom()
+      throw asTrouble(error)
+    }
+  }
 
   function prepare<Row>(sql: string): Statement<Row> {
     const statement = database.prepare<Row, SQLQueryBindings[]>(sql)
     prepared.push(statement)
     return {
-      all: (...values) => statement.all(...values),
-      get: (...values) => statement.get(...values) ?? undefined,
-      run: (...values) => statement.run(...values).changes,
+      all: (...values) => told(() => statement.all(...values)),
+      get: (...values) => told(() => statement.get(...values) ?? undefined),
+      run: (...values) => told(() => statement.run(...values).changes),
     }
   }
 
+  const freePages = prepare<{ freelist_count: number }>("pragma freelist_count")
+  const pageSize = prepare<{ page_size: number }>("pragma page_size").get()?.page_size ?? 0
   const dataVersion = prepare<{ data_version: number }>("pragma data_version")
 
   function transact<Value>(body: (transaction: Transaction) => Settled<Value>): Value {
@@ -116,7 +158,9 @@ function storeOf(database: Database, watchCommit: WatchCommit): Store {
     } catch (error) {
       // A full disk makes SQLite roll back by itself; a second rollback would be an error that hides the first.
       if (effects !== undefined && database.inTransaction) database.run("rollback")
-      throw error
+      effects = undefined
+      if (isDiskFull(error)) askForRoom()
+      throw asTrouble(error)
     } finally {
       effects = undefined
     }
@@ -125,6 +169,13 @@ function storeOf(database: Database, watchCommit: WatchCommit): Store {
   return {
     prepare,
     transact,
+    room() {
+      const { bavail, blocks, bsize } = statfsSync(dirname(path))
+      const reusable = (freePages.get()?.freelist_count ?? 0) * pageSize
+      return { free: bavail * bsize, reusable, disk: blocks * bsize }
+    },
+    whenFull: (makeRoom) => void roomMakers.push(makeRoom),
+    shrinkLog: () => void told(() => database.run("pragma wal_checkpoint(truncate)")),
     dataVersion: () => dataVersion.get()?.data_version ?? 0,
     close() {
       // An unfinished statement keeps the file open, and the WAL would not be folded into it.

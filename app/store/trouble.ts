@@ -1,4 +1,5 @@
 import { SQLiteError } from "bun:sqlite"
+import { StorageTrouble } from "../base/storage-trouble.ts"
 
 /** How long a write waits for another process's transaction. All of ours take milliseconds. */
 export const busyWaitMs = 5000
@@ -14,9 +15,22 @@ const troubles: Readonly<Record<string, string>> = {
 
 /** Why a write could not be done, in words for a person; `undefined` when the error is something else, which is a bug. */
 export function storageTrouble(error: unknown): string | undefined {
+  if (error instanceof StorageTrouble) return error.message
   if (!(error instanceof SQLiteError)) return undefined
   // Extended codes go on after the primary one: SQLITE_IOERR_WRITE.
   return troubles[error.code?.split("_").slice(0, 2).join("_") ?? ""]
+}
+
+/** The disk's doing as `StorageTrouble`; anything else as it is. */
+export function asTrouble(error: unknown): unknown {
+  if (error instanceof StorageTrouble) return error
+  const why = storageTrouble(error)
+  return why === undefined ? error : new StorageTrouble(why, { cause: error })
+}
+
+export function isDiskFull(error: unknown): boolean {
+  const cause = error instanceof StorageTrouble ? error.cause : error
+  return cause instanceof SQLiteError && cause.code === "SQLITE_FULL"
 }
 
 /** Why a file could not be opened as a database, in words for a person. */

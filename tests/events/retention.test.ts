@@ -147,3 +147,29 @@ test("it runs by itself: a recording over the bytes is followed by a removal, an
   await retention.close()
   expect(await metrics.registry.metrics()).toContain('gatehouse_sightings_pruned_total{reason="bytes"} 21')
 })
+
+test("a disk that fills up lets the oldest leave, until there is room for the next", async () => {
+  await using memory = await openMemory()
+  const each = 100_000
+  for (let n = 0; n < 30; n++) record(memory.sightings, { snapshot: new Uint8Array(each) })
+  // The disk has nothing left for us, whatever this machine's has; what deletions leave inside counts.
+  const store = { ...memory.store, room: () => ({ ...memory.store.room(), free: 0 }) }
+  const options = { bytesMax: 1e9, ageMaxDays: 30, freeBytesMin: 1_200_000 }
+  const step = openRetention(store, memory.sightings, options)
+  expect(step(Date.now(), 0)).toEqual({ removed: 10, reason: "disk" })
+  while (step(Date.now(), 0).reason === "disk");
+  expect(numbers(memory).at(-1)).toBe(30)
+  expect(numbers(memory).length).toBeGreaterThan(15)
+  expect(numbers(memory).length).toBeLessThan(20)
+  expect(store.room().reusable).toBeGreaterThan(options.freeBytesMin)
+})
+
+test("a recording that finds the disk full is tried once more, when others have made room", async () => {
+  await using memory = await openMemory()
+  const { store, sightings } = memory
+  const limit = (pages: number) => store.prepare(`pragma max_page_count = ${pages}`).get()
+  store.whenFull(() => limit(100_000))
+  limit(10)
+  record(sightings, { snapshot: new Uint8Array(500_000) })
+  expect(sightings.totals().sightings).toBe(1)
+})

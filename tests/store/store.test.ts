@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test"
 import { readFileSync, statSync, truncateSync, writeFileSync } from "node:fs"
 import { dirname } from "node:path"
+import { StorageTrouble } from "../../app/base/storage-trouble.ts"
 import { openStore, type Store } from "../../app/store/store.ts"
 import { tempFolder } from "../support/shared.ts"
 
@@ -184,3 +185,40 @@ function patch(path: string, offset: number, bytes: Buffer): void {
   bytes.copy(content, offset)
   writeFileSync(path, content)
 }
+
+test("a full disk is told as such, nothing of the write stays, and whoever can is asked for room", () => {
+  using folder = tempFolder()
+  using store = opened(folder.file("box.db"), oneTable)
+  const insert = store.prepare("insert into notes values (?)")
+  insert.run("before")
+  let asked = 0
+  store.whenFull(() => {
+    asked++
+    store.prepare("pragma max_page_count = 100000").get()
+  })
+  // SQLite's own limit stands for the disk's: the error is the same.
+  const fill = () => {
+    store.prepare("pragma max_page_count = 3").get()
+    insert.run("x".repeat(100_000))
+  }
+  expect(fill).toThrow(StorageTrouble)
+  expect(() => store.transact(fill)).toThrow("is full: free some space")
+  expect(asked).toBe(2)
+  expect(texts(store)).toEqual(["before"])
+  insert.run("after")
+  expect(texts(store)).toEqual(["before", "after"])
+})
+
+test("room is told with what deletions left inside, and the log gives its own back", () => {
+  using folder = tempFolder()
+  using store = opened(folder.file("box.db"), oneTable)
+  expect(store.room().reusable).toBe(0)
+  store.prepare("insert into notes values (?)").run("x".repeat(1_000_000))
+  store.prepare("delete from notes").run()
+  const { free, reusable, disk } = store.room()
+  expect(reusable).toBeGreaterThan(900_000)
+  expect(disk).toBeGreaterThan(free)
+  expect(statSync(folder.file("box.db-wal")).size).toBeGreaterThan(1_000_000)
+  store.shrinkLog()
+  expect(statSync(folder.file("box.db-wal")).size).toBe(0)
+})

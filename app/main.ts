@@ -13,6 +13,8 @@ import { createTracer, type Tracer } from "./base/trace.ts"
 import { version } from "./base/version.ts"
 import type { CliNeeds, Engines } from "./cli/needs.ts"
 import type { Config } from "./config/config.ts"
+import { openChecksums } from "./enrolment/checksums.ts"
+import { openEnrolments } from "./enrolment/enrolments.ts"
 import { createLive } from "./events/live.ts"
 import { createWorkshop } from "./events/pictures/workshop.ts"
 import { keepRetention } from "./events/retention.ts"
@@ -79,6 +81,26 @@ async function serve(config: Config, opened: Lifetimes, log: Log): Promise<Resul
 
   const refinements = opened.adopt(createRefinements(config.recognition.refine, log), (open) => open.close())
 
+  const thresholds = thresholdsFrom(set.embedding.calibration.curve)
+  const enrolments = opened.adopt(
+    await openEnrolments(
+      {
+        store: store.value,
+        gallery,
+        pool,
+        space: set.embedding.space,
+        thresholds,
+        recognition: config.recognition,
+        imageBytesMax: config.http.imageBytesMax,
+        dataFolder: config.dataFolder,
+        metrics,
+        log,
+      },
+      config.enrolments,
+    ),
+    (open) => open.close(),
+  )
+
   const { createHttpApp } = await import("./http/app.ts")
   const { serveHttp } = await import("./http/serve.ts")
   const analyze = cacheAnswers(pool.analyze, set.embedding.space, config.inference.cache, metrics)
@@ -93,8 +115,9 @@ async function serve(config: Config, opened: Lifetimes, log: Log): Promise<Resul
     backups,
     keys,
     creates: openCreates(store.value),
+    enrolments,
     models: servedModels(set),
-    thresholds: thresholdsFrom(set.embedding.calibration.curve),
+    thresholds,
     recognition: config.recognition,
     http: config.http,
     metrics,
@@ -106,6 +129,7 @@ async function serve(config: Config, opened: Lifetimes, log: Log): Promise<Resul
   opened.adopt(server.value, (open) => open.stop())
   // Before the server stops: it would wait for listeners, who never end by themselves.
   opened.defer(() => live.close())
+  opened.defer(() => enrolments.close())
 
   // Standard output is for the person at the console; the log goes to standard error.
   console.log(`Gatehouse ${version} listens on ${server.value.url} (model set ${set.name}, data in ${config.dataFolder})`)
@@ -146,7 +170,7 @@ async function openGalleryAlone(config: Config): ReturnType<CliNeeds["openGaller
     await gallery.close()
     store.value.close()
   }
-  return { kind: "ok", value: { ...gallery, close } }
+  return { kind: "ok", value: { ...gallery, checksums: openChecksums(store.value), close } }
 }
 
 function openDataFolder(config: Config, watchCommit?: WatchCommit): Result<Store> {

@@ -106,6 +106,11 @@ export function createMetrics() {
     sightingBytes: gauge("gatehouse_sighting_bytes", "Bytes of the sightings stored, pictures included"),
     listeners: gauge("gatehouse_listeners", "Listeners of the live stream of sightings"),
     lostEventsTotal: counter("gatehouse_lost_events_total", "Events that a slow listener lost; each was told how many"),
+    enrolmentItemsTotal: counter("gatehouse_enrolment_items_total", "Pictures and vectors that jobs of enrolment worked off", {
+      result: ["enrolled", "duplicate", "refused"],
+    }),
+    enrolmentJobs: gauge("gatehouse_enrolment_jobs", "Jobs of enrolment that wait or run"),
+    enrolmentSpoolBytes: gauge("gatehouse_enrolment_spool_bytes", "Bytes of the archives of these jobs, in the data folder"),
     commitSeconds: seconds("gatehouse_store_commit_seconds", "Commits of the database, the disk's own fsync included"),
     backupsTotal: counter("gatehouse_backups_total", "Backups the running box made or failed to make", {
       result: ["made", "failed"],

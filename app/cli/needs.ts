@@ -1,5 +1,6 @@
 import type { Result } from "../base/result.ts"
 import type { Config } from "../config/config.ts"
+import type { Checksums } from "../enrolment/checksums.ts"
 import type { Gallery } from "../gallery/gallery.ts"
 import type { ModelSet } from "../inference/manifest.ts"
 import type { ModelListing } from "../inference/models.ts"
@@ -13,12 +14,15 @@ export interface Engines {
   close(): Promise<void>
 }
 
+/** The gallery of a data folder, with the checksums of what its faces were made from. */
+export type OpenedGallery = Gallery & { readonly checksums: Checksums }
+
 /** What `main.ts` hands the commands. Whatever is opened logs warnings and errors alone, for the result stands on standard output. */
 export interface CliNeeds {
   /** Until the process is told to stop. */
   serve(config: Config): Promise<Result<void>>
   openEngines(config: Config): Promise<Result<Engines>>
-  openGallery(config: Config): Promise<Result<Gallery>>
+  openGallery(config: Config): Promise<Result<OpenedGallery>>
   listModels(config: Config): Promise<ModelListing>
   /** The new admin key; the old one is void from then on. */
   resetAdminKey(config: Config): Promise<Result<string>>

@@ -1,18 +1,17 @@
 import { createMetrics } from "../base/metrics.ts"
 import type { Config } from "../config/config.ts"
-import type { Gallery } from "../gallery/gallery.ts"
 import { type Thresholds, thresholdsFrom } from "../gallery/match.ts"
 import type { ModelSet } from "../inference/manifest.ts"
 import type { Analyze } from "../pipeline/analyze.ts"
 import type { RecognizeNeeds } from "../pipeline/recognize.ts"
-import type { CliNeeds } from "./needs.ts"
+import type { CliNeeds, OpenedGallery } from "./needs.ts"
 import type { Outcome } from "./outcome.ts"
 import { patient } from "./patient.ts"
 
 /** Engines and gallery open at once, for the commands that work on people. */
 export interface OpenedBox {
   readonly set: ModelSet
-  readonly gallery: Gallery
+  readonly gallery: OpenedGallery
   readonly analyze: Analyze
   readonly thresholds: Thresholds
   /** What `pipeline/recognize.ts` asks for. */

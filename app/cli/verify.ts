@@ -1,7 +1,7 @@
 import type { Command } from "commander"
+import { explain } from "../pipeline/explain.ts"
 import { type Verification, verify } from "../pipeline/verify.ts"
 import { type BoxOptions, end, enginesCommand, printJson, withConfig } from "./command.ts"
-import { explain } from "./explain.ts"
 import type { CliContext } from "./needs.ts"
 import { withEngines } from "./opened-box.ts"
 import type { Outcome } from "./outcome.ts"

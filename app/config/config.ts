@@ -7,6 +7,7 @@ import { telemetryOptions } from "../base/options.ts"
 import { projectRoot } from "../base/paths.ts"
 import { isCompiled, resourcesFolder } from "../base/resources/folder.ts"
 import type { Result } from "../base/result.ts"
+import { enrolmentsOptions } from "../enrolment/options.ts"
 import { sightingsOptions } from "../events/options.ts"
 import { httpOptions } from "../http/options.ts"
 import { inferenceOptions } from "../inference/options.ts"
@@ -18,6 +19,7 @@ const configFile = z.strictObject({
   http: httpOptions.prefault({}),
   inference: inferenceOptions.prefault({}),
   recognition: recognitionOptions.prefault({}),
+  enrolments: enrolmentsOptions.prefault({}),
   sightings: sightingsOptions.prefault({}),
   backup: backupOptions.prefault({}),
   telemetry: telemetryOptions.prefault({}),

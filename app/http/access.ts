@@ -11,26 +11,32 @@ export interface Visitor {
 export type Admittance =
   /** Nobody asks who it is, nor how often. */
   | { readonly kind: "anybody" }
-  | { readonly kind: "known"; readonly client: string }
+  /** `caller` is who it is, for the record. */
+  | { readonly kind: "known"; readonly client: string; readonly caller: string }
   | {
       readonly kind: "refused"
       readonly client: string
       readonly why: Problem<"unauthorized" | "forbidden">
     }
 
-export function admit(access: Access, visitor: Visitor, verify: (key: string) => unknown): Admittance {
+export function admit(
+  access: Access,
+  visitor: Visitor,
+  verify: (key: string) => { readonly role: string } | undefined,
+): Admittance {
   if (access === "open" || (access === "key_unless_local" && isLocal(visitor))) return { kind: "anybody" }
   const key = keyOf(visitor.headers)
   if (key === undefined)
     return stranger(visitor, "this needs a key: send it as `Authorization: Bearer <key>` or as `x-api-key: <key>`")
-  if (verify(key) === undefined)
+  const known = verify(key)
+  if (known === undefined)
     return stranger(visitor, "the key is not known here; `gatehouse admin reset-key` on the box makes a new admin key")
   const client = `key ${Bun.hash(key)}` // No copy of a key is kept.
   if (access === "key_and_local" && !isLocal(visitor)) {
     const why = problem("forbidden", "this is answered on the box itself alone, not over a network or through a proxy")
     return { kind: "refused", client, why }
   }
-  return { kind: "known", client }
+  return { kind: "known", client, caller: known.role }
 }
 
 /** Counted by address: whoever tries keys has none that could be counted. */

@@ -157,15 +157,17 @@ const enrolledFace = z
 
 export const ignoredFaces = list(z.strictObject({ box, score: z.number() }))
 
+export const lookAlikes = list(
+  z
+    .strictObject({ subjectId: z.string(), name: z.string(), similarity: z.number(), decision })
+    .register(answerSchemas, { id: "LookAlike" }),
+).describe("other people this face is near to, nearest first, at most five; a warning, and no obstacle")
+
 export const enrolmentAnswer = z
   .strictObject({
     face: enrolledFace,
     ignoredFaces: ignoredFaces.describe("faces of the picture that were left aside"),
-    lookAlikes: list(
-      z
-        .strictObject({ subjectId: z.string(), name: z.string(), similarity: z.number(), decision })
-        .register(answerSchemas, { id: "LookAlike" }),
-    ).describe("other people this face is near to, nearest first, at most five; a warning, and no obstacle"),
+    lookAlikes,
   })
   .register(answerSchemas, { id: "Enrolment" })
 

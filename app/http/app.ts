@@ -89,7 +89,7 @@ function mount(app: Hono<Env>, route: Route, door: Door, { log, http }: HttpNeed
         arrivedTickMs: c.var.arrivedTickMs,
         trace: c.var.trace,
         signal: leaving.signal,
-        countBytes: (bytes) => c.set("bytesIn", bytes),
+        countBytes: (bytes) => c.set("bytesIn", c.var.bytesIn + bytes),
       },
       route,
       door,

@@ -15,6 +15,31 @@ export interface BodyFormat<Value> {
 /** Media type → its format. A type that is not listed is a 415. */
 export type BodyFormats<Value> = Readonly<Record<string, BodyFormat<Value>>>
 
+/** How a body of one media type is taken in piece by piece, when it is too long to be held in memory. */
+export interface StreamedFormat<Value> {
+  readonly schema: BodyFormat<Value>["schema"]
+  /** Nothing is looked at before the handler asks for it. */
+  stream(upload: BodyUpload): Value
+}
+
+/** Media type → its format, for a route that streams. */
+export type StreamedFormats<Value> = Readonly<Record<string, StreamedFormat<Value>>>
+
+/** A body on its way in. */
+export interface BodyUpload {
+  /** Absent when the sender does not know. */
+  readonly declaredBytes: number | undefined
+  next(): Promise<UploadStep>
+}
+
+export type UploadStep =
+  | { readonly kind: "bytes"; readonly bytes: Uint8Array }
+  | { readonly kind: "end" }
+  /** The connection ended before the body did. */
+  | { readonly kind: "cut" }
+  /** Nothing came for too long. */
+  | { readonly kind: "too_slow" }
+
 /** A few fields, or one vector: 4096 numbers in decimal take about 90 KB. */
 const documentBytesMax = 256 * 1024
 

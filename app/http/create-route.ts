@@ -33,6 +33,8 @@ interface Shape<
     call: Call<Path, z.output<Query>, Body, z.output<Headers>, unknown>,
     created: Created,
   ) => Awaitable<Reply<Given> | Problem<Code>>
+  /** What of a body makes a request the same as an earlier one; all of it when not said. One that streams has not been read. */
+  readonly identity?: (body: Body) => unknown
   /** The answer to a repeated request, from what the first one made as it is now. `goneSince` when it is there no more. */
   readonly replay: (
     made: Pick<MadeBefore, "entityId" | "note">,
@@ -51,7 +53,10 @@ export function createRoute<
   Body = undefined,
   const Code extends ErrorCode = never,
   Headers extends z.ZodObject = Nothing,
->(creates: Creates, { handle, replay, ...definition }: Shape<Path, Query, Body, Given, Code, Headers>): Route {
+>(
+  creates: Creates,
+  { handle, replay, identity = (body) => body, ...definition }: Shape<Path, Query, Body, Given, Code, Headers>,
+): Route {
   type OneCall = Call<Path, z.output<Query>, Body, z.output<Headers>, unknown>
 
   async function once(call: Call<string, unknown, unknown>): Promise<AnyReply | Problem> {
@@ -65,7 +70,7 @@ export function createRoute<
       return problem("conflict", "a request with this Idempotency-Key is still being worked on; ask again shortly", {
         retryAfterS: 1,
       })
-    const requestHash = fingerprint([key, definition.method, definition.path, call.path, call.query, call.body])
+    const requestHash = fingerprint([key, definition.method, definition.path, call.path, call.query, identity(own.body)])
     const before = creates.find(key)
     if (before !== undefined) return again(before, requestHash, own)
 

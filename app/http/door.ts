@@ -5,7 +5,7 @@ import { nowTickMs } from "../base/ticks.ts"
 import type { RequestSpan } from "../base/trace.ts"
 import { admit, type Visitor } from "./access.ts"
 import { type BodyFormat, mediaTypeOf } from "./body.ts"
-import { type Intake, readBody } from "./intake.ts"
+import { type Intake, readBody, uploadOf } from "./intake.ts"
 import type { HttpNeeds } from "./needs.ts"
 import { explain, type Problem, problem } from "./problem.ts"
 import type { RateLimit } from "./rate.ts"
@@ -24,7 +24,7 @@ export interface Arrival {
   readonly trace: RequestSpan
   /** Aborted when the caller left. */
   readonly signal: AbortSignal
-  /** Told once the body has been read. */
+  /** Told once the body has been read, or of each piece of it. */
   readonly countBytes: (bytes: number) => void
 }
 
@@ -73,6 +73,7 @@ export async function pass(arrival: Arrival, route: Route, door: Door): Promise<
     priority: told["x-priority"] ?? "interactive",
     signal: arrival.signal,
     trace: arrival.trace,
+    caller: admittance.kind === "known" ? admittance.caller : "anybody",
   } as const
   // A caller who names a deadline counts from when it began to ask; for all others a slow uplink is not the engines' queue.
   const leftMs = () => (deadlineMs === undefined ? door.budgetMs : deadlineMs - (nowTickMs() - arrival.arrivedTickMs))
@@ -128,6 +129,8 @@ async function withBody(
   if (encoding !== null && encoding !== "identity")
     return problem("unsupported_media_type", "a body with a content-encoding is not taken: send it uncompressed")
 
+  // Not counted as on its way in: it is never held whole, and whoever takes it bounds how many there are.
+  if ("stream" in format) return handle(format.stream(uploadOf(request, bodyMs, countBytes)))
   const declared = Number(request.headers.get("content-length") ?? Number.NaN)
   if (declared > format.bytesMax) return tooLarge(format)
   const release = intake.reserve(Number.isNaN(declared) ? format.bytesMax : declared)

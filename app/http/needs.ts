@@ -4,6 +4,7 @@ import type { Backups } from "../backup/schedule.ts"
 import type { Log } from "../base/log.ts"
 import type { Metrics } from "../base/metrics.ts"
 import type { Tracer } from "../base/trace.ts"
+import type { Enrolments } from "../enrolment/enrolments.ts"
 import type { Live } from "../events/live.ts"
 import type { SightingsOptions } from "../events/options.ts"
 import type { Workshop } from "../events/pictures/workshop.ts"
@@ -32,6 +33,7 @@ export interface HttpNeeds {
   readonly backups: Pick<Backups, "list" | "status" | "begin">
   readonly keys: Pick<Keys, "verify">
   readonly creates: Creates
+  readonly enrolments: Enrolments
   /** What the engines serve; every embedding of theirs lives in `models.space`. */
   readonly models: ServedModels
   readonly thresholds: Thresholds

@@ -2,7 +2,7 @@ import { z } from "zod"
 import { assert } from "../base/assert.ts"
 import { version } from "../base/version.ts"
 import { answerSchemas, errorAnswer } from "./answers.ts"
-import type { BodyFormat } from "./body.ts"
+import type { BodyFormat, StreamedFormat } from "./body.ts"
 import type { EventStream } from "./event-stream.ts"
 import { type ErrorCode, statusOf } from "./problem.ts"
 import { requestSchemas, timedHeaders } from "./requests.ts"
@@ -39,7 +39,14 @@ function operation(route: Route): Json {
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(route.body === undefined
       ? {}
-      : { requestBody: { required: true, content: mapValues(route.body, (format) => ({ schema: bodySchema(format) })) } }),
+      : {
+          requestBody: {
+            required: true,
+            content: mapValues<BodyFormat<unknown> | StreamedFormat<unknown>>(route.body, (format) => ({
+              schema: bodySchema(format),
+            })),
+          },
+        }),
     responses: { ...mapValues(route.answers, (content) => answer(content, route)), ...errors(route) },
   }
 }
@@ -71,7 +78,7 @@ function parameterSchema(schema: z.core.$ZodType): Json {
   return ["type", "enum", "anyOf"].some((key) => key in parsed) ? parsed : jsonSchema(schema, "input")
 }
 
-function bodySchema({ schema }: BodyFormat<unknown>): unknown {
+function bodySchema({ schema }: Pick<StreamedFormat<unknown>, "schema">): unknown {
   return schema instanceof z.ZodType ? reference(schema, requestSchemas) : schema
 }
 

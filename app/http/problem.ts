@@ -25,6 +25,7 @@ export const statusOf = {
   unavailable: 503,
   deadline_exceeded: 503,
   superseded: 503,
+  insufficient_storage: 507,
 } as const satisfies Record<string, number>
 
 export type ErrorCode = keyof typeof statusOf

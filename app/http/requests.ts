@@ -1,15 +1,9 @@
 import { z } from "zod"
 import { priorities } from "../inference/work.ts"
+import { base64Picture, vectorFields } from "../pipeline/given.ts"
 
 /** Request schemas by name, for the components of the OpenAPI document. */
 export const requestSchemas = z.registry<{ id: string; description?: string }>()
-
-const dataUrlPrefix = /^data:[^,]{0,100};base64,/
-
-export const base64Picture = z
-  .string()
-  .transform((text, context) => decodeBase64(text.replace(dataUrlPrefix, ""), context))
-  .describe("JPEG, PNG or WebP in base64; a data: URL is taken too")
 
 export const pictureJson = z.strictObject({ image: base64Picture }).register(requestSchemas, { id: "Picture" })
 
@@ -17,31 +11,13 @@ export const picturePairJson = z
   .strictObject({ a: base64Picture, b: base64Picture })
   .register(requestSchemas, { id: "PicturePair" })
 
-/** Little-endian float32 in base64 is a third of the decimal form and exact. */
-const base64Floats = z.string().transform((text, context): Float32Array => {
-  const bytes = decodeBase64(text, context)
-  if (bytes.length % 4 === 0) return floatsOf(bytes)
-  context.addIssue({ code: "custom", message: `float32 numbers take 4 bytes each; these are ${bytes.length} bytes` })
-  return z.NEVER
-})
-
-/** The longest vector taken from outside; far above any embedder's. */
-const vectorLengthMax = 4096
-
-const vector = {
-  embedding: z
-    .union([z.array(z.number()).min(1).max(vectorLengthMax), base64Floats])
-    .describe("numbers, or little-endian float32 in base64; of any length but zero, it is made a unit vector"),
-  space: z.string().max(200).describe("name@sha8/dimension, as the answer that gave the embedding says"),
-}
-
 const similarityThreshold = z.number().min(-1).max(1)
 
-export const vectorJson = z.strictObject(vector).register(requestSchemas, { id: "Vector" })
+export const vectorJson = z.strictObject(vectorFields).register(requestSchemas, { id: "Vector" })
 
 export const searchJson = z
   .strictObject({
-    ...vector,
+    ...vectorFields,
     k: z.int().min(1).max(50).default(5),
     threshold: similarityThreshold.optional().describe("similarity of a match, in place of the calibrated one"),
   })
@@ -96,18 +72,3 @@ export const timedHeaders = z.object({
     .optional()
     .describe("background: this may wait until nobody else does, for jobs in bulk; interactive when not said"),
 })
-
-function decodeBase64(text: string, context: z.RefinementCtx): Uint8Array {
-  try {
-    return Uint8Array.fromBase64(text)
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error
-    context.addIssue({ code: "custom", message: "is not base64" })
-    return z.NEVER
-  }
-}
-
-function floatsOf(littleEndian: Uint8Array): Float32Array {
-  const view = new DataView(littleEndian.buffer, littleEndian.byteOffset, littleEndian.byteLength)
-  return Float32Array.from({ length: littleEndian.length / 4 }, (_, i) => view.getFloat32(i * 4, true))
-}

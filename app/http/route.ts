@@ -1,7 +1,7 @@
 import type { z } from "zod"
 import type { RequestSpan } from "../base/trace.ts"
 import type { Priority } from "../inference/work.ts"
-import type { BodyFormats } from "./body.ts"
+import type { BodyFormats, StreamedFormats } from "./body.ts"
 import type { EventOf, EventStream } from "./event-stream.ts"
 import type { ErrorCode, Problem } from "./problem.ts"
 
@@ -45,6 +45,8 @@ export interface Call<Path extends string, Query, Body, Headers = unknown, Param
   readonly signal: AbortSignal
   /** What is done for this request is told to it. */
   readonly trace: RequestSpan
+  /** Whose key was shown, for the record. */
+  readonly caller: string
 }
 
 /** Names in lower case; only those that the route declares in `answerHeaders`. */
@@ -98,7 +100,7 @@ export interface RouteDefinition<
   readonly headers?: Headers
   /** Asks the engines: `x-deadline-ms` and `x-priority` count. */
   readonly timed?: boolean
-  readonly body?: BodyFormats<Body>
+  readonly body?: BodyFormats<Body> | StreamedFormats<Body>
   readonly answers: Given
   /** Headers that an answer, or a problem of the handler, may carry beside those that all have: lower-case name → what it says. */
   readonly answerHeaders?: Readonly<Record<string, string>>
@@ -169,7 +171,7 @@ export function doorCodes(route: Route): ErrorCode[] {
     ...(route.body === undefined
       ? []
       : ([
-          ...new Set(Object.values(route.body).map(({ tooLarge }) => tooLarge)),
+          ...new Set(Object.values(route.body).map((format) => ("tooLarge" in format ? format.tooLarge : "body_too_large"))),
           "unsupported_media_type",
           "overloaded",
           "deadline_exceeded",

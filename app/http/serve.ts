@@ -24,10 +24,10 @@ const letGoS = 28
 const leastStillS = 4
 
 /**
- * The app refuses what is too large itself, before reading it and with words. This stops only what no caller means: Bun's own
- * answer to it has no body.
+ * The app refuses what is too large itself, before reading it and with words, and takes what is long piece by piece. This stops only
+ * what no disk holds: Bun's own answer to it has no body.
  */
-const bodyBytesMax = 1024 * 1024 * 1024
+const bodyBytesMax = 16 * 1024 ** 4
 
 /** Throws when the port is taken or the host is not this machine's. */
 export function serveHttp(

@@ -1,6 +1,7 @@
 import { z } from "zod"
 import { type SightingCursor, sightingDecisions } from "../events/sighting.ts"
-import { base64Picture, nameQuery, numeric, pageQuery, requestSchemas } from "./requests.ts"
+import { base64Picture } from "../pipeline/given.ts"
+import { nameQuery, numeric, pageQuery, requestSchemas } from "./requests.ts"
 
 /** What callers may say of cameras and of what was seen. */
 

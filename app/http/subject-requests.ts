@@ -1,31 +1,9 @@
 import { z } from "zod"
-import { groupsMax, type Metadata, type MetadataPatch } from "../gallery/subject-details.ts"
+import type { Metadata, MetadataPatch } from "../gallery/subject-details.ts"
+import { externalId, groupNames, isPrintable, subjectName, unprintableWords } from "../gallery/subject-fields.ts"
 import { pageQuery, requestSchemas } from "./requests.ts"
 
 /** What callers may say of a person. What holds between several fields is the gallery's to judge. */
-
-/** Letters that would break a line, a terminal or a log of whoever shows the text; lone surrogates cannot be stored. */
-const unprintable = /[\p{Cc}\p{Cs}\u2028\u2029]/u
-const printable = (text: string) => !unprintable.test(text)
-const unprintableWords = "no control characters and no broken Unicode"
-
-const name = z
-  .string()
-  .trim()
-  .normalize()
-  .min(1, "a name has at least one letter")
-  .max(200)
-  .refine(printable, `a name holds ${unprintableWords}`)
-
-const externalId = z
-  .string()
-  .min(1)
-  .max(200)
-  .refine(printable, `an external id holds ${unprintableWords}`)
-  .describe("the person's id in another system; no two people share one")
-
-const group = z.string().trim().normalize().min(1).max(64).refine(printable, `the name of a group holds ${unprintableWords}`)
-const groups = z.array(group).max(groupsMax)
 
 /** The last moment that a JavaScript date can tell. */
 const wallTimeMs = z.int().min(0).max(8.64e15)
@@ -37,7 +15,10 @@ const consentNote = z
   .trim()
   .min(1)
   .max(2000)
-  .refine((text) => printable(text.replace(/[\n\r\t]/g, " ")), `a note holds ${unprintableWords}, but for line breaks and tabs`)
+  .refine(
+    (text) => isPrintable(text.replace(/[\n\r\t]/g, " ")),
+    `a note holds ${unprintableWords}, but for line breaks and tabs`,
+  )
   .describe("when and how the person agreed to being recognised")
 
 const metadataDepthMax = 5
@@ -66,7 +47,7 @@ function whyNoMetadata(value: unknown, nullable: boolean, depth: number): string
   if (depth > metadataDepthMax) return `nested more than ${metadataDepthMax} levels deep`
   if (Array.isArray(value)) return firstOf(value, (item) => whyNoMetadata(item, false, depth + 1))
   return firstOf(Object.entries(value), ([key, item]) => {
-    if (key === "" || key.length > keyCharactersMax || !printable(key))
+    if (key === "" || key.length > keyCharactersMax || !isPrintable(key))
       return `a key has 1 to ${keyCharactersMax} characters, ${unprintableWords}`
     return whyNoMetadata(item, nullable, depth + 1)
   })
@@ -82,10 +63,10 @@ function firstOf<Item>(items: readonly Item[], why: (item: Item) => string | und
 
 export const newSubjectJson = z
   .strictObject({
-    name,
+    name: subjectName,
     externalId: externalId.optional(),
     metadata: metadataOf<Metadata>(false, metadataWords).optional(),
-    groups: groups.optional(),
+    groups: groupNames.optional(),
     validFromMs: validFromMs.optional(),
     validUntilMs: validUntilMs.optional(),
     consentNote: consentNote.optional(),
@@ -94,10 +75,10 @@ export const newSubjectJson = z
 
 export const subjectChangeJson = z
   .strictObject({
-    name: name.optional(),
+    name: subjectName.optional(),
     externalId: externalId.nullish(),
     metadata: metadataOf<MetadataPatch>(true, `merged into what is there, null takes a key away: ${metadataWords}`).nullish(),
-    groups: groups.nullish().describe("in place of those before"),
+    groups: groupNames.nullish().describe("in place of those before"),
     validFromMs: validFromMs.nullish(),
     validUntilMs: validUntilMs.nullish(),
     consentNote: consentNote.nullish(),

@@ -2,7 +2,7 @@ import { assert, unreachable } from "../base/assert.ts"
 import type { Space } from "../face/embedding.ts"
 import type { DetectedFace } from "../face/face.ts"
 import type { Quality } from "../face/quality.ts"
-import type { Gallery, GalleryFace, Subject } from "../gallery/gallery.ts"
+import type { Gallery, GalleryFace, NewFace, Subject } from "../gallery/gallery.ts"
 import { type Analyze, type LookOptions, lookAt, type NoAnalysis } from "./analyze.ts"
 import { type LookAlike, type LookAlikeNeeds, lookAlikesOf } from "./look-alikes.ts"
 import { type FaceRule, type SubjectFace, subjectFace } from "./subject-face.ts"
@@ -34,9 +34,20 @@ export type Enrolment =
       readonly lookAlikes: readonly LookAlike[]
     }
   | { readonly kind: "no_subject" }
+  | NoFace
+
+/** Why nothing in a picture may stand for a person. */
+export type NoFace =
   | Exclude<SubjectFace, { kind: "face" }>
   | { readonly kind: "low_quality"; readonly quality: Quality; readonly qualityScoreMin: number }
   | NoAnalysis
+
+/** A face that may stand for a person, whoever that is: a `NewFace` without its subject. */
+export interface FoundFace {
+  readonly kind: "found"
+  readonly face: Omit<NewFace, "subjectId">
+  readonly ignoredFaces: readonly DetectedFace[]
+}
 
 /** Adds the face in a picture of one person to that person. */
 export async function enrol(
@@ -46,21 +57,10 @@ export async function enrol(
   options: EnrolOptions,
 ): Promise<Enrolment> {
   if (needs.subject(subjectId) === undefined) return { kind: "no_subject" }
-  const analysis = await lookAt(picture, needs, "largest", options)
-  if (analysis.kind !== "ok") return analysis
-
-  const found = subjectFace(analysis.faces, options.faces)
-  if (found.kind !== "face") return found
+  const found = await findFace(picture, needs, options)
+  if (found.kind !== "found") return found
   const { ignoredFaces } = found
-  const { quality, embedding: vector, chip } = found.face
-  // Written so that a score that is no number does not pass either.
-  const { qualityScoreMin } = options
-  if (!(quality.score >= qualityScoreMin)) return { kind: "low_quality", quality, qualityScoreMin }
-
-  assert(vector !== undefined, "an engine asked to embed the largest face embeds it")
-  const added = needs.addFace({ subjectId, space: needs.space, vector, source: "picture", quality, chip }, (faceId) =>
-    needs.created?.(faceId, ignoredFaces),
-  )
+  const added = needs.addFace({ subjectId, ...found.face }, (faceId) => needs.created?.(faceId, ignoredFaces))
   switch (added.kind) {
     case "added":
       return { kind: "enrolled", face: added.face, ignoredFaces, lookAlikes: await lookAlikesOf(added.face.id, needs) }
@@ -71,6 +71,27 @@ export async function enrol(
     default:
       return unreachable(added)
   }
+}
+
+/** The face in a picture of one person, good enough to stand for that person from now on. Nothing is written. */
+export async function findFace(
+  picture: Uint8Array,
+  needs: Pick<EnrolNeeds, "analyze" | "space">,
+  options: EnrolOptions,
+): Promise<FoundFace | NoFace> {
+  const analysis = await lookAt(picture, needs, "largest", options)
+  if (analysis.kind !== "ok") return analysis
+
+  const found = subjectFace(analysis.faces, options.faces)
+  if (found.kind !== "face") return found
+  const { quality, embedding: vector, chip } = found.face
+  // Written so that a score that is no number does not pass either.
+  const { qualityScoreMin } = options
+  if (!(quality.score >= qualityScoreMin)) return { kind: "low_quality", quality, qualityScoreMin }
+
+  assert(vector !== undefined, "an engine asked to embed the largest face embeds it")
+  const face = { space: needs.space, vector, source: "picture" as const, quality, chip }
+  return { kind: "found", face, ignoredFaces: found.ignoredFaces }
 }
 
 export type VectorEnrolment =

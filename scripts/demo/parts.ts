@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises"
 import { basename } from "node:path"
 import sharp from "sharp"
-import type { PersonFolder } from "../../app/cli/enrol/people.ts"
+import type { PersonFolder } from "../../app/enrolment/folder.ts"
 import type { Box, Point } from "../../app/face/geometry.ts"
 import { alter, alterations, sizeOf } from "./alter.ts"
 import { type Question, surrounds } from "./ask.ts"

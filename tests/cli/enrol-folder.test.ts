@@ -1,20 +1,23 @@
 import { expect, test } from "bun:test"
 import { mkdirSync, writeFileSync } from "node:fs"
-import { type EnrolledFile, enrolFolder } from "../../app/cli/enrol/folder.ts"
 import { type PeopleDetails, readPeopleOptions } from "../../app/cli/enrol/people-options.ts"
-import { enrol } from "../../app/pipeline/enrol.ts"
+import { type EnrolledFile, enrolPeople as runEnrolment } from "../../app/cli/enrol/run.ts"
+import { openChecksums } from "../../app/enrolment/checksums.ts"
+import { folderSource } from "../../app/enrolment/folder.ts"
 import { type OpenBox, openBox } from "../gallery/support.ts"
 import { paint, paintedSpace, readPainted } from "../support/painted.ts"
 import { tempFolder } from "../support/shared.ts"
 
 const enrolOptions = { budgetMs: 5000, faceWidthPxMin: 32, facesMax: 10, faces: "largest", qualityScoreMin: 0.2 } as const
+const limits = { imageBytesMax: 100_000, itemsMax: 1000 }
 
 /** Enrols a picture of each person as `gatehouse enrol` does, with painted pictures. */
 async function enrolPeople(box: OpenBox, names: readonly string[], details: PeopleDetails): Promise<readonly EnrolledFile[]> {
   using folder = tempFolder()
-  const { subject, addFace, lookAlikes } = box.gallery
+  const { gallery } = box
   const thresholds = { match: 0.6, uncertain: 0.3 }
-  const needs = { analyze: readPainted, subject, addFace, lookAlikes, thresholds, space: paintedSpace }
+  const checksums = openChecksums(box.store)
+  const needs = { analyze: readPainted, gallery, lookAlikes: gallery.lookAlikes, thresholds, checksums, space: paintedSpace }
   const people = names.map((name) => {
     mkdirSync(folder.file(name))
     const file = folder.file(name, "1.jpg")
@@ -22,8 +25,8 @@ async function enrolPeople(box: OpenBox, names: readonly string[], details: Peop
     writeFileSync(file, paint({ person: name.split(" ")[0] ?? "" }))
     return { name, files: [file] }
   })
-  const enrolPicture = (picture: Uint8Array, id: string) => enrol(picture, id, needs, enrolOptions)
-  return await enrolFolder(people, details, box.gallery, enrolPicture, () => {})
+  const source = folderSource(people, limits, details.externalId)
+  return (await runEnrolment({ source, details }, needs, enrolOptions, () => {})).files
 }
 
 test("everybody enrolled becomes a member of the groups, somebody known too and without leaving others", async () => {
@@ -42,6 +45,8 @@ test("with an external id it is that person, whatever the name", async () => {
   await using box = await openBox()
   await enrolPeople(box, ["Ada"], { groups: [], externalId: "7" })
   box.gallery.createSubject("Ada")
+  // The same picture once more, of whom it is already known.
+  expect(await enrolPeople(box, ["Ada"], { groups: [], externalId: "7" })).toMatchObject([{ kind: "duplicate" }])
   const again = await enrolPeople(box, ["Countess"], { groups: ["vip"], externalId: "7" })
   expect(again).toMatchObject([{ kind: "enrolled", name: "Countess" }])
   expect(box.gallery.subjects({ limit: 5, externalId: "7" }).items).toMatchObject([

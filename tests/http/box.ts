@@ -1,9 +1,12 @@
+import { dirname } from "node:path"
 import { EventSourceParserStream } from "eventsource-parser/stream"
 import { openCreates } from "../../app/access/creates.ts"
 import { openKeys } from "../../app/access/keys.ts"
 import { silentLog } from "../../app/base/log.ts"
 import { createMetrics } from "../../app/base/metrics.ts"
 import { createTracer } from "../../app/base/trace.ts"
+import { openEnrolments } from "../../app/enrolment/enrolments.ts"
+import { enrolmentsOptions } from "../../app/enrolment/options.ts"
 import { createLive } from "../../app/events/live.ts"
 import { sightingsOptions } from "../../app/events/options.ts"
 import { createWorkshop } from "../../app/events/pictures/workshop.ts"
@@ -86,8 +89,15 @@ export async function openTestBox(overrides: Partial<HttpNeeds> = {}, databasePa
   const live = createLive<RefinedAnswer>({ sightings, metrics }, sightingOptions)
   const recognition = overrides.recognition ?? recognitionOptions.parse({})
   const refinements = createRefinements(recognition.refine, silentLog)
+  const pool = overrides.pool ?? { analyze: readPainted, status: () => readyStatus }
+  const thresholds = { match: 0.6, uncertain: 0.3 }
+  const enrolmentNeeds = { store: opened.store, gallery, pool, space: paintedSpace, thresholds, recognition, metrics }
+  const enrolments = await openEnrolments(
+    { ...enrolmentNeeds, imageBytesMax: 100_000, dataFolder: folder?.path ?? dirname(databasePath ?? ""), log: silentLog },
+    enrolmentsOptions.parse({ diskFreeBytesMin: 0 }),
+  )
   const needs: HttpNeeds = {
-    pool: { analyze: readPainted, status: () => readyStatus },
+    pool,
     gallery,
     sightings,
     live,
@@ -97,8 +107,9 @@ export async function openTestBox(overrides: Partial<HttpNeeds> = {}, databasePa
     backups: { list: async () => [], status: () => ({ state: "idle" }), begin: () => "begun" },
     keys,
     creates: openCreates(opened.store),
+    enrolments,
     models: { detector: "painted/1", embedder: "painted/1", space: paintedSpace },
-    thresholds: { match: 0.6, uncertain: 0.3 },
+    thresholds,
     recognition,
     http: { ...httpOptions.parse({}), imageBytesMax: 100_000 },
     metrics,
@@ -156,6 +167,7 @@ export async function openTestBox(overrides: Partial<HttpNeeds> = {}, databasePa
     },
     askRaw: async (method, path, init = {}) => app.request(path, { ...init, method, headers: withKey(init.headers) }),
     [Symbol.asyncDispose]: async () => {
+      await enrolments.close()
       await refinements.close()
       await gallery.close()
       opened.store.close()

@@ -10,7 +10,7 @@ import { openSightings } from "../../app/events/sightings.ts"
 import { openGallery } from "../../app/gallery/open.ts"
 import { migrations } from "../../app/store/migrations/index.ts"
 import { openStore, type Store } from "../../app/store/store.ts"
-import { databaseName, type Expected } from "../fixtures/fixture.ts"
+import { databaseName, type Expected, readEnrolment } from "../fixtures/fixture.ts"
 import { randomFrom } from "../gallery/support.ts"
 import { tempFolder } from "../support/shared.ts"
 
@@ -49,6 +49,8 @@ async function expectAnswers(path: string, expected: Expected): Promise<void> {
     }
     for (const [id, jpeg] of Object.entries(expected.images ?? {})) expect(gallery.faceImage(id)?.jpeg.toBase64()).toBe(jpeg)
     expectSightings(opened.store, expected)
+    const { enrolment } = expected
+    if (enrolment !== undefined) expect(readEnrolment(opened.store, enrolment.job.id)).toEqual(enrolment)
     const keys = openKeys(opened.store)
     expect(keys.verify(expected.adminKey)).toEqual({ role: "admin" })
     expect(keys.ensureAdminKey()).toEqual({ kind: "kept" })

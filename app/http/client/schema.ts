@@ -140,6 +140,76 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/enrolments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The enrolments of many, newest first */
+        get: operations["getV1Enrolments"];
+        put?: never;
+        /** Enrol many people: a zip or tar file with a folder of pictures for each, or lines of JSON; of any length */
+        post: operations["postV1Enrolments"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/enrolments/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How far it has come */
+        get: operations["getV1EnrolmentsId"];
+        put?: never;
+        post?: never;
+        /** Stop it, whoever is enrolled stays; of one that is over, delete the report */
+        delete: operations["deleteV1EnrolmentsId"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/enrolments/{id}/items": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What became of each picture or line */
+        get: operations["getV1EnrolmentsIdItems"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/enrolments/{id}/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How far it has come, as it goes on; ends with the job */
+        get: operations["getV1EnrolmentsIdStream"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/faces/{id}": {
         parameters: {
             query?: never;
@@ -555,6 +625,68 @@ export interface components {
             /** @description other people this face is near to, nearest first, at most five; a warning, and no obstacle */
             lookAlikes: components["schemas"]["LookAlike"][];
         };
+        EnrolmentJob: {
+            /** @description of the upload */
+            bytes: number;
+            createdAtMs: number;
+            /** @description of those: enrolled, duplicates and refused together */
+            done: number;
+            /** @description the person has a face of the very same picture or vector */
+            duplicates: number;
+            endedAtMs?: number;
+            enrolled: number;
+            /** @enum {string} */
+            format: "zip" | "tar" | "ndjson";
+            /** @description everybody enrolled becomes a member */
+            groups: string[];
+            id: string;
+            /** @description of those enrolled: faces that somebody else's face is near to */
+            lookAlikes: number;
+            peopleAdded: number;
+            refused: number;
+            /** @description the role of the key it came with */
+            requestedBy: string;
+            /** @description of the upload, in hex */
+            sha256: string;
+            startedAtMs?: number;
+            /**
+             * @description waiting and running go on by themselves; the others are for ever
+             * @enum {string}
+             */
+            state: "waiting" | "running" | "finished" | "failed" | "cancelled";
+            /** @description pictures and vectors in it; absent until they are counted */
+            total?: number;
+            /** @description why it failed */
+            why?: string;
+        };
+        EnrolmentJobItem: {
+            externalId?: string;
+            faceId?: string;
+            /** @description the picture's name, or the number of the line */
+            file: string;
+            /** @description other people this face is near to, nearest first, at most five; a warning, and no obstacle */
+            lookAlikes: components["schemas"]["LookAlike"][];
+            /** @description whose it is, as the archive says it */
+            name?: string;
+            /** @description from 0 on, in the order of the archive */
+            position: number;
+            /** @enum {string} */
+            result: "enrolled" | "duplicate" | "no_person" | "bad_line" | "unreadable" | "unsupported_media_type" | "image_too_large" | "bad_image" | "no_face" | "several_faces" | "low_quality" | "wrong_space" | "bad_vector" | "ambiguous_name" | "not_added" | "unavailable";
+            /** @description of the picture, in hex */
+            sha256?: string;
+            subjectId?: string;
+            why?: string;
+        };
+        EnrolmentJobItemPage: {
+            items: components["schemas"]["EnrolmentJobItem"][];
+            /** @description give it back as `after` for the next page; absent on the last */
+            next?: string;
+        };
+        EnrolmentJobPage: {
+            items: components["schemas"]["EnrolmentJob"][];
+            /** @description give it back as `after` for the next page; absent on the last */
+            next?: string;
+        };
         Error: {
             error: {
                 code: string;
@@ -673,6 +805,21 @@ export interface components {
         };
         OpenApi: {
             [key: string]: unknown;
+        };
+        PersonLine: {
+            /** @description the person's id in another system; no two people share one */
+            externalId?: string;
+            /** @description JPEG, PNG or WebP in base64; a data: URL is taken too */
+            image: string;
+            name?: string;
+        } | {
+            /** @description numbers, or little-endian float32 in base64; of any length but zero, it is made a unit vector */
+            embedding: number[] | string;
+            /** @description the person's id in another system; no two people share one */
+            externalId?: string;
+            name?: string;
+            /** @description name@sha8/dimension, as the answer that gave the embedding says */
+            space: string;
         };
         Picture: {
             /** @description JPEG, PNG or WebP in base64; a data: URL is taken too */
@@ -1566,6 +1713,553 @@ export interface operations {
                 };
             };
             /** @description overloaded, deadline_exceeded, unavailable, superseded */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    getV1Enrolments: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before */
+                after?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnrolmentJobPage"];
+                };
+            };
+            /** @description bad_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description rate_limited */
+            429: {
+                headers: {
+                    /** @description seconds */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description unavailable */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    postV1Enrolments: {
+        parameters: {
+            query?: {
+                /** @description names of groups, with commas between: everybody enrolled becomes a member */
+                groups?: string[];
+            };
+            header?: {
+                /** @description a request repeated with the same key within 24 hours makes nothing new: it gets what the first one made */
+                "idempotency-key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/gzip": Blob;
+                "application/x-ndjson": components["schemas"]["PersonLine"];
+                "application/x-tar": Blob;
+                "application/zip": Blob;
+            };
+        };
+        responses: {
+            /** @description the answer */
+            202: {
+                headers: {
+                    /** @description true: an earlier request with this Idempotency-Key made it, and nothing new was made */
+                    "idempotent-replayed"?: string;
+                    /** @description where the job is told of */
+                    location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnrolmentJob"];
+                };
+            };
+            /** @description bad_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description body_too_large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description unsupported_media_type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description idempotency_conflict */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description rate_limited */
+            429: {
+                headers: {
+                    /** @description seconds */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description overloaded, deadline_exceeded, unavailable */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description insufficient_storage */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    getV1EnrolmentsId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnrolmentJob"];
+                };
+            };
+            /** @description bad_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description rate_limited */
+            429: {
+                headers: {
+                    /** @description seconds */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description unavailable */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    deleteV1EnrolmentsId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnrolmentJob"];
+                };
+            };
+            /** @description done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description bad_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description rate_limited */
+            429: {
+                headers: {
+                    /** @description seconds */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description unavailable */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    getV1EnrolmentsIdItems: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before */
+                after?: number;
+                limit?: number;
+                /** @description only these; refused: all that are neither enrolled nor duplicates; look_alike: those that look like somebody else */
+                result?: "enrolled" | "duplicate" | "no_person" | "bad_line" | "unreadable" | "unsupported_media_type" | "image_too_large" | "bad_image" | "no_face" | "several_faces" | "low_quality" | "wrong_space" | "bad_vector" | "ambiguous_name" | "not_added" | "unavailable" | "refused" | "look_alike";
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnrolmentJobItemPage"];
+                };
+            };
+            /** @description bad_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description rate_limited */
+            429: {
+                headers: {
+                    /** @description seconds */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description unavailable */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    getV1EnrolmentsIdStream: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": {
+                        data: components["schemas"]["EnrolmentJob"];
+                        /** @constant */
+                        event: "progress";
+                        id?: string;
+                    } | {
+                        data: components["schemas"]["EnrolmentJob"];
+                        /** @constant */
+                        event: "ended";
+                        id?: string;
+                    };
+                };
+            };
+            /** @description bad_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description rate_limited */
+            429: {
+                headers: {
+                    /** @description seconds */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description unavailable, overloaded */
             503: {
                 headers: {
                     /** @description seconds */

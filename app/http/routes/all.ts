@@ -6,6 +6,7 @@ import { backupRoutes } from "./backups.ts"
 import { compareRoutes } from "./compare.ts"
 import { diagnosticsRoutes } from "./diagnostics.ts"
 import { docsRoutes } from "./docs.ts"
+import { enrolmentRoutes } from "./enrolments.ts"
 import { faceRoutes } from "./faces.ts"
 import { ingestRoutes } from "./ingest.ts"
 import { recognizeRoutes } from "./recognize.ts"
@@ -17,7 +18,7 @@ import { systemRoutes } from "./system.ts"
 export function allRoutes(needs: HttpNeeds): Route[] {
   const routes: Route[] = [
     ...tagged("Recognition", [...recognizeRoutes(needs), ...compareRoutes(needs)]),
-    ...tagged("People", [...subjectRoutes(needs), ...faceRoutes(needs)]),
+    ...tagged("People", [...subjectRoutes(needs), ...faceRoutes(needs), ...enrolmentRoutes(needs)]),
     ...tagged("Sightings", [...ingestRoutes(needs), ...sightingRoutes(needs)]),
     ...tagged("The box", [
       ...systemRoutes(needs),

@@ -92,6 +92,7 @@ export function systemRoutes(needs: HttpNeeds): Route[] {
 function readGauges(needs: HttpNeeds) {
   const { pool, gallery, metrics } = needs
   pool.status() // Sets those of the engines.
+  needs.enrolments.readGauges()
   metrics.subjects.set(gallery.counts().subjects)
   metrics.indexedFaces.set(activeIndex(needs)?.faces ?? 0)
   const { sightings, bytes } = needs.sightings.totals()

@@ -1,5 +1,5 @@
 import { unreachable } from "../base/assert.ts"
-import type { Enrolment } from "../pipeline/enrol.ts"
+import type { Enrolment } from "./enrol.ts"
 
 /** Why a picture gave no face to work with, for a person. */
 export function explain(outcome: Exclude<Enrolment, { kind: "enrolled" }>): string {

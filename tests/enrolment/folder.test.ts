@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test"
 import { mkdirSync, writeFileSync } from "node:fs"
-import { listPeople } from "../../app/cli/enrol/people.ts"
+import { listPeople } from "../../app/enrolment/folder.ts"
 import { tempFolder } from "../support/shared.ts"
 
 test("a subfolder is a person; pictures alone are taken, hidden and empty folders are left aside", async () => {

@@ -1,0 +1,77 @@
+import { type FileHandle, open } from "node:fs/promises"
+import { promisify } from "node:util"
+import { crc32, inflateRaw } from "node:zlib"
+import { type Entry, openPromise, type ZipFile } from "yauzl"
+import type { Content, Source } from "../item.ts"
+import { type ArchiveLimits, tooLargePicture, unreadable, wordsOf } from "./limits.ts"
+import { archiveSource, type Damaged, type OpenArchive } from "./source.ts"
+
+const inflate = promisify(inflateRaw)
+
+const stored = 0
+const deflated = 8
+/** What deflate may add to a picture that does not get smaller. */
+const packedOverheadBytes = 64 * 1024
+
+/** A zip file: the list at its end is read entry by entry, and each picture by itself, in the thread pool. */
+export function zipSource(path: string, limits: ArchiveLimits): Source {
+  return archiveSource(() => openZip(path), limits)
+}
+
+async function openZip(path: string): Promise<OpenArchive | Damaged> {
+  let zip: ZipFile
+  try {
+    zip = await openPromise(path, { lazyEntries: true, autoClose: false })
+  } catch (error) {
+    return { kind: "failed", why: `it is no zip file that can be read: ${wordsOf(error)}` }
+  }
+  const file = await open(path, "r")
+  const entries = zip.eachEntry()
+  let present: Entry | undefined
+  return {
+    kind: "ok",
+    bytes: zip.fileSize,
+    async next() {
+      try {
+        const { done, value } = await entries.next()
+        if (done === true) return { kind: "end" }
+        present = value
+        return { kind: "entry", path: value.fileName, unpackedBytes: value.uncompressedSize }
+      } catch (error) {
+        return { kind: "failed", why: `the list of the zip file cannot be read: ${wordsOf(error)}` }
+      }
+    },
+    read: async (limits) =>
+      present === undefined ? unreadable("nothing was asked for") : readEntry(zip, file, present, limits),
+    async [Symbol.asyncDispose]() {
+      zip.close()
+      await file.close()
+    },
+  }
+}
+
+async function readEntry(zip: ZipFile, file: FileHandle, entry: Entry, limits: ArchiveLimits): Promise<Content> {
+  const { compressedSize, uncompressedSize, compressionMethod } = entry
+  if (uncompressedSize > limits.imageBytesMax) return tooLargePicture(uncompressedSize, limits)
+  if (compressedSize > limits.imageBytesMax + packedOverheadBytes) return tooLargePicture(compressedSize, limits)
+  if (entry.isEncrypted()) return unreadable("it is encrypted")
+  if (compressionMethod !== stored && compressionMethod !== deflated)
+    return unreadable(`it is packed by method ${compressionMethod}; stored and deflated ones are read`)
+  try {
+    const { fileDataStart } = await zip.readLocalFileHeaderPromise(entry, { minimal: true })
+    const packed = new Uint8Array(compressedSize)
+    const { bytesRead } = await file.read(packed, 0, compressedSize, fileDataStart)
+    if (bytesRead < compressedSize) return unreadable("the zip file ends before this picture does")
+    const bytes = compressionMethod === stored ? packed : await unpack(packed, uncompressedSize)
+    if (bytes.length !== uncompressedSize || crc32(bytes) !== entry.crc32)
+      return unreadable("what is in the zip file is not what its list says (size or checksum)")
+    return { kind: "picture", bytes }
+  } catch (error) {
+    return unreadable(`it cannot be unpacked: ${wordsOf(error)}`)
+  }
+}
+
+/** The declared size is a claim: what unpacks to more is stopped there, with an error. */
+function unpack(packed: Uint8Array, declaredBytes: number): Promise<Uint8Array> {
+  return inflate(packed, { maxOutputLength: Math.max(1, declaredBytes) })
+}

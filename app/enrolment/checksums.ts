@@ -1,0 +1,23 @@
+import type { Space } from "../face/embedding.ts"
+import type { Store } from "../store/store.ts"
+
+/** Of each face the checksum of the picture or vector it was made from: the same one is not enrolled twice for the same person. */
+export interface Checksums {
+  /** The person's face of this space made from the very same: enrolled for another network, a picture is worth enrolling again. */
+  find(subjectId: string, space: Space, checksum: Uint8Array): string | undefined
+  /** To be called in the transaction that adds the face; it goes with the face. */
+  record(faceId: string, checksum: Uint8Array): void
+}
+
+export function openChecksums(store: Store): Checksums {
+  const select = store.prepare<{ id: string }>(`
+    select faces.id from face_sources join faces on faces.number = face_number
+    where sha256 = ? and subject_id = ? and space_number = (select number from spaces where name = ?) limit 1`)
+  const insert = store.prepare("insert into face_sources (face_number, sha256) select number, ? from faces where id = ?")
+  return {
+    find: (subjectId, space, checksum) => select.get(checksum, subjectId, space)?.id,
+    record: (faceId, checksum) => {
+      insert.run(checksum, faceId)
+    },
+  }
+}

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from "node:fs"
+import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
@@ -31,24 +31,26 @@ for (let pair = 0; pair < Number(asked.pairs); pair++) {
 }
 console.log(`${asked.pairs} pairs of first starts at once: each left one whole folder`)
 
+const wholeMs = await timeUnpacking()
 let halfWay = 0
-for (let kill = 0; kill < Number(asked.kills); kill++) {
+let attempts = 0
+while (halfWay < Number(asked.kills)) {
+  attempts += 1
   const cache = join(folder, "killed")
   const child = unpackIn(cache)
-  // The file takes this long to begin and to end unpacking, roughly: kills fall before, into and behind it.
-  await Bun.sleep(30 + Math.random() * 900)
+  await untilThere(cache)
+  // Into every part of it: libraries half written, folders synced, the rename, and what comes behind.
+  await Bun.sleep(Math.random() * wholeMs)
   child.kill("SIGKILL")
   await child.exited
-  const left = readdirSync(folder).includes("killed") ? readdirSync(cache) : []
-  if (left.some((name) => name.endsWith(".draft"))) halfWay += 1
+  // What is killed behind the rename is looked at as well, and not counted.
+  if (readdirSync(cache).some((name) => name.endsWith(".draft"))) halfWay += 1
   const next = await unpackIn(cache).exited
-  if (next !== 0) stop(`after kill ${kill} the next start ended with ${next}`)
-  await checkWhole(cache, `kill ${kill}`)
+  if (next !== 0) stop(`after kill ${attempts} the next start ended with ${next}`)
+  await checkWhole(cache, `kill ${attempts}`)
   rmSync(cache, { recursive: true, force: true })
 }
-console.log(
-  `${asked.kills} kills, ${halfWay} of them while it unpacked: each next start made a whole folder and left nothing else`,
-)
+console.log(`${halfWay} kills while it unpacked, of ${attempts}: each next start made a whole folder and left nothing else`)
 
 const cache = join(folder, "timed")
 const first: Start[] = []
@@ -58,8 +60,10 @@ for (let start = 0; start < Number(asked.starts); start++) {
   first.push(await timeStart())
   later.push(await timeStart())
 }
-say("first start", first)
-say("later start", later)
+if (first.length > 0) {
+  say("first start", first)
+  say("later start", later)
+}
 
 interface Start {
   readonly healthyMs: number
@@ -89,6 +93,25 @@ async function until(path: string, began: number): Promise<number> {
     if (answer?.status === 200) return performance.now() - began
     if (performance.now() - began > 60_000) stop(`${path} did not answer 200 within a minute`)
     await Bun.sleep(2)
+  }
+}
+
+/** Milliseconds from the first file in the cache folder to the end of the process that unpacks into it. */
+async function timeUnpacking(): Promise<number> {
+  const cache = join(folder, "measured")
+  const child = unpackIn(cache)
+  await untilThere(cache)
+  const began = performance.now()
+  if ((await child.exited) !== 0) stop("a start that nobody disturbs does not unpack")
+  rmSync(cache, { recursive: true, force: true })
+  return performance.now() - began
+}
+
+async function untilThere(cache: string): Promise<void> {
+  const began = performance.now()
+  while (!existsSync(cache) || readdirSync(cache).length === 0) {
+    if (performance.now() - began > 60_000) stop(`nothing was written into ${cache} within a minute`)
+    await Bun.sleep(1)
   }
 }
 

@@ -15,15 +15,17 @@ export interface DemoBox {
 }
 
 /** Two minutes: the first start on a slow machine reads and warms every model. */
-const startMs = 120_000
+const startMsUsual = 120_000
 
 /**
  * The real box as its own process, on a data folder that is gone afterwards and a port the system chose.
  * @param command the program, this checkout's unless another is named
+ * @param startMs how long it may take to be ready
  */
 export async function startBox(
   env: Readonly<Record<string, string>> = {},
   command: readonly string[] = selfCommand(),
+  startMs = startMsUsual,
 ): Promise<Result<DemoBox>> {
   const folder = await mkdtemp(join(tmpdir(), "gatehouse-demo-"))
   const key = randomBytes(24).toString("base64url")
@@ -39,10 +41,10 @@ export async function startBox(
     await rm(folder, { recursive: true, force: true })
   }
   const url = await announcedUrl(child.stdout)
-  if (url !== undefined && (await whenReady(url)))
+  if (url !== undefined && (await whenReady(url, startMs)))
     return { kind: "ok", value: { url, key, pid: child.pid, exited: child.exited, close } }
   await close()
-  return { kind: "failed", why: "the box did not start; the lines above say why" }
+  return { kind: "failed", why: `the box was not ready within ${startMs / 1000} s; lines above say why, if it said so` }
 }
 
 /** The box prints its address as soon as it listens; with port 0 nobody knows it before. `undefined`: it ended without. */
@@ -65,7 +67,7 @@ function announcedUrl(stdout: ReadableStream<Uint8Array>): Promise<string | unde
   return promise
 }
 
-async function whenReady(url: string): Promise<boolean> {
+async function whenReady(url: string, startMs: number): Promise<boolean> {
   const untilMs = Date.now() + startMs
   while (Date.now() < untilMs) {
     const response = await fetch(`${url}/readyz`)

@@ -14,6 +14,13 @@ const elfMagic = Buffer.from("\x7fELF", "latin1")
 const zstdMagic = Buffer.from([0x28, 0xb5, 0x2f, 0xfd])
 /** Bun puts it behind whatever it has compiled into itself; as code that looks for it, it is in every Bun once. */
 const compiledMark = Buffer.from("\n---- Bun! ----\n")
+
+/** Frames that follow one another, packed and unpacked. */
+interface Run {
+  readonly packed: Buffer
+  readonly unpacked: Buffer
+}
+
 interface Part {
   readonly name: string
   readonly bytes: Buffer
@@ -61,22 +68,36 @@ function partsOf(program: Buffer): Part[] {
 }
 
 /** Cut at each beginning: readelf minds no bytes behind the end. */
-function partsOfRun(run: Buffer, listed: readonly ListedFile[]): Part[] {
-  const named = listed.at(-1)?.endsAt === run.length ? new Map(listed.map(({ path, startsAt }) => [startsAt, path])) : undefined
-  const starts = startsIn(run)
-  return starts.map((at, i) => ({ name: named?.get(at) ?? `part ${i + 1}`, bytes: run.subarray(at, starts[i + 1]) }))
+function partsOfRun({ packed, unpacked }: Run, listed: readonly ListedFile[]): Part[] {
+  const names = namesIn(packed, listed)
+  const starts = startsIn(unpacked)
+  return starts.map((at, i) => ({ name: names.get(at) ?? `part ${i + 1}`, bytes: unpacked.subarray(at, starts[i + 1]) }))
+}
+
+/** Where each listed file begins in a run, if the list is the list of this run. Whatever it says, no file goes unseen. */
+function namesIn(packed: Buffer, listed: readonly ListedFile[]): ReadonlyMap<number, string> {
+  const last = listed.at(-1)
+  if (last === undefined || last.packedAt + last.packedBytes !== packed.length) return new Map()
+  let startsAt = 0
+  const named = listed.map(({ path, packedAt, packedBytes }): [number, string] => {
+    const at = startsAt
+    // Not the length of the file: what was rewritten before it was packed may have another one.
+    startsAt += zstdDecompressSync(packed.subarray(packedAt, packedAt + packedBytes)).length
+    return [at, path]
+  })
+  return new Map(named)
 }
 
 /** What zstd has packed, frames that follow one another in one run. These four bytes alone turn up in code as well. */
-function unpackedRuns(program: Buffer): Buffer[] {
-  const runs: Buffer[] = []
+function unpackedRuns(program: Buffer): Run[] {
+  const runs: Run[] = []
   let doneTo = 0
   for (const at of positionsOf(zstdMagic, program)) {
     if (at < doneTo) continue
     const unpacked = unpackRun(program.subarray(at))
     if (unpacked === undefined) continue
-    runs.push(unpacked.buffer)
     doneTo = at + unpacked.engine.bytesWritten
+    runs.push({ packed: program.subarray(at, doneTo), unpacked: unpacked.buffer })
   }
   return runs
 }
@@ -96,21 +117,17 @@ function unpackRun(bytes: Buffer): z.output<typeof unpackedWithInfo> | undefined
 
 interface ListedFile {
   readonly path: string
-  readonly startsAt: number
-  readonly endsAt: number
+  readonly packedAt: number
+  readonly packedBytes: number
 }
 
 /** The list of contents that build.ts writes into the program, once for each thread: in the order in which they are packed. */
 function listedIn(program: Buffer): ListedFile[] {
   const text = program.subarray(Math.max(0, program.indexOf(compiledMark))).toString("latin1")
-  const lengths = new Map<string, number>()
-  for (const [, path, bytes] of text.matchAll(/path:"([^"]+)",bytes:([\d.e]+),sha256:/g)) lengths.set(path!, Number(bytes))
-  let startsAt = 0
-  return [...lengths].map(([path, length]) => {
-    const file = { path, startsAt, endsAt: startsAt + length }
-    startsAt = file.endsAt
-    return file
-  })
+  const files = new Map<string, ListedFile>()
+  for (const [, path, at, bytes] of text.matchAll(/path:"([^"]+)",[^{}]*?packedAt:([\d.e]+),packedBytes:([\d.e]+)/g))
+    files.set(path!, { path: path!, packedAt: Number(at), packedBytes: Number(bytes) })
+  return [...files.values()]
 }
 
 function startsIn(bytes: Buffer): number[] {

@@ -2,6 +2,8 @@ import { describe, expect, test } from "bun:test"
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { projectRoot } from "../../app/base/paths.ts"
+import { packContents } from "../../scripts/build/payload.ts"
+import { targets } from "../../scripts/build/targets.ts"
 import { checkPortability } from "../../scripts/portability/check.ts"
 import { parseElf } from "../../scripts/portability/elf.ts"
 import { compareVersions, highestVersion } from "../../scripts/portability/judge.ts"
@@ -38,15 +40,15 @@ async function newLibrary(folder: TempFolder): Promise<string> {
   return library(folder, "planted.node", "void pthread_create(void); void start(void) { pthread_create(); }", libc)
 }
 
-/** A compiled program with one file inside. */
-async function compiledWith(folder: TempFolder, content: Uint8Array): Promise<string> {
+/** A compiled program with one file inside, and a line of code more. */
+async function compiledWith(folder: TempFolder, content: Uint8Array, code = ""): Promise<string> {
   writeFileSync(folder.file("inside.zst"), content)
   writeFileSync(
     folder.file("main.ts"),
-    `import inside from "./inside.zst" with { type: "file" }\nconsole.log(Bun.file(inside).size)`,
+    `import inside from "./inside.zst" with { type: "file" }\nconsole.log(Bun.file(inside).size)\n${code}`,
   )
   const outfile = folder.file("program")
-  await Bun.build({ entrypoints: [folder.file("main.ts")], compile: { outfile } })
+  await Bun.build({ entrypoints: [folder.file("main.ts")], minify: true, compile: { outfile } })
   return outfile
 }
 
@@ -130,6 +132,27 @@ describe("planted faults are found", () => {
     const sound = readFileSync(join(armJpegTurbo, "libturbojpeg.so.0"))
     const payload = Buffer.concat([Buffer.from("a head of its own"), sound, planted])
     expect(await wrongAt(folder, await compiledWith(folder, Bun.zstdCompressSync(payload)))).toEqual(["version GLIBC_2.34"])
+  })
+
+  test("inside a program as build.ts packs it, by the name it has there", async () => {
+    using folder = tempFolder()
+    writeFileSync(folder.file("weights.onnx"), Buffer.alloc(100_000, "few values"))
+    // Machine code and weights are rewritten before they are packed, each in its way.
+    const sources = {
+      "models/a/weights.onnx": folder.file("weights.onnx"),
+      "node_modules/planted/planted.node": await newLibrary(folder),
+      "node_modules/sound/libturbojpeg.so.0": join(armJpegTurbo, "libturbojpeg.so.0"),
+    }
+    const contents = Object.entries(sources).map(([path, source]) => ({ path, source, role: "native" as const }))
+    const { embedded, payload } = await packContents(targets[0]!, contents, 1)
+    expect(embedded.files.map(({ filter }) => filter?.kind)).toEqual(["palettes", "calls", undefined])
+    const program = await compiledWith(folder, payload, `globalThis.embedded = ${JSON.stringify(embedded)}`)
+    const checked = await checkPortability([program], folder.file("scratch"))
+    if (checked.kind === "failed") throw new Error(checked.why)
+    const inside = checked.value.files.slice(1)
+    expect(inside.map(({ name }) => name.split(" › ")[1])).toEqual(Object.keys(sources).slice(1))
+    expect(inside[0]?.findings).toEqual([expect.objectContaining({ value: "GLIBC_2.34", symbols: ["pthread_create"] })])
+    expect(Bun.spawnSync([join(projectRoot, "scripts/check-portability"), program]).exitCode).toBe(1)
   })
 
   test("a compiled program in which nothing is seen is no good sign", async () => {

@@ -1,5 +1,5 @@
 import { z } from "zod"
-import { roundTo, slope, summarise, summarySchema } from "../support/statistics.ts"
+import { median, roundTo, slope, summarise, summarySchema } from "../support/statistics.ts"
 import type { Sent } from "./open-loop.ts"
 import { operations } from "./options.ts"
 import { type Sample, sampleSchema } from "./watch.ts"
@@ -102,21 +102,30 @@ function timelineOf(sent: readonly Sent[], seconds: number): Second[] {
 
 /** Share of the samples in which caches and heaps still grow to their size. */
 const warmingShare = 0.2
+/** The samples are told by the medians of so many parts: one sample says how lately the collector ran, not what is held. */
+const partsMax = 16
 
 /** `undefined` for fewer than five samples. */
 export function summariseMemory(samples: readonly Sample[]): LoadDetails["memory"] {
   const settled = samples.slice(Math.floor(samples.length * warmingShare))
-  const [first, last] = [settled[0], settled.at(-1)]
-  if (first === undefined || last === undefined || settled.length < 5) return undefined
+  if (settled.length < 5) return undefined
+  const partLength = Math.ceil(settled.length / partsMax)
+  const parts = Array.from({ length: Math.floor(settled.length / partLength) }, (_, part) =>
+    settled.slice(part * partLength, (part + 1) * partLength),
+  )
   const wholeMB = ({ parentMB, enginesMB }: Sample) => parentMB + enginesMB
-  const perMinute = (read: (sample: Sample) => number) =>
-    roundTo(slope(settled.map((sample) => ({ x: sample.atMs / 60_000, y: read(sample) }))), 3)
+  const mediansOf = (read: (sample: Sample) => number) => parts.map((part) => median(part.map(read)))
+  const perMinute = (read: (sample: Sample) => number) => {
+    const minutes = mediansOf(({ atMs }) => atMs / 60_000)
+    return roundTo(slope(mediansOf(read).map((y, part) => ({ x: minutes[part]!, y }))), 3)
+  }
+  const whole = mediansOf(wholeMB)
   const descriptors = settled.map(({ parentDescriptors, engineDescriptors }) => parentDescriptors + engineDescriptors)
   return {
     parentSlopeMBPerMinute: perMinute(({ parentMB }) => parentMB),
     slopeMBPerMinute: perMinute(wholeMB),
-    firstMB: roundTo(wholeMB(first), 1),
-    lastMB: roundTo(wholeMB(last), 1),
+    firstMB: roundTo(whole[0]!, 1),
+    lastMB: roundTo(whole.at(-1)!, 1),
     maxMB: roundTo(Math.max(...samples.map(wholeMB)), 1),
     descriptors: { min: Math.min(...descriptors), max: Math.max(...descriptors) },
   }

@@ -1,7 +1,8 @@
-import { fitSimilarity, invert, warpInto } from "./align.ts"
+import { fitSimilarity, invert } from "./align.ts"
 import type { DetectedFace } from "./face.ts"
 import type { Landmarks } from "./geometry.ts"
 import type { PixelScaling, Pixels } from "./pixels.ts"
+import { warpInto } from "./warp.ts"
 
 /** Figures of one face picture; `score` 0..1 sums them up for enrolment and for choosing the best of several. */
 export interface Quality {

@@ -1,0 +1,166 @@
+/**
+ * The loops over pixels, in AssemblyScript: TypeScript's syntax with machine types and vectors of four. `bun scripts/kernels.ts`
+ * compiles them into `../kernels-wasm.ts`. They know addresses and no objects; `../kernels.ts` brings the pixels in.
+ *
+ * `scaling` is the address of eight floats: factors for red, green and blue and a zero, then what is added to each and a zero.
+ * `red`, `green` and `blue` are the addresses of the first value of each plane of floats.
+ */
+
+/**
+ * Means of `factor × factor` pixels, as sums that `scaling` divides. Writes up to three values beyond the end of a row: rows
+ * are written downwards, so only what is behind the last one must be free.
+ * @param pixels `rows × factor` rows of red, green, blue; up to 15 bytes behind them are read
+ * @param sums room for a row of numbers of 16 bits, and for four cells more
+ * @param factor at most 257, for 257 × 255 are the most that 16 bits hold
+ */
+export function shrink(
+  pixels: usize,
+  rowBytes: i32,
+  rows: i32,
+  columns: i32,
+  factor: i32,
+  sums: usize,
+  scaling: usize,
+  red: usize,
+  green: usize,
+  blue: usize,
+): void {
+  const redFactor = v128.load_splat<f32>(scaling)
+  const greenFactor = v128.load_splat<f32>(scaling, 4)
+  const blueFactor = v128.load_splat<f32>(scaling, 8)
+  const redBias = v128.load_splat<f32>(scaling, 16)
+  const greenBias = v128.load_splat<f32>(scaling, 20)
+  const blueBias = v128.load_splat<f32>(scaling, 24)
+  const usedBytes = columns * factor * 3
+  for (let row = 0; row < rows; row++) {
+    // First downwards, sixteen bytes at a time …
+    for (let at = 0; at < usedBytes; at += 16) {
+      let from = pixels + at
+      let bytes = v128.load(from)
+      let low = i16x8.extend_low_i8x16_u(bytes)
+      let high = i16x8.extend_high_i8x16_u(bytes)
+      for (let below = 1; below < factor; below++) {
+        from += rowBytes
+        bytes = v128.load(from)
+        low = i16x8.add(low, i16x8.extend_low_i8x16_u(bytes))
+        high = i16x8.add(high, i16x8.extend_high_i8x16_u(bytes))
+      }
+      v128.store(sums + 2 * at, low)
+      v128.store(sums + 2 * at, high, 16)
+    }
+    // … then to the right, four cells at a time, each a vector of its red, green, blue and a value that is not used.
+    let cell = sums
+    for (let column: usize = 0; column < <usize>columns; column += 4) {
+      const first = sumOf(cell, factor)
+      const second = sumOf(cell + 6 * factor, factor)
+      const third = sumOf(cell + 12 * factor, factor)
+      const fourth = sumOf(cell + 18 * factor, factor)
+      cell += 24 * factor
+      const redGreen = v128.shuffle<i32>(first, second, 0, 4, 1, 5)
+      const redGreen2 = v128.shuffle<i32>(third, fourth, 0, 4, 1, 5)
+      const blueOnly = v128.shuffle<i32>(first, second, 2, 6, 3, 7)
+      const blueOnly2 = v128.shuffle<i32>(third, fourth, 2, 6, 3, 7)
+      store(red + 4 * column, v128.shuffle<i64>(redGreen, redGreen2, 0, 2), redFactor, redBias)
+      store(green + 4 * column, v128.shuffle<i64>(redGreen, redGreen2, 1, 3), greenFactor, greenBias)
+      store(blue + 4 * column, v128.shuffle<i64>(blueOnly, blueOnly2, 0, 2), blueFactor, blueBias)
+    }
+    pixels += rowBytes * factor
+    red += 4 * columns
+    green += 4 * columns
+    blue += 4 * columns
+  }
+}
+
+function sumOf(cell: usize, factor: i32): v128 {
+  let sum = v128.load_ext<u16>(cell)
+  for (let right = 1; right < factor; right++) {
+    cell += 6
+    sum = i32x4.add(sum, v128.load_ext<u16>(cell))
+  }
+  return sum
+}
+
+function store(to: usize, sums: v128, factor: v128, bias: v128): void {
+  v128.store(to, f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(sums), factor), bias))
+}
+
+/** Places in a picture are counted in parts of a pixel, 2³² of them. */
+const onePixel: f64 = 4294967296
+/** Weights of two neighbours add up to this. */
+const wholeWeight: i32 = 16384
+
+/**
+ * A square seen through a similarity: every value the sum of `samples × samples` places between the pixels, which `scaling`
+ * divides by their number and by `wholeWeight`. A place that is not between pixels of the region counts as black.
+ * @param region `height` rows of `width` pixels; up to 5 bytes behind them are read
+ * @param x place of the first sample in the region, in pixels from the centre of its first one
+ * @param alongX step from one sample to the next in its row; from one row to the next it is (−alongY, alongX)
+ */
+export function warp(
+  region: usize,
+  width: i32,
+  height: i32,
+  size: i32,
+  samples: i32,
+  x: f64,
+  y: f64,
+  alongX: f64,
+  alongY: f64,
+  scaling: usize,
+  red: usize,
+  green: usize,
+  blue: usize,
+): void {
+  const factor = v128.load(scaling)
+  const bias = v128.load(scaling, 16)
+  // Two pixels beside each other as pairs of 16 bits: red and red, green and green, blue and blue.
+  const pairs = i8x16(0, -1, 3, -1, 1, -1, 4, -1, 2, -1, 5, -1, -1, -1, -1, -1)
+  const rowBytes = width * 3
+  const rightMost = width - 1
+  const lowest = height - 1
+  const stepX = <i64>(alongX * onePixel)
+  const stepY = <i64>(alongY * onePixel)
+  let rowX = <i64>(x * onePixel)
+  let rowY = <i64>(y * onePixel)
+  let to: usize = 0
+  for (let row = 0; row < size; row++) {
+    let cellX = rowX
+    let cellY = rowY
+    for (let column = 0; column < size; column++) {
+      let sum = f32x4.splat(0)
+      for (let down = 0; down < samples; down++) {
+        let placeX = cellX - stepY * down
+        let placeY = cellY + stepX * down
+        for (let right = 0; right < samples; right++) {
+          const left = <i32>(placeX >> 32)
+          const top = <i32>(placeY >> 32)
+          if (<u32>left < <u32>rightMost && <u32>top < <u32>lowest) {
+            const beyond = <i32>((placeX >> 18) & 0x3fff)
+            const below = <i32>((placeY >> 18) & 0x3fff)
+            const weights = i32x4.splat((beyond << 16) | (wholeWeight - beyond))
+            const at = region + top * rowBytes + left * 3
+            const upper = between(v128.load64_zero(at), pairs, weights)
+            const lower = between(v128.load64_zero(at + rowBytes), pairs, weights)
+            const share = f32x4.splat(<f32>below / <f32>wholeWeight)
+            sum = f32x4.add(sum, f32x4.add(upper, f32x4.mul(f32x4.sub(lower, upper), share)))
+          }
+          placeX += stepX
+          placeY += stepY
+        }
+      }
+      const values = f32x4.add(f32x4.mul(sum, factor), bias)
+      v128.store_lane<f32>(red + to, values, 0)
+      v128.store_lane<f32>(green + to, values, 1)
+      v128.store_lane<f32>(blue + to, values, 2)
+      to += 4
+      cellX += stepX * samples
+      cellY += stepY * samples
+    }
+    rowX -= stepY * samples
+    rowY += stepX * samples
+  }
+}
+
+function between(pixels: v128, pairs: v128, weights: v128): v128 {
+  return f32x4.convert_i32x4_s(i32x4.dot_i16x8_s(i8x16.swizzle(pixels, pairs), weights))
+}

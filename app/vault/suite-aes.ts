@@ -18,6 +18,20 @@ import { type KeyPair, nonceBytes, type Suite, tagBytes } from "./suite.ts"
 const algorithm = "aes-256-gcm"
 const options = { authTagLength: tagBytes }
 
+type Curve = "ed25519" | "x25519"
+
+/** What stands before the 32 bytes of a key in DER (RFC 8410, section 7 and 4). */
+const derPrefixes = {
+  ed25519: {
+    private: Buffer.from("302e020100300506032b657004220420", "hex"),
+    public: Buffer.from("302a300506032b6570032100", "hex"),
+  },
+  x25519: {
+    private: Buffer.from("302e020100300506032b656e04220420", "hex"),
+    public: Buffer.from("302a300506032b656e032100", "hex"),
+  },
+} as const satisfies Record<Curve, unknown>
+
 /** AES-256-GCM, SHA-256, Ed25519 and X25519, all of the runtime itself. */
 export const aesSuite: Suite = {
   name: "aes",
@@ -50,6 +64,7 @@ export const aesSuite: Suite = {
 
   signing: {
     algorithm: "Ed25519",
+    derPrefix: derPrefixes.ed25519.public,
     createKeyPair: () => pairOf("ed25519", randomBytes(32)),
     sign: ({ privateKey }, message) => sign(null, message, privateKeyOf("ed25519", privateKey)),
     verify: (publicKey, message, signature) =>
@@ -76,20 +91,6 @@ export const aesSuite: Suite = {
 const none = new Uint8Array()
 /** The key of an envelope is used once. */
 const zeroNonce = new Uint8Array(nonceBytes)
-
-type Curve = "ed25519" | "x25519"
-
-/** What stands before the 32 bytes of a key in DER (RFC 8410, section 7 and 4). */
-const derPrefixes = {
-  ed25519: {
-    private: Buffer.from("302e020100300506032b657004220420", "hex"),
-    public: Buffer.from("302a300506032b6570032100", "hex"),
-  },
-  x25519: {
-    private: Buffer.from("302e020100300506032b656e04220420", "hex"),
-    public: Buffer.from("302a300506032b656e032100", "hex"),
-  },
-} as const satisfies Record<Curve, unknown>
 
 function privateKeyOf(curve: Curve, bytes: Uint8Array): KeyObject {
   return createPrivateKey({ key: Buffer.concat([derPrefixes[curve].private, bytes]), format: "der", type: "pkcs8" })

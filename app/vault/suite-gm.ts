@@ -6,6 +6,9 @@ import type { KeyPair, Suite } from "./suite.ts"
 /** One less than the order of SM2's curve (GB/T 32918.5): private keys are 1 to one less than this. */
 const orderLessOne = 0xfffffffeffffffffffffffffffffffff7203df6b21c6052b53bbf40939d54122n
 
+/** id-ecPublicKey with the curve SM2 (1.2.156.10197.1.301), and the 04 of an uncompressed point. */
+const publicKeyPrefix = Buffer.from("3059301306072a8648ce3d020106082a811ccf5501822d03420004", "hex")
+
 /** An uncompressed point without its leading 04. */
 const publicKeyBytes = 64
 /** x and y of the point, then the SM3 of the plain text (GB/T 32918.4). */
@@ -29,6 +32,7 @@ export function openGmSuite(sm4: Sm4Gcm = plainSm4): Suite {
 
     signing: {
       algorithm: "SM2-SM3",
+      derPrefix: publicKeyPrefix,
       createKeyPair: () => pairOf(randomBytes(48)),
       sign({ privateKey, publicKey }, message) {
         const options = { hash: true, publicKey: pointHex(publicKey) }

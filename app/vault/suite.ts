@@ -35,6 +35,8 @@ export interface KeyPair {
 export interface Signing {
   /** As it stands in receipts. */
   readonly algorithm: "Ed25519" | "SM2-SM3"
+  /** What stands before a public key in DER (SubjectPublicKeyInfo). */
+  readonly derPrefix: Uint8Array
   createKeyPair(): KeyPair
   /** 64 bytes. */
   sign(pair: KeyPair, message: Uint8Array): Uint8Array

@@ -127,8 +127,6 @@ export type FromEngine = z.output<typeof fromEngine>
 const headerBytesMax = 4 * 1024 * 1024
 const bodyBytesMax = 64 * 1024 * 1024
 
-const noBody = new Uint8Array(0)
-
 /** The prefix and header of one message; the body follows as it is, uncopied. */
 export function encodeHead(header: ToEngine | FromEngine, bodyBytes: number): Buffer {
   const json = Buffer.from(JSON.stringify(header))
@@ -139,48 +137,68 @@ export function encodeHead(header: ToEngine | FromEngine, bodyBytes: number): Bu
   return head
 }
 
+const prefixBytes = 8
+
 /**
  * Cuts a byte stream into messages. `push` may be given any cut of the stream; `receive` is called once for each whole message
- * with a body that belongs to the receiver. Throws when the stream is not ours.
+ * with a body that belongs to the receiver. What arrived in one piece is not copied: `push` keeps the piece. Throws when the
+ * stream is not ours.
  */
 export function createDecoder<Header>(schema: z.ZodType<Header>, receive: (header: Header, body: Uint8Array) => void) {
-  const prefix = Buffer.alloc(8)
-  let prefixFilled = 0
-  let content: Buffer | undefined
-  let filled = 0
-  let headerBytes = 0
+  let header: Header | undefined
+  let next: "prefix" | "header" | "body" = "prefix"
+  let wantedBytes = prefixBytes
+  let bodyBytes = 0
+  /** The next part, as far as it is there, when it arrives in pieces. */
+  let gathered: Buffer | undefined
+  let gatheredBytes = 0
 
-  function finish() {
-    const whole = content ?? Buffer.alloc(0)
-    const header = schema.parse(JSON.parse(whole.toString("utf8", 0, headerBytes)))
-    const body = whole.length === headerBytes ? noBody : whole.subarray(headerBytes)
-    content = undefined
-    prefixFilled = 0
-    filled = 0
-    receive(header, body)
+  function expectPart(part: typeof next, bytes: number) {
+    next = part
+    wantedBytes = bytes
+  }
+
+  function finish(part: Buffer) {
+    switch (next) {
+      case "prefix": {
+        const headerBytes = part.readUInt32LE(0)
+        bodyBytes = part.readUInt32LE(4)
+        if (headerBytes > headerBytesMax || bodyBytes > bodyBytesMax)
+          throw new Error(`message of ${headerBytes} + ${bodyBytes} bytes: not our stream`)
+        return expectPart("header", headerBytes)
+      }
+      case "header":
+        header = schema.parse(JSON.parse(part.toString("utf8")))
+        return expectPart("body", bodyBytes)
+      case "body": {
+        const whole = header as Header
+        header = undefined
+        expectPart("prefix", prefixBytes)
+        return receive(whole, part)
+      }
+    }
   }
 
   return {
     push(chunk: Uint8Array) {
+      const piece = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
       let offset = 0
-      while (offset < chunk.length) {
-        if (content === undefined) {
-          const take = Math.min(8 - prefixFilled, chunk.length - offset)
-          prefix.set(chunk.subarray(offset, offset + take), prefixFilled)
-          prefixFilled += take
-          offset += take
-          if (prefixFilled < 8) return
-          headerBytes = prefix.readUInt32LE(0)
-          const bodyBytes = prefix.readUInt32LE(4)
-          if (headerBytes > headerBytesMax || bodyBytes > bodyBytesMax)
-            throw new Error(`message of ${headerBytes} + ${bodyBytes} bytes: not our stream`)
-          content = Buffer.allocUnsafe(headerBytes + bodyBytes)
+      // A part of no bytes is there as soon as it is expected.
+      while (offset < piece.length || wantedBytes === 0) {
+        if (gathered === undefined && piece.length - offset >= wantedBytes) {
+          offset += wantedBytes
+          finish(piece.subarray(offset - wantedBytes, offset))
+          continue
         }
-        const take = Math.min(content.length - filled, chunk.length - offset)
-        content.set(chunk.subarray(offset, offset + take), filled)
-        filled += take
-        offset += take
-        if (filled === content.length) finish()
+        gathered ??= Buffer.allocUnsafe(wantedBytes)
+        const taken = piece.copy(gathered, gatheredBytes, offset, offset + wantedBytes - gatheredBytes)
+        offset += taken
+        gatheredBytes += taken
+        if (gatheredBytes < wantedBytes) return
+        const whole = gathered
+        gathered = undefined
+        gatheredBytes = 0
+        finish(whole)
       }
     },
   }

@@ -21,7 +21,7 @@ export interface Kernels {
 /** The loops, and the memory they see: pixels are copied in and planes out, part by part, so that it stays small. */
 export interface Bench {
   readonly kernels: Kernels
-  readonly bytes: Uint8Array
+  readonly bytes: Buffer
   readonly floats: Float32Array
 }
 
@@ -56,7 +56,7 @@ function openBench(bytes: number): Bench {
   const { exports } = new WebAssembly.Instance(module, { env: { memory } })
   return {
     kernels: exports as unknown as Kernels,
-    bytes: new Uint8Array(memory.buffer),
+    bytes: Buffer.from(memory.buffer),
     floats: new Float32Array(memory.buffer),
   }
 }

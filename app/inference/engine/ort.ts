@@ -39,6 +39,7 @@ export async function openNetwork(
     // Threads that wait by spinning take the core from the engine next door.
     extra: { session: { intra_op: { allow_spinning: "0" }, inter_op: { allow_spinning: "0" } } },
   })
+  const { outputNames } = session
   const [inputName, ...more] = session.inputNames
   if (inputName === undefined || more.length > 0) {
     await session.release()
@@ -46,10 +47,10 @@ export async function openNetwork(
   }
 
   return {
-    outputNames: session.outputNames,
+    outputNames,
     async run({ data, shape }) {
       const results = await session.run({ [inputName]: new Tensor("float32", data, shape) })
-      return Object.fromEntries(session.outputNames.map((name) => [name, toFloats(name, results[name])]))
+      return Object.fromEntries(outputNames.map((name) => [name, toFloats(name, results[name])]))
     },
     close: () => session.release(),
   }

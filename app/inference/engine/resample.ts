@@ -40,9 +40,10 @@ export function shrinkInto(
   const starts = [red.start, green.start, blue.start]
   const places = starts.map((_, plane) => planesAt + plane * planeValues)
   const [redAt = 0, greenAt = 0, blueAt = 0] = places.map((place) => 4 * place)
+  const picture = Buffer.from(data.buffer, data.byteOffset, data.byteLength)
   for (let row = 0; row < rows; row += stripRows) {
     const count = Math.min(stripRows, rows - row)
-    bench.bytes.set(data.subarray(row * factor * rowBytes, (row + count) * factor * rowBytes), pixelsAt)
+    picture.copy(bench.bytes, pixelsAt, row * factor * rowBytes, (row + count) * factor * rowBytes)
     bench.kernels.shrink(pixelsAt, rowBytes, count, columns, factor, sumsAt, 0, redAt, greenAt, blueAt)
     for (const [plane, start] of starts.entries())
       copyRows(tensor, start + row * planeWidth, planeWidth, bench.floats, places[plane]!, columns, count)

@@ -1,4 +1,4 @@
-import type { Filter } from "../../app/base/resources/filters.ts"
+import { type Filter, isReading } from "../../app/base/resources/filters.ts"
 
 /** Shorter runs save less than their list of values costs. */
 const runNumbersMin = 2048
@@ -16,19 +16,25 @@ export function applyFilter(path: string, bytes: Buffer): { readonly filter: Fil
   const code = x86Code(bytes)
   if (code === undefined) return undefined
   const filtered = Buffer.from(bytes)
-  applyCalls(filtered.subarray(code.at, code.at + code.bytes))
-  return { filter: { kind: "calls", ...code }, filtered }
+  applyCode(filtered.subarray(code.at, code.at + code.bytes))
+  return { filter: { kind: "code", ...code }, filtered }
 }
 
-function applyCalls(code: Buffer): void {
-  for (let i = 0; i + 5 <= code.length; i++) {
-    if (code[i] !== 0xe8 && code[i] !== 0xe9) continue
-    const end = i + 5
-    const distance = code.readInt32LE(i + 1)
-    if (distance >= -end && distance < code.length) {
-      code.writeInt32LE(distance < code.length - end ? distance + end : distance - code.length, i + 1)
+/** See `undoCode` there. */
+function applyCode(code: Buffer): void {
+  for (let i = 0; i + 6 <= code.length; i++) {
+    const byte = code[i]!
+    if (byte === 0xe8 || byte === 0xe9) {
+      const end = i + 5
+      const distance = code.readInt32LE(i + 1)
+      if (distance >= -end && distance < code.length) {
+        code.writeInt32LE(distance < code.length - end ? distance + end : distance - code.length, i + 1)
+      }
+      i += 4
+    } else if (isReading[byte] === 1 && (code[i + 1]! & 0xc7) === 0x05) {
+      code.writeInt32LE((code.readInt32LE(i + 2) + i + 6) | 0, i + 2)
+      i += 5
     }
-    i += 4
   }
 }
 

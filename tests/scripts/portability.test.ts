@@ -145,7 +145,7 @@ describe("planted faults are found", () => {
     }
     const contents = Object.entries(sources).map(([path, source]) => ({ path, source, role: "native" as const }))
     const { embedded, payload } = await packContents(targets[0]!, contents, 1)
-    expect(embedded.files.map(({ filter }) => filter?.kind)).toEqual(["palettes", "calls", undefined])
+    expect(embedded.files.map(({ filter }) => filter?.kind)).toEqual(["palettes", "code", undefined])
     const program = await compiledWith(folder, payload, `globalThis.embedded = ${JSON.stringify(embedded)}`)
     const checked = await checkPortability([program], folder.file("scratch"))
     if (checked.kind === "failed") throw new Error(checked.why)

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os"
 import { nowTickMs } from "../base/ticks.ts"
 import type { EnginePool, PoolStatus } from "../inference/pool.ts"
 import type { Analyze } from "../pipeline/analyze.ts"
@@ -8,38 +9,52 @@ export interface PolitePool extends Pick<EnginePool, "analyze"> {
 }
 
 /** How often is looked whether an engine may be taken. */
-const lookEveryMs = 10
-/** After so long without a spare engine the last free one will do: a job must come to its end on a busy box, too. */
-const spareWaitMs = 1000
+const lookEveryMs = 5
+/**
+ * After so long the courtesies are given up one by one, but for the last of them (nobody waits): a job must come to its end on a busy
+ * box, too.
+ */
+const patienceStepMs = 500
 /** Longer than any line: work that expires counts as a caller turned away, and for them the box makes its line short. */
-const patienceMs = 600_000
+const deadlineMs = 600_000
 /** A picture that has taken so many engines with it is not given to another. */
 const lossesMax = 3
 
 /**
- * The engines for work that nobody waits for. It is handed in only while nobody else waits and, where there are several engines,
- * another stays free: whoever comes to a door meanwhile finds an engine at once. Being turned away never counts as an answer; engines
- * that are down are waited for.
+ * The engines for work that nobody waits for. It is handed in while nobody waits in line; while another engine stays free, so that
+ * whoever comes finds one at once; and, where the engines take all cores, while nobody else's picture is in hand, which a second run
+ * would slow down. Being turned away never counts as an answer, and engines that are down are waited for.
  */
-export function politely(pool: PolitePool, signal: AbortSignal): Analyze {
+export function politely(pool: PolitePool, signal: AbortSignal, cores = availableParallelism()): Analyze {
+  let ours = 0
+
+  function mayBegin(waitedMs: number): boolean {
+    const { waiting, engines } = pool.status()
+    const idle = engines.filter(({ state }) => state === "idle").length
+    const busy = engines.filter(({ state }) => state === "busy").length
+    if (waiting > 0 || idle === 0) return false
+    if (idle + busy > 1 && idle === 1) return waitedMs > 2 * patienceStepMs
+    return idle + busy < cores || busy <= ours || waitedMs > patienceStepMs
+  }
+
   async function untilSpare(): Promise<void> {
     const sinceTickMs = nowTickMs()
-    while (!signal.aborted) {
-      const { waiting, engines } = pool.status()
-      const idle = engines.filter(({ state }) => state === "idle").length
-      const ready = idle + engines.filter(({ state }) => state === "busy").length
-      const spare = ready > 1 && nowTickMs() - sinceTickMs < spareWaitMs ? 2 : 1
-      if (waiting === 0 && idle >= spare) return
-      await Bun.sleep(lookEveryMs)
-    }
+    while (!signal.aborted && !mayBegin(nowTickMs() - sinceTickMs)) await Bun.sleep(lookEveryMs)
   }
 
   return async (work) => {
     for (let losses = 0; ; ) {
       await untilSpare()
       if (signal.aborted) return { kind: "abandoned" }
-      const deadlineTickMs = nowTickMs() + patienceMs
-      const answer = await pool.analyze({ ...work, priority: "background", deadlineTickMs, signal })
+      ours += 1
+      const answer = await pool.analyze({
+        ...work,
+        priority: "background",
+        policy: "reject",
+        deadlineTickMs: nowTickMs() + deadlineMs,
+        signal,
+      })
+      ours -= 1
       if (answer.kind === "unavailable") losses += 1
       const isAnswer = answer.kind === "ok" || answer.kind === "refused" || answer.kind === "abandoned"
       if (isAnswer || losses >= lossesMax) return answer

@@ -20,7 +20,7 @@ import { createWorkshop } from "./events/pictures/workshop.ts"
 import { keepRetention } from "./events/retention.ts"
 import { openSightings } from "./events/sightings.ts"
 import { thresholdsFrom } from "./gallery/match.ts"
-import { openGallery } from "./gallery/open.ts"
+import { indexFolderOf, openGallery } from "./gallery/open.ts"
 import type { RefinedAnswer } from "./http/sighting-answers.ts"
 import { cacheAnswers } from "./inference/cache.ts"
 import type { ModelSet } from "./inference/manifest.ts"
@@ -66,7 +66,9 @@ async function serve(config: Config, opened: Lifetimes, log: Log): Promise<Resul
   const located = await locate(config, log)
   if (located.kind === "failed") return located
   const set = located.value
-  const gallery = opened.adopt(await openGallery(store.value, { log }), (open) => open.close())
+  const gallery = opened.adopt(await openGallery(store.value, { log, indexFolder: indexFolderOf(config.dataFolder) }), (open) =>
+    open.close(),
+  )
   const pool = opened.adopt(openEnginePool(config, set, log, metrics), (open) => open.close())
 
   const sightings = openSightings(store.value)
@@ -165,7 +167,7 @@ async function openEngines(config: Config): Promise<Result<Engines>> {
 async function openGalleryAlone(config: Config): ReturnType<CliNeeds["openGallery"]> {
   const store = openDataFolder(config)
   if (store.kind === "failed") return store
-  const gallery = await openGallery(store.value, { log: quietLog() })
+  const gallery = await openGallery(store.value, { log: quietLog(), indexFolder: indexFolderOf(config.dataFolder) })
   const close = async () => {
     await gallery.close()
     store.value.close()

@@ -145,6 +145,9 @@ export interface Gallery {
 export interface IndexStatus {
   readonly space: Space
   readonly faces: number
+  /** `loading`: answers are exact, and slower than they will be. `failed`: they come from the table. */
   readonly state: "ready" | "loading" | "failed"
+  /** 0 to 1: how much of a graph that is being built is there. */
+  readonly progress: number
   readonly variant: string
 }

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import type * as Hnswlib from "hnswlib-node"
 import { resourcesFolder } from "../base/resources/folder.ts"
+import type { SharedIndexes } from "./shared-index.ts"
 
 export type { Hnswlib }
 
@@ -9,7 +10,15 @@ export type { Hnswlib }
 export type HnswlibVariant = "avx2" | "baseline" | "neon"
 
 export type LoadedHnswlib =
-  | { readonly kind: "ok"; readonly hnswlib: typeof Hnswlib; readonly variant: HnswlibVariant; readonly note?: string }
+  | {
+      readonly kind: "ok"
+      /** The package's own classes, each index for one thread. */
+      readonly hnswlib: typeof Hnswlib
+      /** The same library with our part around it, each index for all threads. */
+      readonly shared: SharedIndexes
+      readonly variant: HnswlibVariant
+      readonly note?: string
+    }
   | { readonly kind: "failed"; readonly why: string }
 
 /** The variants made for one processor family, best first; the last one runs on every member of it. */
@@ -37,7 +46,8 @@ export function loadHnswlib(): LoadedHnswlib {
       tried.push(`${variant}: ${loaded.why}`)
       continue
     }
-    return { kind: "ok", hnswlib: loaded.hnswlib, variant, ...(tried.length > 0 && { note: tried.join("; ") }) }
+    const { addon } = loaded
+    return { kind: "ok", hnswlib: addon, shared: addon.shared, variant, ...(tried.length > 0 && { note: tried.join("; ") }) }
   }
   return { kind: "failed", why: `the index library does not load (${tried.join("; ")}); run scripts/build-hnswlib.ts` }
 }
@@ -64,12 +74,15 @@ function hasAvx2(): boolean {
   }
 }
 
-function loadAddon(path: string): { kind: "ok"; hnswlib: typeof Hnswlib } | { kind: "failed"; why: string } {
+/** What scripts/native/addon.cc exports. */
+type Addon = typeof Hnswlib & { readonly shared: SharedIndexes }
+
+function loadAddon(path: string): { kind: "ok"; addon: Addon } | { kind: "failed"; why: string } {
   if (!existsSync(path)) return { kind: "failed", why: `${path} is missing` }
-  const module = { exports: {} as typeof Hnswlib }
+  const module = { exports: {} as Addon }
   try {
     process.dlopen(module, path)
-    return { kind: "ok", hnswlib: module.exports }
+    return { kind: "ok", addon: module.exports }
   } catch (error) {
     return { kind: "failed", why: error instanceof Error ? error.message : String(error) }
   }

@@ -1,33 +1,44 @@
-/** What the gallery and the worker of one index say to each other. Both sides are ours and of one build: nothing is parsed. */
+/** What the gallery and the threads of an index say to each other. Both sides are ours and of one build: nothing is parsed. */
 
 export type ToIndex =
-  /** First of all, once. */
-  | { readonly kind: "open"; readonly dimension: number; readonly scannedMax: number }
-  /** `vectors` holds one vector for each of `added`, one after another. What is there already, or gone already, is skipped. */
   | {
-      readonly kind: "apply"
+      readonly kind: "search"
       readonly id: number
-      readonly added: readonly number[]
-      readonly vectors: Float32Array
-      readonly removed: readonly number[]
+      readonly index: number
+      readonly vector: Float32Array
+      readonly count: number
+      readonly width: number
+      /** Search these alone, exactly. */
+      readonly members?: Float64Array
     }
-  | { readonly kind: "search"; readonly id: number; readonly vector: Float32Array; readonly count: number }
+  /** Takes over a snapshot, if it is good. */
+  | {
+      readonly kind: "load"
+      readonly id: number
+      readonly index: number
+      readonly snapshot: SnapshotKey
+      readonly lastSeq: number
+    }
+  /** Moves everything into the graph, in steps of which each is told. */
+  | { readonly kind: "build"; readonly id: number; readonly index: number; readonly threads: number }
+  | { readonly kind: "save"; readonly id: number; readonly index: number; readonly snapshot: SnapshotKey; readonly seq: number }
   | { readonly kind: "stop" }
 
-/** `waiting`: faces not yet in the graph. They are found all the same. */
-export interface IndexFill {
-  readonly faces: number
-  readonly waiting: number
+/** Where a snapshot lies and of which space it is. */
+export interface SnapshotKey {
+  readonly path: string
+  readonly space: string
 }
 
 export type FromIndex =
-  | { readonly kind: "opened"; readonly variant: string; readonly note?: string }
-  | ({ readonly kind: "applied"; readonly id: number } & IndexFill)
   | {
       readonly kind: "found"
       readonly id: number
       readonly labels: readonly number[]
       readonly similarities: readonly number[]
     }
-  /** Progress of building, now and then, and when it is done. */
-  | ({ readonly kind: "built" } & IndexFill)
+  /** `why`: nothing was taken over; `undefined` in it: there was no file. */
+  | { readonly kind: "loaded"; readonly id: number; readonly ok: boolean; readonly why?: string }
+  | { readonly kind: "built"; readonly id: number }
+  | { readonly kind: "saved"; readonly id: number; readonly bytes: number }
+  | { readonly kind: "failed"; readonly id: number; readonly why: string }

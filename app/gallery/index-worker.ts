@@ -1,80 +1,74 @@
 import { assert, unreachable } from "../base/assert.ts"
-import { createGraph } from "./graph.ts"
 import { loadHnswlib } from "./hnswlib.ts"
-import type { FromIndex, IndexFill, ToIndex } from "./index-messages.ts"
-import { createLayeredIndex, type LayeredIndex } from "./layered-index.ts"
+import type { FromIndex, ToIndex } from "./index-messages.ts"
+import { searchShared } from "./search-shared.ts"
+import type { SharedIndexes } from "./shared-index.ts"
+import { readSnapshot, writeSnapshot } from "./snapshot.ts"
 
 /**
- * The thread of one index. The calls of the index library are synchronous and would hold up the box; here they hold up searches
- * of one space, by at most `buildStepMs`. It keeps nothing: what it holds can be read again from SQLite at any time.
+ * A thread that searches or builds. The calls of the index library are synchronous and would hold up the box; here they hold up
+ * nobody. It keeps nothing: the index lies in the memory of the process and outlives this thread.
  */
 declare const self: Worker
 
-/** How long a search may have to wait for a step of building. */
-const buildStepMs = 10
+/** How long it does not listen while it builds. Searches go on in other threads meanwhile. */
+const buildStepMs = 200
 
-let index: LayeredIndex | undefined
-let building = false
+let loaded: SharedIndexes | undefined
 
 self.onmessage = (event: MessageEvent<ToIndex>) => handle(event.data)
 
 function handle(message: ToIndex): void {
+  if (message.kind === "stop") process.exit(0) // Of this thread alone.
+  try {
+    obey(message)
+  } catch (error) {
+    // An index that was closed meanwhile, a disk that takes nothing: whoever asked is told.
+    say({ kind: "failed", id: message.id, why: error instanceof Error ? error.message : String(error) })
+  }
+}
+
+function obey(message: Exclude<ToIndex, { kind: "stop" }>): void {
+  const { id, index } = message
   switch (message.kind) {
-    case "open":
-      index = open(message.dimension, message.scannedMax)
-      return
-    case "apply":
-      apply(message)
-      return
     case "search":
-      say({ kind: "found", id: message.id, ...opened().search(message.vector, message.count) })
+      say({ kind: "found", id, ...searchShared(shared(), index, message) })
       return
-    case "stop":
-      process.exit(0) // Of this thread alone.
+    case "load": {
+      const read = readSnapshot(message.snapshot, message.lastSeq)
+      const why = read.kind === "ok" ? shared().loadLinks(index, read.links) : read.why
+      say({ kind: "loaded", id, ok: why === "", ...(why !== undefined && why !== "" && { why }) })
+      return
+    }
+    case "build":
+      shared().yieldToOthers()
+      build(id, index, message.threads)
+      return
+    case "save":
+      say({ kind: "saved", id, bytes: writeSnapshot(message.snapshot, message.seq, shared().saveLinks(index)) })
       return
     default:
       unreachable(message)
   }
 }
 
-function open(dimension: number, scannedMax: number): LayeredIndex {
-  const loaded = loadHnswlib()
-  if (loaded.kind === "failed") {
-    say({ kind: "opened", variant: "exact", note: loaded.why })
-    return createLayeredIndex({ dimension, scannedMax, createGraph: undefined })
-  }
-  say({ kind: "opened", variant: `hnswlib ${loaded.variant}`, ...(loaded.note !== undefined && { note: loaded.note }) })
-  return createLayeredIndex({ dimension, scannedMax, createGraph: () => createGraph(loaded.hnswlib, dimension) })
-}
-
-function apply(message: Extract<ToIndex, { kind: "apply" }>): void {
-  const into = opened()
-  const dimension = message.vectors.length / Math.max(1, message.added.length)
-  for (const [place, label] of message.added.entries()) {
-    if (!into.has(label)) into.add(label, message.vectors.subarray(place * dimension, (place + 1) * dimension))
-  }
-  for (const label of message.removed) into.remove(label)
-  say({ kind: "applied", id: message.id, ...fill() })
-  if (into.waiting > 0 && !building) {
-    building = true
-    setImmediate(build)
-  }
-}
-
 /** One bounded step, then whatever messages came meanwhile, then the next. */
-function build(): void {
-  building = opened().build(buildStepMs)
-  say({ kind: "built", ...fill() })
-  if (building) setImmediate(build)
+function build(id: number, index: number, threads: number): void {
+  try {
+    if (shared().build(index, threads, buildStepMs)) setImmediate(build, id, index, threads)
+    else say({ kind: "built", id })
+  } catch (error) {
+    say({ kind: "failed", id, why: error instanceof Error ? error.message : String(error) })
+  }
 }
 
-function fill(): IndexFill {
-  return { faces: opened().size, waiting: opened().waiting }
-}
-
-function opened(): LayeredIndex {
-  assert(index !== undefined, "an index is opened before it is used")
-  return index
+function shared(): SharedIndexes {
+  if (loaded === undefined) {
+    const library = loadHnswlib()
+    assert(library.kind === "ok", "a thread is started only where the library loads")
+    loaded = library.shared
+  }
+  return loaded
 }
 
 function say(message: FromIndex): void {

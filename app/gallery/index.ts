@@ -1,21 +1,25 @@
-import { SHARE_ENV } from "node:worker_threads"
-import { assert, unreachable } from "../base/assert.ts"
+import { availableParallelism } from "node:os"
 import { type BackoffOptions, nextDelayMs } from "../base/backoff.ts"
 import type { Log } from "../base/log.ts"
-import { nowTickMs } from "../base/ticks.ts"
-import { type Space, spaceDimension } from "../face/embedding.ts"
+import type { Space } from "../face/embedding.ts"
 import type { FaceChange } from "./changes.ts"
 import type { NumberedVector } from "./faces.ts"
 import type { IndexStatus } from "./gallery.ts"
-import type { FromIndex, IndexFill, ToIndex } from "./index-messages.ts"
-import type { Neighbours } from "./vector-index.ts"
+import { type LoadedHnswlib, loadHnswlib } from "./hnswlib.ts"
+import { createGeneration, type Generation } from "./index-generation.ts"
+import { type IndexThread, startIndexThread } from "./index-thread.ts"
+import { searchShared } from "./search-shared.ts"
+import { type Neighbours, searchWidthFor } from "./shared-index.ts"
 
-/** The index of one space: a derived copy in a thread of its own, filled from SQLite and following its log of changes. */
+/** The index of one space: a derived copy in memory, filled from SQLite and following its log of changes. */
 export interface SpaceIndex {
   /** Resolves when it holds everything, or has failed for now. */
   readonly started: Promise<void>
-  /** Sees every change committed before the call. `undefined`: it cannot answer now, so the caller compares for itself. */
-  search(vector: Float32Array, count: number): Promise<Neighbours | undefined>
+  /**
+   * Sees every change committed before the call. `members`: these faces alone, exactly. `undefined`: it cannot answer now, so the
+   * caller compares for itself.
+   */
+  search(vector: Float32Array, count: number, members?: Float64Array): Promise<Neighbours | undefined>
   /** There may be changes: take them over soon, so that the next search need not. */
   follow(): void
   status(): IndexStatus
@@ -27,207 +31,245 @@ export interface SpaceIndexNeeds {
   readonly vectorsAfter: (number: number, limit: number) => readonly NumberedVector[]
   readonly changesSince: (seq: number, limit: number) => readonly FaceChange[]
   readonly lastSeq: () => number
+  readonly facesCount: () => number
   readonly startWorker: () => Worker
+  /** File of its snapshot; absent: it is built anew at every start. */
+  readonly snapshotPath: string | undefined
+  /** Up to so many faces are compared one by one; above it a graph is built beside them. */
+  readonly scannedMax: number
   readonly log: Log
 }
 
-/**
- * Compiled programs find the worker by exactly this expression. It shares our environment: by itself a thread has the one this
- * process was started with, and where the addon has been unpacked is known only since.
- */
-export const startIndexWorker = (): Worker => new Worker(new URL("./index-worker.ts", import.meta.url).href, { env: SHARE_ENV })
-
-/** 2,000 × 256 floats are 2 MB: small against memory, large against the cost of a message. */
-const pageFaces = 2000
-/** A healthy worker answers within milliseconds; it is busy for seconds only while it makes room for a million faces. */
-const answerWaitMs = 30_000
-const stopWaitMs = 2000
+/** Up to so many faces a search takes 30 µs: less than handing it to another thread, which then need not exist. */
+const directMax = 1000
+const searchThreadsMax = 4
+/** Many changes in a row become one step of building. */
+const buildDelayMs = 1000
+/** With more to do than this, every core builds; a few new faces need one. */
+const allCoresFrom = 10_000
 const restartBackoff: BackoffOptions = { firstMs: 100, maxMs: 30_000 }
-/** A worker that lived this long starts a new count of failures. */
-const healthyAfterMs = 60_000
+/** Once so many, and a fifth of all, are dead, a new graph is made beside the old one: walking around the dead is slow. */
+const deadMin = 1000
 
-/** One life of a worker. A new one begins with nothing. */
-interface Session {
-  readonly worker: Worker
-  readonly startedTickMs: number
-  readonly waiting: Map<number, (answer: FromIndex | undefined) => void>
-  readonly closed: PromiseWithResolvers<void>
-  /** Changes up to this one are with the worker. */
-  cursor: number
-  filled: boolean
-  fill: IndexFill
-  variant: string
+export function openSpaceIndex(space: Space, needs: SpaceIndexNeeds): SpaceIndex {
+  const library = loadHnswlib()
+  if (library.kind === "failed") return withoutLibrary(space, library.why, needs)
+  if (library.note !== undefined) needs.log.warn({ space, variant: library.variant, why: library.note }, "index library")
+  return withLibrary(space, library, needs)
 }
 
-export function openSpaceIndex(space: Space, scannedMax: number, needs: SpaceIndexNeeds): SpaceIndex {
-  const dimension = spaceDimension(space)
-  let session: Session | undefined
+/** Every answer is right, and slow: the caller compares. */
+function withoutLibrary(space: Space, why: string, { log, facesCount }: SpaceIndexNeeds): SpaceIndex {
+  log.warn({ space, variant: "exact", why }, "index library")
+  return {
+    started: Promise.resolve(),
+    search: () => Promise.resolve(undefined),
+    follow: () => undefined,
+    status: () => ({ space, faces: facesCount(), state: "ready", progress: 1, variant: "exact" }),
+    close: () => Promise.resolve(),
+  }
+}
+
+function withLibrary(space: Space, library: Extract<LoadedHnswlib, { kind: "ok" }>, needs: SpaceIndexNeeds): SpaceIndex {
+  const { shared } = library
+  const { log, scannedMax } = needs
+  let current: Generation | undefined
+  let next: Generation | undefined
+  let searchers: readonly IndexThread[] = []
+  let builder: IndexThread | undefined
+  let building = false
+  let buildTimer: NodeJS.Timeout | undefined
+  let restart: NodeJS.Timeout | undefined
   let failures = 0
   let lastId = 0
-  let restart: NodeJS.Timeout | undefined
+  let savedBuilt = 0
   let following = false
   let closing = false
 
+  const threadNeeds = { startWorker: needs.startWorker, log: log.child({ space }) }
+  const theBuilder = () => (builder ??= startIndexThread(threadNeeds))
+
   async function start(): Promise<void> {
-    const mine = begin()
-    session = mine
-    post(mine, { kind: "open", dimension, scannedMax })
-    // Faces read below may be newer than this; following from here skips what the worker has.
-    mine.cursor = needs.lastSeq()
-    let number = 0
-    for (;;) {
-      const page = needs.vectorsAfter(number, pageFaces)
-      number = page.at(-1)?.number ?? number
-      if (page.length === 0) break
-      // Waiting for each page keeps the pages in flight to one, however large the gallery is.
-      if ((await ask(mine, applying(page, []))) === undefined) return
+    const mine = createGeneration(space, shared, needs)
+    current = mine
+    try {
+      await mine.fill()
+    } catch (error) {
+      return fail(mine, error)
     }
-    mine.filled = true
+    if (closing || current !== mine) return
+    if (mine.counts().size > scannedMax) await loadSnapshot(mine)
+    maintain()
   }
 
-  function begin(): Session {
-    const worker = needs.startWorker()
-    const mine: Session = {
-      worker,
-      startedTickMs: nowTickMs(),
-      waiting: new Map(),
-      closed: Promise.withResolvers(),
-      cursor: 0,
-      filled: false,
-      fill: { faces: 0, waiting: 0 },
-      variant: "starting",
-    }
-    worker.addEventListener("message", (event: MessageEvent<FromIndex>) => hear(mine, event.data))
-    worker.addEventListener("error", (event) => {
-      event.preventDefault()
-      lose(mine, event.message)
-    })
-    worker.addEventListener("close", () => {
-      mine.closed.resolve()
-      lose(mine, "it ended")
-    })
-    return mine
-  }
-
-  function hear(mine: Session, message: FromIndex): void {
-    switch (message.kind) {
-      case "opened":
-        mine.variant = message.variant
-        if (message.note !== undefined) needs.log.warn({ space, variant: message.variant, why: message.note }, "index library")
-        return
-      case "built":
-        mine.fill = message
-        return
-      case "applied":
-        mine.fill = message
-        settle(mine, message.id, message)
-        return
-      case "found":
-        settle(mine, message.id, message)
-        return
-      default:
-        unreachable(message)
-    }
-  }
-
-  function settle(mine: Session, id: number, answer: FromIndex): void {
-    mine.waiting.get(id)?.(answer)
-    mine.waiting.delete(id)
-  }
-
-  function post(mine: Session, message: ToIndex): void {
-    mine.worker.postMessage(message)
-  }
-
-  /** `undefined` when the worker is lost before it answers. */
-  function ask(mine: Session, message: Extract<ToIndex, { id: number }>): Promise<FromIndex | undefined> {
-    if (session !== mine) return Promise.resolve(undefined)
-    const { promise, resolve } = Promise.withResolvers<FromIndex | undefined>()
-    const overdue = setTimeout(() => lose(mine, `no answer within ${answerWaitMs / 1000} s`), answerWaitMs)
-    mine.waiting.set(message.id, (answer) => {
-      clearTimeout(overdue)
-      resolve(answer)
-    })
-    post(mine, message)
-    return promise
-  }
-
-  /** Everybody who waits is told, and another worker starts after a pause. */
-  function lose(mine: Session, why: string): void {
-    if (session !== mine) return
-    session = undefined
-    for (const tell of mine.waiting.values()) tell(undefined)
-    mine.worker.terminate()
-    if (closing) return
-    failures = nowTickMs() - mine.startedTickMs > healthyAfterMs ? 1 : failures + 1
+  /** What the index itself throws is a bug or a lack of memory. It is emptied and filled again. */
+  function fail(mine: Generation, error: unknown): void {
+    mine.close()
+    if (next === mine) next = undefined
+    if (current !== mine || closing) return
+    current = undefined
+    failures++
     const delayMs = nextDelayMs(failures, restartBackoff)
-    needs.log.error({ space, why, failures, restartInMs: Math.round(delayMs) }, "index worker lost")
+    const why = error instanceof Error ? error.message : String(error)
+    log.error({ space, why, failures, restartInMs: Math.round(delayMs) }, "index lost")
     restart = setTimeout(() => void start(), delayMs)
   }
 
-  function applying(added: readonly NumberedVector[], removed: readonly number[]): Extract<ToIndex, { kind: "apply" }> {
-    const vectors = new Float32Array(added.length * dimension)
-    const bytes = new Uint8Array(vectors.buffer)
-    for (const [place, face] of added.entries()) {
-      assert(face.vector.length === dimension * 4, "a stored vector has the length of its space")
-      bytes.set(face.vector, place * dimension * 4)
-    }
-    return { kind: "apply", id: ++lastId, added: added.map((face) => face.number), vectors, removed }
+  async function loadSnapshot(mine: Generation): Promise<void> {
+    if (needs.snapshotPath === undefined) return
+    const snapshot = { path: needs.snapshotPath, space }
+    const told = await theBuilder().ask({ kind: "load", id: ++lastId, index: mine.index, snapshot, lastSeq: needs.lastSeq() })
+    if (told?.kind === "loaded" && told.ok) savedBuilt = mine.counts().built
+    else if (told?.kind === "loaded" && told.why === undefined) log.info({ space }, "no snapshot of the index yet: building it")
+    else
+      log.warn(
+        { space, why: told?.kind === "loaded" ? told.why : "the thread was lost" },
+        "snapshot refused: building the index anew",
+      )
   }
 
-  /** Hands over what was committed since. Messages keep their order, so a search posted afterwards sees all of it. */
-  function takeOver(mine: Session): void {
-    for (;;) {
-      const page = needs.changesSince(mine.cursor, pageFaces)
-      const last = page.at(-1)
-      if (last === undefined) return
-      // A face is in the table now or it is not, whatever the steps between: numbers are never used again.
-      const added = page.flatMap(({ faceNumber, vector }) => (vector === null ? [] : [{ number: faceNumber, vector }]))
-      const removed = page.flatMap(({ faceNumber, vector }) => (vector === null ? [faceNumber] : []))
-      void ask(mine, applying(added, removed))
-      mine.cursor = last.seq
+  /** Hands over what was committed since. False when the index has failed over it. */
+  function takeOver(): boolean {
+    for (const mine of [current, next]) {
+      if (mine === undefined || !mine.filled) continue
+      try {
+        if (mine.takeOver()) soon()
+      } catch (error) {
+        fail(mine, error)
+      }
     }
+    return current?.filled ?? false
+  }
+
+  function soon(): void {
+    buildTimer ??= setTimeout(() => {
+      buildTimer = undefined
+      maintain()
+    }, buildDelayMs)
+  }
+
+  /** Whatever there is to do besides searching: it never holds a search up. */
+  function maintain(): void {
+    const mine = current
+    if (mine === undefined || !mine.filled || closing) return
+    const { size, built, dead, gone } = mine.counts()
+    if (size <= directMax) {
+      shared.tidy(mine.index)
+      return
+    }
+    if (searchers.length === 0) searchers = startSearchers(size <= scannedMax ? 1 : searchThreads())
+    else if (size > scannedMax && searchers.length < searchThreads())
+      searchers = [...searchers, ...startSearchers(searchThreads() - searchers.length)]
+    if (built === 0 && size - dead <= scannedMax) {
+      shared.tidy(mine.index)
+      return
+    }
+    if (dead + gone >= deadMin && (dead + gone) * 5 > size && next === undefined) void startAnew()
+    void build(next ?? mine)
+  }
+
+  const startSearchers = (count: number) => Array.from({ length: count }, () => startIndexThread(threadNeeds))
+
+  async function build(mine: Generation): Promise<void> {
+    if (building || !mine.filled) return
+    building = true
+    const { size, built } = mine.counts()
+    const threads = size - built >= allCoresFrom ? availableParallelism() : 1
+    const told = await theBuilder().ask({ kind: "build", id: ++lastId, index: mine.index, threads })
+    building = false
+    if (closing) return
+    if (told?.kind === "failed" && current === mine) return fail(mine, told.why)
+    if (told?.kind !== "built") return soon()
+    if (mine === next) replaceCurrent(mine)
+    await save(mine)
+  }
+
+  /** The graph with many dead is left for one without. Until that is built the old one answers. */
+  async function startAnew(): Promise<void> {
+    const mine = createGeneration(space, shared, needs)
+    next = mine
+    try {
+      await mine.fill()
+    } catch (error) {
+      return fail(mine, error)
+    }
+    if (!closing) soon()
+  }
+
+  function replaceCurrent(mine: Generation): void {
+    current?.close()
+    current = mine
+    next = undefined
+    savedBuilt = 0
+  }
+
+  /** Often enough that a start has little left to build, and not with every face. */
+  async function save(mine: Generation): Promise<void> {
+    const { built } = mine.counts()
+    if (needs.snapshotPath === undefined || mine !== current) return
+    if (savedBuilt > 0 && built - savedBuilt < Math.max(1000, built * 0.02)) return
+    const snapshot = { path: needs.snapshotPath, space }
+    const told = await theBuilder().ask({ kind: "save", id: ++lastId, index: mine.index, snapshot, seq: mine.cursor() })
+    if (told?.kind === "saved") {
+      savedBuilt = built
+      log.info({ space, faces: built, bytes: told.bytes }, "snapshot of the index written")
+    } else if (told?.kind === "failed") log.error({ space, why: told.why }, "snapshot of the index not written")
   }
 
   return {
     started: start(),
 
-    async search(vector, count) {
-      const mine = session
-      if (mine === undefined || !mine.filled) return undefined
-      takeOver(mine)
-      const answer = await ask(mine, { kind: "search", id: ++lastId, vector, count })
-      return answer?.kind === "found" ? answer : undefined
+    async search(vector, count, members) {
+      if (!takeOver() || current === undefined) return undefined
+      const width = searchWidthFor(current.counts().size)
+      const asked = { vector, count, width, ...(members !== undefined && { members }) }
+      const thread = leastBusy(searchers)
+      if (thread !== undefined) {
+        const told = await thread.ask({ kind: "search", id: ++lastId, index: current.index, ...asked })
+        if (told?.kind === "found") return told
+      }
+      // No thread, or none any more: this one can do it as well.
+      return current?.filled === true ? searchShared(shared, current.index, asked) : undefined
     },
 
     follow() {
       if (following || closing) return
       following = true
-      // Many changes in a row become one message.
+      // Many changes in a row become one look.
       setImmediate(() => {
         following = false
-        if (session?.filled) takeOver(session)
+        if (!closing) takeOver()
       })
     },
 
     status() {
-      if (session === undefined) return { space, faces: 0, state: "failed", variant: "none" }
-      const { filled, fill, variant } = session
+      const variant = `hnswlib ${library.variant}`
+      if (current === undefined) return { space, faces: 0, state: "failed", progress: 0, variant }
+      const { size, built, dead } = current.counts()
+      const faces = size - dead
       // A few waiting faces cost a search nothing, so every enrolment need not flicker here.
-      return { space, faces: fill.faces, state: filled && fill.waiting <= scannedMax ? "ready" : "loading", variant }
+      const ready = current.filled && (faces <= scannedMax || size - built <= scannedMax)
+      return { space, faces, state: ready ? "ready" : "loading", progress: ready ? 1 : built / Math.max(1, size), variant }
     },
 
     async close() {
       closing = true
       clearTimeout(restart)
-      const mine = session
-      if (mine === undefined) return
-      post(mine, { kind: "stop" })
-      // A thread that ends by itself never ends inside a library call.
-      const overdue = setTimeout(mine.closed.resolve, stopWaitMs)
-      await mine.closed.promise
-      clearTimeout(overdue)
-      lose(mine, "closed")
+      clearTimeout(buildTimer)
+      await Promise.all([...searchers, ...(builder === undefined ? [] : [builder])].map((thread) => thread.close()))
+      current?.close()
+      next?.close()
     },
   }
+}
+
+function searchThreads(): number {
+  return Math.min(searchThreadsMax, availableParallelism())
+}
+
+function leastBusy(threads: readonly IndexThread[]): IndexThread | undefined {
+  let best: IndexThread | undefined
+  for (const thread of threads)
+    if (thread.waiting !== undefined && (best?.waiting === undefined || thread.waiting < best.waiting)) best = thread
+  return best
 }

@@ -1,3 +1,4 @@
+import { join } from "node:path"
 import { type Log, silentLog } from "../base/log.ts"
 import type { Space } from "../face/embedding.ts"
 import type { Store } from "../store/store.ts"
@@ -5,8 +6,10 @@ import { openChanges } from "./changes.ts"
 import { openChips } from "./chips.ts"
 import { openFaces } from "./faces.ts"
 import type { Gallery } from "./gallery.ts"
-import { openSpaceIndex, type SpaceIndex, startIndexWorker } from "./index.ts"
+import { openSpaceIndex, type SpaceIndex } from "./index.ts"
+import { startIndexWorker } from "./index-thread.ts"
 import { searchOthers, searchSubjects } from "./search.ts"
+import { scannedMaxDefault } from "./shared-index.ts"
 import { openSubjects } from "./subjects.ts"
 import { openValidVectors } from "./valid-vectors.ts"
 
@@ -16,12 +19,11 @@ export interface GalleryOptions {
   readonly scannedMax?: number
   /** Wall time, milliseconds since 1970; for tests that live at another time. */
   readonly wallClockMs?: () => number
-  /** For tests that want to hold the thread of an index in their hands. */
+  /** Where snapshots of the indexes lie; without it large indexes are built anew at every start. */
+  readonly indexFolder?: string
+  /** For tests that want to hold the threads of an index in their hands. */
   readonly startWorker?: () => Worker
 }
-
-/** Measured: comparing with 2,000 × 192–256 floats takes 0.15–0.2 ms, a walk through the graph of 10,000 takes 0.1. */
-const scannedMaxDefault = 2000
 
 /** Resolves when every index holds its faces: from then on searches are quick, and exact until its graph is built. */
 export async function openGallery(store: Store, options: GalleryOptions = {}): Promise<Gallery> {
@@ -35,10 +37,13 @@ export async function openGallery(store: Store, options: GalleryOptions = {}): P
   function indexOf(space: Space, spaceNumber: number): SpaceIndex {
     const present = indexes.get(space)
     if (present !== undefined) return present
-    const index = openSpaceIndex(space, options.scannedMax ?? scannedMaxDefault, {
+    const index = openSpaceIndex(space, {
       vectorsAfter: (number, limit) => faces.vectorsAfter(spaceNumber, number, limit),
       changesSince: (seq, limit) => changes.facesSince(spaceNumber, seq, limit),
       lastSeq: changes.lastSeq,
+      facesCount: () => faces.spaces().find((count) => count.space === space)?.faces ?? 0,
+      snapshotPath: options.indexFolder === undefined ? undefined : join(options.indexFolder, snapshotName(space)),
+      scannedMax: options.scannedMax ?? scannedMaxDefault,
       startWorker: options.startWorker ?? startIndexWorker,
       log: options.log ?? silentLog,
     })
@@ -73,4 +78,14 @@ export async function openGallery(store: Store, options: GalleryOptions = {}): P
       await Promise.all([...indexes.values()].map((index) => index.close()))
     },
   }
+}
+
+/** Snapshots of indexes lie beside the database, which they are derived from. They may be deleted at any time. */
+export function indexFolderOf(dataFolder: string): string {
+  return join(dataFolder, "index")
+}
+
+/** A file's name for a space: without the slash. */
+export function snapshotName(space: Space): string {
+  return `${space.replace("/", "-")}.graph`
 }

@@ -4,9 +4,9 @@ import { type Faces, toVector } from "./faces.ts"
 import type { Candidate } from "./gallery.ts"
 import type { SpaceIndex } from "./index.ts"
 import { createBest, dotAt } from "./scan.ts"
+import type { Neighbours } from "./shared-index.ts"
 import { isValidAt } from "./subject-details.ts"
 import type { ValidVectors } from "./valid-vectors.ts"
-import type { Neighbours } from "./vector-index.ts"
 
 /** How many faces are asked for each wanted subject at first: people have a few photographs each. */
 const facesPerSubject = 4
@@ -26,7 +26,7 @@ export interface SearchNeeds {
   readonly indexOf: (space: Space, spaceNumber: number) => SpaceIndex
 }
 
-/** The index proposes, the table decides: every candidate is read there again, exists at that moment and is compared exactly. */
+/** The index proposes, the table decides: who is named is read there again, exists at that moment and is compared exactly. */
 export async function searchSubjects(
   needs: SearchNeeds,
   space: Space,
@@ -42,12 +42,12 @@ export async function searchSubjects(
   const index = needs.indexOf(space, spaceNumber)
   for (let asked = Math.max(askedMin, count * facesPerSubject); ; asked *= widening) {
     const nearest = (await index.search(unit, asked)) ?? (await compareAll(needs.faces, spaceNumber, unit, asked))
-    const { candidates, invalidPeople } = nearestOfEach(needs, nearest, unit)
+    const { candidates, invalidPeople } = nearestOfEach(needs, nearest, unit, count)
     // Fewer than asked: there are no more faces, however wide we ask.
     if (candidates.length >= count || nearest.labels.length < asked) return candidates.slice(0, count)
     if (asked >= askedAmongExpiredMax && invalidPeople >= expiredPeopleMin) {
       const valid = await compareValid(needs, spaceNumber, unit, count)
-      return nearestOfEach(needs, valid, unit).candidates
+      return nearestOfEach(needs, valid, unit, count).candidates
     }
   }
 }
@@ -61,15 +61,18 @@ export async function searchOthers(needs: SearchNeeds, faceId: string, count: nu
   return candidates.filter(({ subjectId }) => subjectId !== face.subjectId).slice(0, count)
 }
 
+/** In the order of the index, which is that of similarity: once `count` people are found nobody behind them is nearer. */
 function nearestOfEach(
   { faces, wallClockMs }: SearchNeeds,
   nearest: Neighbours,
   unit: Float32Array,
+  count: number,
 ): { readonly candidates: readonly Candidate[]; readonly invalidPeople: number } {
   const invalid = new Set<string>()
   const bestOf = new Map<string, Candidate>()
   const atMs = wallClockMs()
   for (const number of nearest.labels) {
+    if (bestOf.size >= count) break
     const face = faces.named(number)
     if (face === undefined) continue // Deleted since the index looked.
     const { faceId, subjectId, name } = face
@@ -77,9 +80,8 @@ function nearestOfEach(
       invalid.add(subjectId)
       continue
     }
-    const exact = similarity(unit, toVector(face.vector))
-    const before = bestOf.get(subjectId)
-    if (before === undefined || exact > before.similarity) bestOf.set(subjectId, { subjectId, name, faceId, similarity: exact })
+    if (bestOf.has(subjectId)) continue
+    bestOf.set(subjectId, { subjectId, name, faceId, similarity: similarity(unit, toVector(face.vector)) })
   }
   const candidates = [...bestOf.values()].sort((a, b) => b.similarity - a.similarity)
   return { candidates, invalidPeople: invalid.size }

@@ -5,3 +5,8 @@
 namespace std {
 __attribute__((visibility("hidden"))) void __throw_bad_array_new_length() { throw std::bad_array_new_length(); }
 }  // namespace std
+
+// Newer libstdc++ asks the C library (2.32) whether there is one thread only, to count references without atomics. There are many.
+extern "C" {
+__attribute__((visibility("hidden"))) char __libc_single_threaded = 0;
+}

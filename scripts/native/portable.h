@@ -18,4 +18,10 @@ GATEHOUSE_BIND(pow);
 GATEHOUSE_BIND(logf);
 GATEHOUSE_BIND(expf);
 GATEHOUSE_BIND(powf);
+GATEHOUSE_BIND(pthread_create);
 #endif
+
+// Waiting on a condition got a new version in libstdc++ of GCC 12; the first one is the same for what is done here.
+__asm__(
+    ".symver _ZNSt18condition_variable4waitERSt11unique_lockISt5mutexE,"
+    "_ZNSt18condition_variable4waitERSt11unique_lockISt5mutexE@GLIBCXX_3.4.11");

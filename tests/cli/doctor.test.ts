@@ -89,7 +89,7 @@ test("faces of a space that nobody serves are warned of", () => {
   const [used, other, orphan] = [space("a@00000000/2"), space("b@00000000/2"), space("c@00000000/2")]
   const gallery = {
     counts: () => ({ subjects: 3, faces: 6, spaces: [used, other, orphan].map((of) => ({ space: of, faces: 2 })) }),
-    indexStatus: () => [{ space: used, faces: 2, state: "ready" as const, variant: "avx2" }],
+    indexStatus: () => [{ space: used, faces: 2, state: "ready" as const, progress: 1, variant: "avx2" }],
   } satisfies Pick<Gallery, "counts" | "indexStatus">
   const findings = checkGallery({ kind: "ok", value: gallery }, used, new Set<string>([used, other]))
   expect(findings.map(({ level, subject }) => `${level} ${subject}`)).toEqual([

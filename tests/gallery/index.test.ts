@@ -1,10 +1,9 @@
 import { expect, setDefaultTimeout, test } from "bun:test"
 import { type Embedding, similarity } from "../../app/face/embedding.ts"
-import { createGraph } from "../../app/gallery/graph.ts"
 import { loadHnswlib } from "../../app/gallery/hnswlib.ts"
-import { startIndexWorker } from "../../app/gallery/index.ts"
-import { createLayeredIndex } from "../../app/gallery/layered-index.ts"
-import { createScan } from "../../app/gallery/scan.ts"
+import { startIndexWorker } from "../../app/gallery/index-thread.ts"
+import { searchShared } from "../../app/gallery/search-shared.ts"
+import type { SharedIndexes } from "../../app/gallery/shared-index.ts"
 import { enrol, near, openBox, randomFrom, randomVector, spaceOf, until } from "./support.ts"
 
 setDefaultTimeout(60_000)
@@ -20,114 +19,155 @@ function nearestOf(vectors: Vectors, asked: Float32Array, count: number): number
     .map(({ label }) => label)
 }
 
-function hnswlib() {
+function library(): SharedIndexes {
   const loaded = loadHnswlib()
   if (loaded.kind === "failed") throw new Error(loaded.why)
-  return loaded.hnswlib
+  return loaded.shared
 }
 
-/** Share of the true nearest that an index names. */
-function recall(found: readonly (readonly number[])[], truth: readonly (readonly number[])[]): number {
-  const hits = truth.map((labels, i) => labels.filter((label) => found[i]?.includes(label)).length)
-  return hits.reduce((sum, count) => sum + count, 0) / truth.flat().length
+const shared = library()
+
+interface Filled extends Disposable {
+  readonly index: number
+  readonly dimension: number
+  readonly vectors: Map<number, Float32Array>
+  readonly random: () => number
+  add(from: number, count: number): void
 }
 
-test("the scan is exact, for any length and through removals", () => {
-  const random = randomFrom(1)
-  for (const dimension of [3, 16, 61]) {
-    const scan = createScan(dimension)
-    const vectors = new Map(Array.from({ length: 500 }, (_, i) => [i + 1, randomVector(dimension, random)]))
-    for (const [label, vector] of vectors) scan.add(label, vector)
-    for (const label of [1, 500, 250, 499]) {
-      expect(scan.remove(label)).toBe(true)
-      expect(scan.remove(label)).toBe(false)
+/** An index beside a plain map of the same vectors. */
+function filled(dimension: number, count: number, seed: number): Filled {
+  const random = randomFrom(seed)
+  const index = shared.create(dimension, true, 16, 200)
+  const vectors = new Map<number, Float32Array>()
+  const add = (from: number, many: number) => {
+    for (let number = from; number < from + many; number++) {
+      const vector = randomVector(dimension, random)
+      vectors.set(number, vector)
+      shared.append(index, Float64Array.of(number), vector)
+    }
+  }
+  add(1, count)
+  return { index, dimension, vectors, random, add, [Symbol.dispose]: () => shared.close(index) }
+}
+
+/** Share of the true ten nearest that the index names. */
+function recallOf({ index, dimension, vectors, random }: Filled): number {
+  let hits = 0
+  for (let i = 0; i < 100; i++) {
+    const vector = randomVector(dimension, random)
+    const found = searchShared(shared, index, { vector, count: 10, width: 128 })
+    expect(found.similarities).toEqual(found.similarities.toSorted((a, b) => b - a))
+    hits += nearestOf(vectors, vector, 10).filter((label) => found.labels.includes(label)).length
+  }
+  return hits / 1000
+}
+
+function buildWhole({ index }: Filled, threads: number): void {
+  while (shared.build(index, threads, 50));
+}
+
+test("what has no graph yet is searched exactly, for any length and through removals", () => {
+  for (const dimension of [3, 16, 61, 320]) {
+    using filling = filled(dimension, 2500, dimension)
+    const { index, vectors, random } = filling
+    for (const label of [1, 2500, 1024, 1025]) {
+      expect(shared.remove(index, label)).toBe(true)
+      expect(shared.remove(index, label)).toBe(false)
       vectors.delete(label)
     }
-    expect(scan.size).toBe(496)
+    if (dimension === 16) shared.tidy(index)
+    expect(shared.counts(index)).toMatchObject({ size: 2500, dead: 4, built: 0 })
     for (let i = 0; i < 20; i++) {
-      const asked = randomVector(dimension, random)
-      expect(scan.search(asked, 10).labels).toEqual(nearestOf(vectors, asked, 10))
+      const vector = randomVector(dimension, random)
+      const { labels, similarities } = searchShared(shared, index, { vector, count: 10, width: 1 })
+      const truth = nearestOf(vectors, vector, 10)
+      expect(labels).toEqual(truth)
+      for (const [place, label] of truth.entries())
+        expect(similarities[place]).toBeCloseTo(similarity(vector, vectors.get(label)!), 5)
     }
-    const taken = scan.take()
-    expect(taken?.vector).toEqual(vectors.get(taken?.label ?? 0)!)
-    expect(scan.has(taken?.label ?? 0)).toBe(false)
+    expect(shared.has(index, 1)).toBe(false)
+    expect(shared.has(index, 2)).toBe(true)
   }
 })
 
-test("the graph agrees with comparing all, also after half was replaced", () => {
-  const random = randomFrom(2)
-  const dimension = 64
-  const graph = createGraph(hnswlib(), dimension)
-  const vectors = new Map(Array.from({ length: 3000 }, (_, i) => [i + 1, randomVector(dimension, random)]))
-  for (const [label, vector] of vectors) graph.add(label, vector)
-  const measure = () => {
-    const asked = Array.from({ length: 100 }, () => randomVector(dimension, random))
-    const found = asked.map((vector) => graph.search(vector, 10))
-    for (const { similarities } of found) expect(similarities).toEqual(similarities.toSorted((a, b) => b - a))
-    return recall(
-      found.map(({ labels }) => labels),
-      asked.map((vector) => nearestOf(vectors, vector, 10)),
-    )
+test("among members alone it is exact, in the graph and out of it", () => {
+  using filling = filled(48, 3000, 11)
+  const { index, vectors, random } = filling
+  const members = Float64Array.from({ length: 400 }, (_, i) => 3000 - i * 7)
+  const own = new Map([...members].map((label) => [label, vectors.get(label)!]))
+  const ask = () => {
+    for (let i = 0; i < 20; i++) {
+      const vector = randomVector(48, random)
+      const found = searchShared(shared, index, { vector, count: 5, width: 1, members: Float64Array.of(...members, 99_999) })
+      expect(found.labels).toEqual(nearestOf(own, vector, 5))
+    }
   }
+  ask()
+  buildWhole(filling, 1)
+  ask()
+  shared.remove(index, members[3]!)
+  own.delete(members[3]!)
+  ask()
+})
+
+test.each([1, 3])("the graph agrees with comparing all, built by %p threads, also after half was replaced", (threads) => {
+  using filling = filled(64, 3000, 2)
+  const { index, vectors } = filling
   // Directions drawn evenly are the hardest there is; faces of people lie in clusters.
-  expect(measure()).toBeGreaterThan(0.97)
+  buildWhole(filling, threads)
+  expect(shared.counts(index)).toEqual({ size: 3000, built: 3000, dead: 0, gone: 0 })
+  expect(recallOf(filling)).toBeGreaterThan(0.97)
   for (let label = 1; label <= 1500; label++) {
-    expect(graph.remove(label)).toBe(true)
+    expect(shared.remove(index, label)).toBe(true)
     vectors.delete(label)
   }
-  expect(graph.deleted).toBe(1500)
-  expect(measure()).toBeGreaterThan(0.97)
-  for (let label = 3001; label <= 4500; label++) {
-    const vector = randomVector(dimension, random)
-    vectors.set(label, vector)
-    graph.add(label, vector)
-  }
-  expect(graph.deleted).toBe(0) // Every freed slot was taken again.
-  expect(measure()).toBeGreaterThan(0.97)
-  expect(graph.search(randomVector(dimension, random), 10_000).labels.length).toBeLessThanOrEqual(3000)
+  expect(recallOf(filling)).toBeGreaterThan(0.93) // Removed and not tidied up.
+  buildWhole(filling, threads)
+  expect(recallOf(filling)).toBeGreaterThan(0.97)
+  filling.add(3001, 1500)
+  expect(recallOf(filling)).toBeGreaterThan(0.97)
+  buildWhole(filling, threads)
+  expect(shared.counts(index)).toEqual({ size: 4500, built: 4500, dead: 1500, gone: 0 })
+  expect(recallOf(filling)).toBeGreaterThan(0.97)
 })
 
-test("the layers together find everything at each moment of building, and shed their dead", () => {
-  const random = randomFrom(3)
-  const dimension = 32
-  const options = { dimension, scannedMax: 100, createGraph: () => createGraph(hnswlib(), dimension) }
-  const index = createLayeredIndex(options)
-  const vectors = new Map(Array.from({ length: 3000 }, (_, i) => [i + 1, randomVector(dimension, random)]))
+test("everything is found at each moment of building", () => {
+  using filling = filled(32, 3000, 3)
+  const { index, vectors } = filling
   const eachFoundByItself = () => {
-    for (const [label, vector] of vectors) if (label % 7 === 0) expect(index.search(vector, 1).labels).toEqual([label])
+    for (const [label, vector] of vectors)
+      if (label % 7 === 0) expect(searchShared(shared, index, { vector, count: 1, width: 64 }).labels).toEqual([label])
   }
-  for (const [label, vector] of vectors) index.add(label, vector)
-  expect(index.waiting).toBe(3000)
+  expect(shared.build(index, 1, 0.5)).toBe(true)
+  expect(shared.counts(index).built).toBeGreaterThan(0)
+  expect(shared.counts(index).built).toBeLessThan(3000)
   eachFoundByItself()
-  expect(index.build(0.5)).toBe(true)
-  expect(index.waiting).toBeGreaterThan(0)
-  expect(index.waiting).toBeLessThan(3000)
+  buildWhole(filling, 2)
   eachFoundByItself()
-  while (index.build(100));
-  expect(index.waiting).toBe(0)
-  eachFoundByItself()
-  for (let label = 1; label <= 2500; label++) {
-    expect(index.remove(label)).toBe(true)
-    vectors.delete(label)
-  }
-  expect(index.size).toBe(500)
-  expect(index.waiting).toBeGreaterThan(0) // The graph of mostly dead slots was given up, and is made anew.
-  eachFoundByItself()
-  while (index.build(100));
-  eachFoundByItself()
-  expect(createLayeredIndex({ ...options, createGraph: undefined }).build(1)).toBe(false)
 })
 
-test("3,000 people: the box names them while the graph is being built and afterwards", async () => {
+test("what makes no sense is refused with an error, and never read", () => {
+  const index = shared.create(4, true, 16, 200)
+  shared.append(index, Float64Array.of(5), Float32Array.of(1, 0, 0, 0))
+  expect(() => shared.append(index, Float64Array.of(5), Float32Array.of(0, 1, 0, 0))).toThrow("rise")
+  expect(() => shared.append(index, Float64Array.of(6, 7), Float32Array.of(0, 1, 0, 0))).toThrow("vector for each")
+  expect(() => searchShared(shared, index, { vector: new Float32Array(3), count: 1, width: 1 })).toThrow("dimension")
+  expect(shared.loadLinks(index, new Uint8Array(100))).not.toBe("")
+  shared.close(index)
+  expect(() => shared.counts(index)).toThrow("closed")
+})
+
+test("1,200 people: the box names them while the graph is being built and afterwards", async () => {
   const random = randomFrom(4)
   const space = spaceOf(64)
   await using box = await openBox()
-  const people = Array.from({ length: 3000 }, (_, i) => ({ name: `Person ${i}`, vector: randomVector(64, random) }))
+  const people = Array.from({ length: 1200 }, (_, i) => ({ name: `Person ${i}`, vector: randomVector(64, random) }))
   for (const { name, vector } of people) enrol(box.gallery, name, space, [vector])
   await box.reopen({ scannedMax: 100 })
   const states = new Set<string>()
   const ask = async () => {
-    for (const person of people.filter((_, i) => i % 120 === 0)) {
+    for (const person of people.filter((_, i) => i % 50 === 0)) {
       // Before the search, too: a quick thread may be done with the graph when the first answer is there.
       states.add(box.gallery.indexStatus()[0]?.state ?? "none")
       const [first] = await box.gallery.search(space, near(person.vector, 0.5, random), 1)
@@ -139,7 +179,7 @@ test("3,000 people: the box names them while the graph is being built and afterw
   await until(() => box.gallery.indexStatus()[0]?.state === "ready", "the graph is built")
   await ask()
   expect(box.gallery.indexStatus()).toEqual([
-    { space, faces: 3000, state: "ready", variant: expect.stringMatching(/^hnswlib /) },
+    { space, faces: 1200, state: "ready", progress: 1, variant: expect.stringMatching(/^hnswlib /) },
   ])
   // One more, and one less, in the graph as well.
   const late = enrol(box.gallery, "Late", space, [randomVector(64, random)])
@@ -150,7 +190,7 @@ test("3,000 people: the box names them while the graph is being built and afterw
   expect(next?.name).not.toBe(gone.name)
 })
 
-test("a worker that dies again and again never makes an answer wrong, and the index comes back", async () => {
+test("threads that die again and again never make an answer wrong, and they come back", async () => {
   const random = randomFrom(5)
   const space = spaceOf(64)
   const workers: Worker[] = []
@@ -159,8 +199,8 @@ test("a worker that dies again and again never makes an answer wrong, and the in
     workers.push(worker)
     return worker
   }
-  await using box = await openBox({ startWorker })
-  const people = Array.from({ length: 500 }, (_, i) => ({ name: `Person ${i}`, vector: randomVector(64, random) }))
+  await using box = await openBox({ startWorker, scannedMax: 1010 })
+  const people = Array.from({ length: 1020 }, (_, i) => ({ name: `Person ${i}`, vector: randomVector(64, random) }))
   for (const { name, vector } of people) enrol(box.gallery, name, space, [vector])
   const ask = async () => {
     const person = people[Math.floor(random() * people.length)]!
@@ -168,26 +208,22 @@ test("a worker that dies again and again never makes an answer wrong, and the in
     expect(first?.name).toBe(person.name)
   }
   await ask()
-  const seen = new Set<string>()
+  await until(() => workers.length > 0, "a thread is there")
   for (let round = 0; round < 4; round++) {
+    const before = workers.length
     const answers = Array.from({ length: 5 }, ask)
-    // Once by force, once by an error of its own: what no index can make sense of.
-    if (round % 2 === 0) workers.at(-1)?.terminate()
-    else workers.at(-1)?.postMessage({ kind: "nonsense" })
+    // All at once: the one that builds as well as those that search.
+    for (const worker of workers) worker.terminate()
     await Promise.all(answers)
-    for (let i = 0; i < 10; i++) {
-      await ask()
-      seen.add(box.gallery.indexStatus()[0]?.state ?? "none")
-    }
-    await until(() => box.gallery.indexStatus()[0]?.state === "ready", "the index is back")
-    await ask()
-    // Enrolled while there was no worker, or just before: the new one holds it.
+    // Enrolled while there is no thread, or just before.
     const vector = randomVector(64, random)
     people.push({ name: `Late ${round}`, vector })
     enrol(box.gallery, `Late ${round}`, space, [vector])
     expect((await box.gallery.search(space, vector, 1))[0]?.name).toBe(`Late ${round}`)
+    for (let i = 0; i < 10; i++) await ask()
+    await until(() => workers.length > before, "a new thread is there")
+    await ask()
   }
-  expect(seen).toContain("failed")
-  expect(workers).toHaveLength(5)
-  expect(box.gallery.indexStatus()[0]?.faces).toBe(504)
+  await until(() => box.gallery.indexStatus()[0]?.state === "ready", "the graph is built in spite of it all")
+  expect(box.gallery.indexStatus()[0]?.faces).toBe(1024)
 })

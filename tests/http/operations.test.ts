@@ -36,7 +36,7 @@ test.each([
 test("a failed index of the active space degrades, another's does not", async () => {
   await using plain = await openTestBox()
   const failed = (space: string): readonly IndexStatus[] => [
-    { space: space as IndexStatus["space"], faces: 0, state: "failed", variant: "x" },
+    { space: space as IndexStatus["space"], faces: 0, state: "failed", progress: 0, variant: "x" },
   ]
   for (const [space, status] of [
     [paintedSpace, "degraded"],

@@ -72,7 +72,7 @@ export const doors: Readonly<Record<string, readonly string[]>> = {
   sharp: ["inference/engine/", "events/pictures/"],
   "@napi-rs/canvas": ["cli/", "events/pictures/"],
   "@fontsource/noto-sans-sc": ["events/pictures/"],
-  "hnswlib-node": ["gallery/hnswlib.ts", "gallery/index-worker.ts"],
+  "hnswlib-node": ["gallery/hnswlib.ts"],
   "modern-tar": ["enrolment/archive/"],
   yauzl: ["enrolment/archive/"],
   commander: ["cli/", "main.ts"],

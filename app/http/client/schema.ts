@@ -1051,6 +1051,7 @@ export interface components {
             };
             index: {
                 faces: number;
+                progress: number;
                 space: string;
                 state: string;
                 variant: string;

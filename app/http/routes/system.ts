@@ -135,11 +135,15 @@ async function figuresOf(metrics: Metrics) {
   }
 }
 
-/** The engines' own word, lowered to degraded while the active index has failed and answers come from elsewhere, slowly. */
+/** The engines' own word, lowered to degraded while the active index has failed or is being built: searches are slower then. */
 function readiness(needs: HttpNeeds) {
   const { state, reasons } = needs.pool.status()
-  if (activeIndex(needs)?.state !== "failed") return { status: state, reasons }
-  const why = "the face index has failed; searches take the slow way"
+  const index = activeIndex(needs)
+  if (index === undefined || index.state === "ready") return { status: state, reasons }
+  const why =
+    index.state === "failed"
+      ? "the face index has failed; searches take the slow way"
+      : `rebuilding ${Math.floor(index.progress * 100)} % (the face index; searches are exact and slower meanwhile)`
   return { status: state === "ready" ? ("degraded" as const) : state, reasons: [...reasons, why] }
 }
 

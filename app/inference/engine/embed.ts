@@ -75,13 +75,13 @@ export function fuseEmbedders(parts: readonly FusionPart[]): Embedder {
     async run() {
       const runs: Float32Array[][] = []
       for (const part of parts) runs.push(await part.run())
-      return (runs[0] ?? []).map((_, face) => concatenate(parts.map(({ weight }, part) => [runs[part]![face]!, weight])))
+      return (runs[0] ?? []).map((_, face) => joinWeighted(parts.map(({ weight }, part) => [runs[part]![face]!, weight])))
     },
   }
 }
 
-/** Unit vectors with their weights into one unit vector. */
-function concatenate(weighted: readonly (readonly [Float32Array, number])[]): Float32Array {
+/** Unit vectors with their weights into one unit vector, each shortened to √weight. */
+export function joinWeighted(weighted: readonly (readonly [Float32Array, number])[]): Float32Array {
   const whole = new Float32Array(weighted.reduce((length, [vector]) => length + vector.length, 0))
   let at = 0
   for (const [vector, weight] of weighted) {

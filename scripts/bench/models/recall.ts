@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises"
 import { join } from "node:path"
 import type { Box } from "../../../app/face/geometry.ts"
-import type { Analyzer } from "../../../app/inference/engine/run.ts"
+import type { OpenStages } from "./stages.ts"
 
 /** Widths of a reference face in pixels: from this to the next. */
 export const widthsPx = [0, 12, 20, 30, 45, 70, 110, Number.POSITIVE_INFINITY] as const
@@ -24,10 +24,8 @@ export interface Recall {
 /** Two boxes of one face: detectors agree on the middle and differ on forehead and ears. */
 const overlapMin = 0.35
 
-const facesMax = 1000
-
 /** Every face a reference detector finds, however small: pictures up to 640 px are enlarged for it. */
-export async function judge(reference: Analyzer, folders: readonly string[]): Promise<Judged[]> {
+export async function judge(reference: OpenStages, folders: readonly string[]): Promise<Judged[]> {
   const judged: Judged[] = []
   for (const folder of folders) {
     for (const name of (await readdir(folder)).filter((file) => /\.(jpe?g|png)$/.test(file)).sort()) {
@@ -39,12 +37,12 @@ export async function judge(reference: Analyzer, folders: readonly string[]): Pr
 }
 
 /** @param faceWidthPxMin what the detector is asked for; smaller faces are not counted */
-export async function measureRecall(analyzer: Analyzer, judged: readonly Judged[], faceWidthPxMin: number): Promise<Recall> {
+export async function measureRecall(detector: OpenStages, judged: readonly Judged[], faceWidthPxMin: number): Promise<Recall> {
   const ranges = widthsPx.length - 1
   const [found, all] = [new Array<number>(ranges).fill(0), new Array<number>(ranges).fill(0)]
   let others = 0
   for (const { picture, faces } of judged) {
-    const boxes = await detect(analyzer, picture, faceWidthPxMin)
+    const boxes = await detect(detector, picture, faceWidthPxMin)
     others += boxes.filter((box) => !faces.some((face) => overlap(box, face) >= overlapMin)).length
     for (const face of faces) {
       if (face.width < faceWidthPxMin) continue
@@ -56,10 +54,9 @@ export async function measureRecall(analyzer: Analyzer, judged: readonly Judged[
   return { found, all, others }
 }
 
-async function detect(analyzer: Analyzer, picture: Uint8Array, faceWidthPxMin: number): Promise<Box[]> {
-  const analysis = await analyzer.analyze(picture, { faceWidthPxMin, facesMax, embed: "none" })
-  if (analysis.kind !== "ok") throw new Error(`a photograph was refused: ${analysis.why}`)
-  return analysis.faces.map(({ box }) => box)
+async function detect(stages: OpenStages, picture: Uint8Array, faceWidthPxMin: number): Promise<Box[]> {
+  const faces = await stages.detect(await stages.decode(picture), faceWidthPxMin)
+  return faces.map(({ box }) => box)
 }
 
 function overlap(a: Box, b: Box): number {

@@ -2,19 +2,29 @@ import { join } from "node:path"
 import { nowTickMs } from "../../../app/base/ticks.ts"
 import type { FloatTensor, Network } from "../../../app/inference/engine/ort.ts"
 import { median } from "../support/statistics.ts"
-import type { Measured, VariantName } from "./variants.ts"
+import type { Variant } from "./variants.ts"
+import type { Work } from "./worker.ts"
 
-/** Milliseconds of one pass over `inputs`, the variants by turns: whatever slows the machine for a moment meets all of them. */
-export async function timeVariants(
-  networks: ReadonlyMap<VariantName, Network>,
-  inputs: readonly FloatTensor[],
-  repeats: number,
-): Promise<Map<VariantName, { readonly p50Ms: number; readonly p10Ms: number }>> {
-  const times = new Map([...networks.keys()].map((name) => [name, [] as number[]]))
+/** One network in one form, and what it is given for a frame. */
+export interface Part {
+  readonly file: string
+  readonly variant: Variant
+  readonly network: Network
+  readonly inputs: readonly FloatTensor[]
+}
+
+export interface Times {
+  readonly p50Ms: number
+  readonly p10Ms: number
+}
+
+/** Milliseconds of one pass over all parts of each form, the forms by turns: whatever slows the machine meets all of them. */
+export async function timeForms(forms: ReadonlyMap<string, readonly Part[]>, repeats: number): Promise<Map<string, Times>> {
+  const times = new Map([...forms.keys()].map((name) => [name, [] as number[]]))
   for (let repeat = -3; repeat < repeats; repeat++) {
-    for (const [name, network] of networks) {
+    for (const [name, parts] of forms) {
       const startTickMs = nowTickMs()
-      for (const input of inputs) await network.run(input)
+      for (const { network, inputs } of parts) for (const input of inputs) await network.run(input)
       if (repeat >= 0) times.get(name)?.push(nowTickMs() - startTickMs)
     }
   }
@@ -22,36 +32,22 @@ export async function timeVariants(
   return new Map([...times].map(([name, values]) => [name, { p50Ms: median(values), p10Ms: tenth(values) }]))
 }
 
-/** Passes in a second of two processes at once. */
-export async function throughputOfTwo(
-  folder: string,
-  { file, variants }: Measured,
-  inputs: readonly FloatTensor[],
-  seconds: number,
-): Promise<Map<VariantName, number>> {
-  const tensors: string[] = []
-  for (const [at, { data, shape }] of inputs.entries()) {
-    const path = join(folder, `${file}.${at}.f32`)
-    await Bun.write(path, new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
-    tensors.push(`${shape.join("x")}=${path}`)
+/** Passes over all parts in a second, of two processes at once. @param folder for what the processes read */
+export async function rateOfTwo(folder: string, parts: readonly Part[], seconds: number): Promise<number> {
+  const networks: Work["networks"] = []
+  for (const { file, variant, inputs } of parts) {
+    const tensors: { path: string; shape: number[] }[] = []
+    for (const [at, { data, shape }] of inputs.entries()) {
+      const path = join(folder, `${file}.${at}.f32`)
+      await Bun.write(path, new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+      tensors.push({ path, shape: [...shape] })
+    }
+    const weights = join(folder, `${variant.name}-${file}`)
+    await Bun.write(weights, variant.bytes)
+    networks.push({ weights, asPublished: variant.asPublished, tensors })
   }
-  const rates = new Map<VariantName, number>()
-  for (const { name, bytes, asPublished } of variants) {
-    const weights = join(folder, `${name}-${file}`)
-    await Bun.write(weights, bytes)
-    const command = [
-      join(import.meta.dir, "worker.ts"),
-      weights,
-      asPublished ? "published" : "prepared",
-      `${seconds}`,
-      ...tensors,
-    ]
-    const workers = [0, 1].map(() => Bun.spawn([process.execPath, ...command], { stdout: "pipe", stderr: "inherit" }))
-    const printed = await Promise.all(workers.map((worker) => new Response(worker.stdout).text()))
-    rates.set(
-      name,
-      printed.reduce((sum, text) => sum + Number(text), 0),
-    )
-  }
-  return rates
+  const command = [process.execPath, join(import.meta.dir, "worker.ts"), JSON.stringify({ seconds, networks } satisfies Work)]
+  const workers = [0, 1].map(() => Bun.spawn(command, { stdout: "pipe", stderr: "inherit" }))
+  const printed = await Promise.all(workers.map((worker) => new Response(worker.stdout).text()))
+  return printed.reduce((sum, text) => sum + Number(text), 0)
 }

@@ -1,3 +1,5 @@
+import type { DetectedFace } from "../../../app/face/face.ts"
+import type { Box } from "../../../app/face/geometry.ts"
 import type { Pixels } from "../../../app/face/pixels.ts"
 import { createPictureDecoder } from "../../../app/inference/engine/decode.ts"
 import { createEmbedder, type Embedder, fuseEmbedders } from "../../../app/inference/engine/embed.ts"
@@ -10,6 +12,7 @@ import type { LocatedModel, ModelManifest, ModelSet } from "../../../app/inferen
 /** A set's stages one by one, in this process, with every network where the benchmark can reach it. */
 export interface OpenStages {
   decode(picture: Uint8Array): Promise<Pixels>
+  detect(pixels: Pixels, faceWidthPxMin: number): Promise<DetectedFace[]>
   /** The face nearest the centre, as `gatehouse eval` takes it. */
   findCentre(pixels: Pixels, faceWidthPxMin: number): Promise<LandmarkedFace | undefined>
   /** By file name: an embedder on another network than the set's. */
@@ -38,19 +41,22 @@ export async function openStages(set: ModelSet, tap: (file: string, network: Net
   }
   const embedder = fuseEmbedders(embedders)
   const decoder = createPictureDecoder()
+  const detect = async (pixels: Pixels, faceWidthPxMin: number) => {
+    const found = await detector.detect(pixels, { faceWidthPxMin, input: "full" })
+    return found.filter(({ box }) => box.width >= faceWidthPxMin)
+  }
   return {
     async decode(picture) {
       const decoded = await decoder.decode(picture)
       if (decoded.kind === "refused") throw new Error(decoded.why)
       return decoded.pixels
     },
+    detect,
     async findCentre(pixels, faceWidthPxMin) {
-      const found = await detector.detect(pixels, { faceWidthPxMin, input: "full" })
-      const fromCentre = ({ x, y, width, height }: (typeof found)[number]["box"]) =>
+      const fromCentre = ({ x, y, width, height }: Box) =>
         Math.hypot(x + width / 2 - pixels.width / 2, y + height / 2 - pixels.height / 2)
-      const [nearest] = found
-        .filter(({ box }) => box.width >= faceWidthPxMin)
-        .toSorted((a, b) => fromCentre(a.box) - fromCentre(b.box))
+      const found = await detect(pixels, faceWidthPxMin)
+      const [nearest] = found.toSorted((a, b) => fromCentre(a.box) - fromCentre(b.box))
       return nearest && (await refiner.refine(pixels, [nearest]))[0]
     },
     embedderOf,

@@ -24,18 +24,22 @@ export interface Measured {
 
 /** Each file of the sets once. @param int8Folder holds variants under the names of the files */
 export async function readVariants(sets: readonly ModelSet[], int8Folder: string | undefined): Promise<Measured[]> {
-  const models = sets.flatMap(({ detector, landmarks, embedders }): LocatedModel[] => [
-    detector,
-    ...(landmarks === undefined ? [] : [landmarks]),
-    ...embedders,
-  ])
   const measured = new Map<string, Measured>()
-  for (const located of models) {
+  for (const located of sets.flatMap(modelsIn)) {
     for (const { name: file, sha256 } of located.manifest.files) {
       if (!measured.has(sha256)) measured.set(sha256, await readFile(located, file, int8Folder))
     }
   }
   return [...measured.values()]
+}
+
+/** Names of the weights files of a set. */
+export function filesOf(set: ModelSet): string[] {
+  return modelsIn(set).flatMap(({ manifest }) => manifest.files.map(({ name }) => name))
+}
+
+function modelsIn({ detector, landmarks, embedders }: ModelSet): LocatedModel[] {
+  return [detector, ...(landmarks === undefined ? [] : [landmarks]), ...embedders]
 }
 
 async function readFile(located: LocatedModel, file: string, int8Folder: string | undefined): Promise<Measured> {

@@ -5,6 +5,7 @@
 import { parseArgs } from "node:util"
 import { z } from "zod"
 import { sharedFolder } from "../tests/support/shared.ts"
+import { straceRefusal } from "./faults/storage/strace.ts"
 import { judgeRun, readJunit, skipList } from "./test-verdict.ts"
 
 const { values } = parseArgs({
@@ -24,7 +25,10 @@ const verdict = judgeRun({
   exitCode,
   wholeSuite: values.whole,
   allowed: skipList.parse(await Bun.file("tests/allowed-skips.json").json()),
-  present: new Set(sharedFolder() === undefined ? [] : ["../shared"]),
+  present: new Set([
+    ...(sharedFolder() === undefined ? [] : ["../shared"]),
+    ...((await straceRefusal()) === undefined ? ["strace"] : []),
+  ]),
 })
 
 if (verdict.skips.length > 0) console.log("\nSkipped:")

@@ -1,7 +1,10 @@
+import { join } from "node:path"
+import { restoreBackup } from "../../app/backup/restore.ts"
 import { openSightings } from "../../app/events/sightings.ts"
 import type { Space } from "../../app/face/embedding.ts"
 import { openGallery } from "../../app/gallery/open.ts"
 import { openDataFolder } from "../../app/store/data-folder.ts"
+import { type Dump, dumpDatabase } from "../../scripts/faults/storage/dump.ts"
 import { record } from "../events/support.ts"
 
 const space = "painted@00000000/4" as Space
@@ -27,4 +30,11 @@ export async function openFilledFolder(path: string, people = 3): Promise<AsyncD
       opened.store.close()
     },
   }
+}
+
+/** What a backup holds, seen in a folder that it is restored to. */
+export async function dumpOfBackup(file: string, folder: string): Promise<Dump> {
+  const restored = await restoreBackup(file, folder, { replace: false, backupsFolder: "backups" })
+  if (restored.kind === "failed") throw new Error(restored.why)
+  return dumpDatabase(join(folder, "gatehouse.db"))
 }

@@ -1,69 +1,32 @@
+import { Database } from "bun:sqlite"
 import { expect, test } from "bun:test"
-import { startBox, testAdminKey } from "../support/box.ts"
+import { killAgainAndAgain } from "../../scripts/faults/storage/kills.ts"
+import { smallFrame } from "../../scripts/faults/storage/picture.ts"
 import { tempFolder } from "../support/shared.ts"
 
 const loops = 50
-const writers = 4
 
-/** A vector that stands for person `n` alone. */
-function vectorOf(n: number, dimension: number): number[] {
-  let state = (n + 1) * 2_654_435_761
-  return Array.from({ length: dimension }, () => {
-    state = (Math.imul(state ^ (state >>> 15), 2_246_822_519) + 0x9e37_79b9) >>> 0
-    return state / 2 ** 32 - 0.5
-  })
-}
-
-test(`kill -9 of the box after an acknowledged enrolment loses nothing, ${loops} times`, async () => {
+test(`kill -9 of the box at random under load loses nothing it has acknowledged, ${loops} times`, async () => {
   using folder = tempFolder()
-  const acknowledged = new Map<string, number>()
-  let people = 0
-  let space = ""
+  const { ledger, lost, damaged } = await killAgainAndAgain(folder.path, loops, await smallFrame())
+  expect({ lost, damaged }).toEqual({ lost: [], damaged: [] })
+  for (const acknowledged of Object.values(ledger.counts())) expect(acknowledged).toBeGreaterThan(0)
+  expect(ledger.acknowledged()).toBeGreaterThan(loops)
+}, 400_000)
 
-  for (let loop = 0; loop < loops; loop++) {
-    const box = await startBox(folder.path, { GATEHOUSE_ENGINES: "1" })
-    if (space === "") space = ((await (await box.ask("/v1/system")).json()) as { models: { space: string } }).models.space
-    const dimension = Number(space.slice(space.lastIndexOf("/") + 1))
-
-    let killed = false
-    const enrolUntilKilled = async () => {
-      while (!killed) {
-        const n = people++
-        try {
-          const json = { method: "POST", headers: { "content-type": "application/json" } }
-          const created = await box.ask("/v1/subjects", { ...json, body: JSON.stringify({ name: `Person ${n}` }) })
-          if (created.status !== 201) continue
-          const { id } = (await created.json()) as { id: string }
-          const added = await box.ask(`/v1/subjects/${id}/faces`, {
-            ...json,
-            body: JSON.stringify({ embedding: vectorOf(n, dimension), space }),
-          })
-          if (added.status === 201) acknowledged.set(id, n)
-        } catch (error) {
-          // A request cut by the kill was never acknowledged; anything else is a failure.
-          if (!killed && !(error instanceof Error)) throw error
-        }
-      }
-    }
-    const writing = Array.from({ length: writers }, enrolUntilKilled)
-    await Bun.sleep(30 + ((loop * 37) % 120))
-    box.process.kill("SIGKILL")
-    killed = true
-    await Promise.all([box.process.exited, ...writing])
-  }
-
-  await using box = await startBox(folder.path, { GATEHOUSE_ENGINES: "1" })
-  const dimension = Number(space.slice(space.lastIndexOf("/") + 1))
-  expect(acknowledged.size).toBeGreaterThan(loops)
-  const lost: number[] = []
-  for (const [id, n] of acknowledged) {
-    const found = await box.ask("/v1/search", {
-      method: "POST",
-      headers: { "content-type": "application/json", "x-api-key": testAdminKey },
-      body: JSON.stringify({ embedding: vectorOf(n, dimension), space, k: 1 }),
-    })
-    const { candidates } = (await found.json()) as { candidates: { subjectId: string }[] }
-    if (candidates[0]?.subjectId !== id) lost.push(n)
-  }
-  expect(lost).toEqual([])
-}, 300_000)
+test("a ledger notices what is missing, what came back and what was changed", async () => {
+  using folder = tempFolder()
+  const { ledger } = await killAgainAndAgain(folder.path, 1, await smallFrame())
+  const path = folder.file("data", "gatehouse.db")
+  expect(ledger.check(path)).toEqual({ lost: [], damaged: [] })
+  using database = new Database(path)
+  const vector = database.query<{ number: number; vector: Uint8Array }, []>("select number, vector from faces limit 1").get()!
+  const changed = vector.vector.slice()
+  changed[1]! ^= 1
+  changed[2]! ^= 0x40
+  database.query("update faces set vector = ? where number = ?").run(changed, vector.number)
+  expect(ledger.check(path).damaged).toHaveLength(1)
+  database.run("pragma foreign_keys = off; delete from subjects")
+  expect(ledger.check(path).lost.length).toBeGreaterThan(0)
+  expect(ledger.check(path).damaged).not.toEqual([])
+})

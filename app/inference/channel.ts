@@ -16,6 +16,9 @@ export interface ChannelEnds<Incoming, Outgoing> {
   closed(why: string): void
 }
 
+/** Vectors of a few faces; to copy more, a picture, costs as much as the other end's second waking. */
+const joinedBytesMax = 65_536
+
 /**
  * Socket handlers that speak the wire of `wire.ts`. Bun's sockets take only what the kernel buffer holds, so the rest waits here
  * for `drain`. What waits is bounded by the protocol: one picture down, one answer up.
@@ -53,8 +56,11 @@ export function channelHandlers<Incoming extends ToEngine | FromEngine, Outgoing
         send(header, body) {
           if (ended) return
           const idle = unsent.length === 0
-          unsent.push(encodeHead(header, body?.length ?? 0))
-          if (body !== undefined && body.length > 0) unsent.push(body)
+          const head = encodeHead(header, body?.length ?? 0)
+          if (body === undefined || body.length === 0) unsent.push(head)
+          // In two pieces the other end wakes for the first and once more for the second.
+          else if (body.length <= joinedBytesMax) unsent.push(Buffer.concat([head, body]))
+          else unsent.push(head, body)
           if (idle) flush(socket)
         },
         close: () => socket.end(),

@@ -9,7 +9,7 @@ export interface Sm4Gcm {
   open(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, sealed: Uint8Array): Uint8Array | undefined
 }
 
-/** Always there, and slow: 4.5 MB/s in rows of 1 KB. */
+/** Always there, and slow: 8,000 rows of 1 KB a second. */
 export const plainSm4: Sm4Gcm = {
   by: "sm-crypto-v2",
 

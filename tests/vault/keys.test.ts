@@ -105,6 +105,16 @@ describe.each(testedSuites)("$title", (suite) => {
     expect(box.rows.find("subject/2")).toBeUndefined()
   })
 
+  test("a key that is not a person's is made when it is first asked for, once", () => {
+    using box = opened(suite)
+    const first = box.keys.ensure("sightings/2026-03")
+    expect(first.kind).toBe("created")
+    expect(box.keys.ensure("sightings/2026-03")).toMatchObject({
+      kind: "found",
+      key: { id: box.rows.find("sightings/2026-03")?.id },
+    })
+  })
+
   test("keys leave a full cache and are unwrapped again", () => {
     using box = opened(suite)
     const keys = openKeys(box.rows, box.masters, 2)

@@ -9,7 +9,7 @@ import {
   sealedExtraBytes,
   wordsForRefused,
 } from "../../app/vault/seal.ts"
-import { flipped, testedSuites, utf8 } from "./support.ts"
+import { flipped, hex, testedSuites, utf8 } from "./support.ts"
 
 const place: Place = { table: "faces", column: "vector", row: 7, version: 3 }
 const plain = utf8("0.25 -0.125 0.5")
@@ -72,6 +72,9 @@ describe.each(testedSuites)("$title", (suite) => {
     const other = createSealKey(suite)
     expect(open(other, place, sealed)).toEqual({ kind: "wrong_key", keyId: key.id })
     expect(open({ ...other, id: key.id }, place, sealed)).toEqual({ kind: "tampered" })
+    const renamed = Uint8Array.from(sealed)
+    renamed.set(hex(other.id), 2)
+    expect(open({ ...key, id: other.id }, place, renamed)).toEqual({ kind: "tampered" })
     expect(readHeader(sealed)).toEqual({ suite: suite.name, keyId: key.id })
   })
 

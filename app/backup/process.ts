@@ -1,5 +1,8 @@
-import { constants, setPriority } from "node:os"
+import { setPriority } from "node:os"
 import type { Result } from "../base/result.ts"
+
+/** A quarter of a core beside one who wants all of it. With 19, a backup on a box that is busy all day was not begun after minutes. */
+const niceness = 5
 
 /**
  * Makes a backup in a child process of this very program: copying and examining block whoever does them, for minutes when there
@@ -20,7 +23,7 @@ export async function makeBackupElsewhere(
     signal,
   })
   try {
-    setPriority(child.pid, constants.priority.PRIORITY_LOW)
+    setPriority(child.pid, niceness)
   } catch {
     // Ended already, or the system does not allow it: the backup is only less polite then.
   }

@@ -31,6 +31,12 @@ interface Person {
   busy: boolean
 }
 
+/** What was acknowledged at one moment. */
+export interface Mark {
+  readonly people: readonly Person[]
+  readonly seen: readonly SeenOne[]
+}
+
 interface SeenOne {
   readonly id: string
   state: "there" | "gone" | "unknown"
@@ -118,6 +124,25 @@ export function createLedger(space: string, picture: () => Uint8Array<ArrayBuffe
 
     acknowledged: () => acknowledged,
     counts: () => ({ ...counts }),
+
+    /** What it is now, for `checkCopy`. */
+    mark: (): Mark => structuredClone({ people, seen }),
+
+    /** Holds a copy, taken at some moment since `mark`, against what had been acknowledged by then. */
+    checkCopy(mark: Mark, databasePath: string): Verdict {
+      using database = new Database(databasePath, { readonly: true })
+      const peopleNow = new Map(people.map((person) => [person.id, person]))
+      const seenNow = new Map(seen.map((one) => [one.id, one]))
+      // What has changed since may be in the copy in either state.
+      const settled = <State extends "there" | "gone" | "unknown">(then: State, now: State | undefined) =>
+        then === now ? then : "unknown"
+      const due = mark.people.map((person) => {
+        const now = peopleNow.get(person.id)
+        return { ...person, state: settled(person.state, now?.state), names: [...person.names, ...(now?.names ?? [])] }
+      })
+      const dueSeen = mark.seen.map((one) => ({ ...one, state: settled(one.state, seenNow.get(one.id)?.state) }))
+      return { lost: lostIn(database, due, dueSeen), damaged: [...faultsOf(databasePath), ...wrongRows(database, dimension)] }
+    },
 
     /** Holds a database against what was acknowledged. A box may be running on it. */
     check(databasePath: string): Verdict {

@@ -44,8 +44,9 @@ export function parseTrace(text: string): Traced[] {
   const begun = new Map<string, string>()
   const traced: Traced[] = []
   for (const line of text.split("\n")) {
-    const [, pid, rest] = /^(\d+)\s+(.*)$/.exec(line) ?? []
-    if (pid === undefined || rest === undefined) continue
+    // Without -f there is one thread, and no number before it.
+    const [, pid = "0", rest] = /^(?:(\d+)\s+)?(.*)$/.exec(line) ?? []
+    if (rest === undefined) continue
     if (rest.endsWith("<unfinished ...>")) {
       begun.set(pid, rest.slice(0, -"<unfinished ...>".length))
       continue

@@ -16,9 +16,16 @@ export function canonicalJson(value: Json): string {
     const keys = Object.keys(value).sort()
     return `{${keys.map((key) => `${canonicalJson(key)}:${canonicalJson(value[key] ?? null)}`).join(",")}}`
   }
-  assert(typeof value !== "number" || Number.isSafeInteger(value), "a number that is signed is a whole one")
-  assert(typeof value !== "string" || value.isWellFormed(), "a text that is signed is Unicode")
+  assert(isSignable(value), "numbers that are signed are whole ones, and texts are Unicode")
   return JSON.stringify(value)
+}
+
+/** Whether there is one way to write it; what somebody else hands us need not have one. */
+export function isSignable(value: Json): boolean {
+  if (isList(value)) return value.every(isSignable)
+  if (value !== null && typeof value === "object")
+    return Object.entries(value).every(([key, member]) => key.isWellFormed() && isSignable(member))
+  return typeof value === "number" ? Number.isSafeInteger(value) : typeof value !== "string" || value.isWellFormed()
 }
 
 function isList(value: Json): value is readonly Json[] {

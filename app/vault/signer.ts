@@ -1,4 +1,4 @@
-import { canonicalJson, type JsonObject } from "./canonical.ts"
+import { canonicalJson, isSignable, type JsonObject } from "./canonical.ts"
 import type { KeyPair, Suite } from "./suite.ts"
 
 /**
@@ -37,7 +37,7 @@ export function signReceipt<Body extends JsonObject>(suite: Suite, pair: KeyPair
  * @returns whether it did, and nothing has been changed since
  */
 export function isGenuine(suite: Suite, publicKey: string, { signature, ...signed }: Receipt): boolean {
-  if (signed.algorithm !== suite.signing.algorithm || signed.publicKey !== publicKey) return false
+  if (!isSignable({ ...signed })) return false
   const key = Buffer.from(publicKey, "base64").subarray(suite.signing.derPrefix.length)
   return suite.signing.verify(key, Buffer.from(canonicalJson({ ...signed })), Buffer.from(signature, "base64"))
 }

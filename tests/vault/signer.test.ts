@@ -42,6 +42,8 @@ describe.each(testedSuites)("$title", (suite) => {
   test("nothing can be added, and nobody else can sign", () => {
     expect(isGenuine(suite, publicKey, { ...receipt, body: { ...body, more: 1 } })).toBe(false)
     expect(isGenuine(suite, publicKey, { ...receipt, more: 1 } as Receipt)).toBe(false)
+    for (const odd of [1.5, 1e300, "\ud800", { deep: [0.1] }, { "\udfff": 1 }])
+      expect(isGenuine(suite, publicKey, { ...receipt, body: { odd } })).toBe(false)
     const forged = signReceipt(suite, suite.signing.createKeyPair(), body)
     expect(isGenuine(suite, publicKey, forged)).toBe(false)
     expect(isGenuine(suite, publicKey, { ...forged, publicKey })).toBe(false)

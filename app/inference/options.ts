@@ -45,6 +45,8 @@ export const inferenceOptions = z
     cache: cacheOptions.prefault({}),
     /** A run longer than this is stuck: its engine is killed. Long enough for the largest picture on a slow core. */
     stuckRunMs: z.int().min(1000).default(9000),
+    /** A run that has used no processor time for so long hangs, and nobody need wait for the rest of `stuckRunMs`. */
+    idleRunMs: z.int().min(1000).default(5000),
     /** An idle engine answers a ping within this time or is killed. */
     pongLateMs: z.int().min(200).default(4000),
     pingEveryMs: z.int().min(50).default(1000),

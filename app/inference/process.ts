@@ -6,6 +6,7 @@ import { spaceDimension } from "../face/embedding.ts"
 import { type Found, unpackAnalysis } from "./analysis-body.ts"
 import { type Channel, channelHandlers } from "./channel.ts"
 import type { ModelSet } from "./manifest.ts"
+import { processorTicks } from "./processor-time.ts"
 import { type AnalyzeOptions, type FromEngine, fromEngine, type ToEngine } from "./wire.ts"
 
 export type Ready = Extract<FromEngine, { kind: "ready" }>
@@ -32,6 +33,7 @@ export interface EngineEvents {
 export interface EngineLimits {
   readonly startMs: number
   readonly stuckRunMs: number
+  readonly idleRunMs: number
   readonly pingEveryMs: number
   readonly pongLateMs: number
 }
@@ -60,6 +62,9 @@ function engineEnvironment(): Record<string, string> {
   return { ...Object.fromEntries(passed), ORT_DISABLE_TELEMETRY: "1", MALLOC_ARENA_MAX: "2" }
 }
 
+/** The watch looks four times a second; after a longer pause this process has been stopped itself, or starved. */
+const lookedAwayMs = 2000
+
 /**
  * Starts `command … engine --socket <path>` and opens `set` in it. The socket lies in a folder of its own (0700) that is gone
  * as soon as the engine has connected, so nothing is left behind whoever is killed.
@@ -82,6 +87,9 @@ export function startEngine(
   let nextId = 1
   let pingSentTickMs: number | undefined
   let lastPingTickMs = nowTickMs()
+  let lastWatchTickMs = nowTickMs()
+  /** When the engine was last seen to use the processor in its present run. */
+  let progress: { readonly ticks: number | undefined; readonly tickMs: number } | undefined
   const startedTickMs = nowTickMs()
 
   const listener = Bun.listen({
@@ -178,6 +186,8 @@ export function startEngine(
   /** Kept apart from the engine's own word: a process that hangs cannot say so. */
   function watchOver() {
     const tickMs = nowTickMs()
+    const lookedAway = tickMs - lastWatchTickMs > lookedAwayMs
+    lastWatchTickMs = tickMs
     if (!ready) {
       if (tickMs - startedTickMs > limits.startMs) kill("never_ready", `not ready after ${limits.startMs} ms`)
       return
@@ -186,8 +196,14 @@ export function startEngine(
       pingSentTickMs = undefined
       lastPingTickMs = tickMs
       if (tickMs - run.sinceTickMs > limits.stuckRunMs) kill("stuck", `one run took more than ${limits.stuckRunMs} ms`)
+      const ticks = processorTicks(child.pid)
+      // Who has not looked cannot say what did not happen: this process may have been stopped together with the engine.
+      if (progress === undefined || lookedAway || ticks === undefined || ticks !== progress.ticks) progress = { ticks, tickMs }
+      if (tickMs - progress.tickMs > limits.idleRunMs)
+        kill("stuck", `no processor time used for ${limits.idleRunMs} ms in the midst of a run`)
       return
     }
+    progress = undefined
     if (pingSentTickMs !== undefined) {
       if (tickMs - pingSentTickMs > limits.pongLateMs) kill("silent", `no heart-beat for ${limits.pongLateMs} ms`)
       return

@@ -10,13 +10,13 @@ import { locateSet, samplePhoto } from "./engine/support.ts"
 const options = { faceWidthPxMin: 48, facesMax: 50, embed: "all" } as const
 const picture = readFileSync(samplePhoto(3))
 
-async function opened(size: number, command = selfCommand()) {
+async function opened(size: number, command = selfCommand(), limits = {}) {
   let downCount = 0
   const crew = openCrew(size, {
     command,
     set: await locateSet("default"),
     threads: 1,
-    limits: inferenceOptions.parse({}),
+    limits: inferenceOptions.parse(limits),
     log: silentLog,
     metrics: createMetrics(),
     freed: () => undefined,
@@ -53,6 +53,16 @@ test("an engine that is let go finishes its picture first, takes no other, and i
   expect(statesOf(crew)).toEqual(["starting"])
   await until(() => crew.hasFree())
   expect((await crew.analyze(picture, options)).kind).toBe("analysis")
+})
+
+test("an engine that stands still in the midst of a run is given up long before the time a run may take", async () => {
+  await using box = await opened(1, selfCommand(), { stuckRunMs: 600_000, idleRunMs: 1000 })
+  const [engine] = box.crew.status().engines
+  process.kill(engine?.pid ?? 0, "SIGSTOP")
+  const answer = await box.crew.analyze(picture, options)
+  expect(answer).toMatchObject({ kind: "lost", why: expect.stringContaining("no processor time used for 1000 ms") })
+  await until(() => box.crew.hasFree())
+  expect((await box.crew.analyze(picture, options)).kind).toBe("analysis")
 })
 
 test("an engine that was to be added and does not start is not tried again, and the box is as well as before", async () => {

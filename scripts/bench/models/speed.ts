@@ -18,13 +18,27 @@ export interface Times {
   readonly p10Ms: number
 }
 
-/** Milliseconds of one pass over all parts of each form, the forms by turns: whatever slows the machine meets all of them. */
-export async function timeForms(forms: ReadonlyMap<string, readonly Part[]>, repeats: number): Promise<Map<string, Times>> {
-  const times = new Map([...forms.keys()].map((name) => [name, [] as number[]]))
-  for (let repeat = -3; repeat < repeats; repeat++) {
-    for (const [name, parts] of forms) {
-      const startTickMs = nowTickMs()
+/** Milliseconds of one pass over all parts of each form. */
+export function timeForms(forms: ReadonlyMap<string, readonly Part[]>, repeats: number): Promise<Map<string, Times>> {
+  const passes = [...forms].map(([name, parts]) => {
+    const pass = async () => {
       for (const { network, inputs } of parts) for (const input of inputs) await network.run(input)
+    }
+    return [name, pass] as const
+  })
+  return timeByTurns(new Map(passes), repeats)
+}
+
+/** Milliseconds of each, by turns: whatever slows the machine for a moment meets all of them. */
+export async function timeByTurns(
+  passes: ReadonlyMap<string, () => Promise<unknown>>,
+  repeats: number,
+): Promise<Map<string, Times>> {
+  const times = new Map([...passes.keys()].map((name) => [name, [] as number[]]))
+  for (let repeat = -3; repeat < repeats; repeat++) {
+    for (const [name, pass] of passes) {
+      const startTickMs = nowTickMs()
+      await pass()
       if (repeat >= 0) times.get(name)?.push(nowTickMs() - startTickMs)
     }
   }

@@ -18,16 +18,18 @@ export interface DemoBox {
 const startMsUsual = 120_000
 
 /**
- * The real box as its own process, on a data folder that is gone afterwards and a port the system chose.
+ * The real box as its own process, on a port the system chose and a data folder that is gone afterwards.
  * @param command the program, this checkout's unless another is named
  * @param startMs how long it may take to be ready
+ * @param keptFolder a data folder of the caller's, which stays
  */
 export async function startBox(
   env: Readonly<Record<string, string>> = {},
   command: readonly string[] = selfCommand(),
   startMs = startMsUsual,
+  keptFolder?: string,
 ): Promise<Result<DemoBox>> {
-  const folder = await mkdtemp(join(tmpdir(), "gatehouse-demo-"))
+  const folder = keptFolder ?? (await mkdtemp(join(tmpdir(), "gatehouse-demo-")))
   const key = randomBytes(24).toString("base64url")
   const child = Bun.spawn([...command, "serve", "--data", folder, "--host", "127.0.0.1", "--port", "0"], {
     env: { ...process.env, GATEHOUSE_LOG: "warn", ...env, GATEHOUSE_ADMIN_KEY: key },
@@ -38,7 +40,7 @@ export async function startBox(
   const close = async () => {
     child.kill("SIGTERM")
     await child.exited
-    await rm(folder, { recursive: true, force: true })
+    if (keptFolder === undefined) await rm(folder, { recursive: true, force: true })
   }
   const url = await announcedUrl(child.stdout)
   if (url !== undefined && (await whenReady(url, startMs)))

@@ -37,3 +37,9 @@ export function similarityOf(angle: number, size: number, tx: number, ty: number
 export function mapped(points: Landmarks, by: Similarity): Landmarks {
   return points.map((point) => apply(by, point)) as unknown as Landmarks
 }
+
+export function pixelsOf(width: number, height: number, colour: (x: number, y: number) => readonly number[]): Pixels {
+  const data = new Uint8Array(width * height * 3)
+  for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) data.set(colour(x, y).map(Math.round), (y * width + x) * 3)
+  return { data, width, height }
+}

@@ -4,7 +4,7 @@ import type { Point } from "../../app/face/geometry.ts"
 import type { PixelScaling, Pixels } from "../../app/face/pixels.ts"
 import { warpInto } from "../../app/face/warp.ts"
 import { syntheticTensor } from "../../app/inference/engine/golden.ts"
-import { face, mapped, similarityOf, warpedByDefinition } from "./support.ts"
+import { face, mapped, pixelsOf, similarityOf, warpedByDefinition } from "./support.ts"
 
 const asBytes: PixelScaling = { colour: "rgb", mean: [0, 0, 0], scale: [1, 1, 1] }
 
@@ -123,10 +123,4 @@ function paint(width: number, height: number, from: (x: number, y: number) => Po
     const wave = (length: number, along: number) => 127 + 120 * Math.sin((along * 2 * Math.PI) / length)
     return [wave(61, x), wave(83, y), wave(97, x + y)]
   })
-}
-
-function pixelsOf(width: number, height: number, colour: (x: number, y: number) => readonly [number, number, number]): Pixels {
-  const data = new Uint8Array(width * height * 3)
-  for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) data.set(colour(x, y).map(Math.round), (y * width + x) * 3)
-  return { data, width, height }
 }

@@ -6,7 +6,7 @@ export interface Kernels {
   shrink(
     ...asked: [
       ...[pixels: number, rowBytes: number, rows: number, columns: number, factor: number],
-      ...[sums: number, scaling: number, red: number, green: number, blue: number],
+      ...[planeBytes: number, sums: number, scaling: number, red: number, green: number, blue: number],
     ]
   ): void
   warp(
@@ -18,7 +18,7 @@ export interface Kernels {
   ): void
 }
 
-/** The loops, and the memory they see: pixels are copied in and planes out, part by part, so that it stays small. */
+/** The loops, and the memory they see: pixels are copied in, part by part, so that it stays small. */
 export interface Bench {
   readonly kernels: Kernels
   readonly bytes: Buffer
@@ -33,7 +33,7 @@ const usualBytes = 4 * 1024 * 1024
 const module = new WebAssembly.Module(Buffer.from(kernelsWasm, "base64"))
 let bench = openBench(usualBytes)
 
-/** A bench with at least so much memory; what is in it holds until the next call. */
+/** The bench that all share, with at least so much memory; what is in it holds until the next call. */
 export function benchOf(bytes: number): Bench {
   const fits = bytes <= bench.bytes.length
   if (!fits || (bytes <= usualBytes && bench.bytes.length > usualBytes)) bench = openBench(Math.max(bytes, usualBytes))
@@ -51,7 +51,8 @@ export function putScaling({ floats }: Bench, { red, green, blue }: Planes, shar
   floats.set([red.factor / share, green.factor / share, blue.factor / share, 0, red.bias, green.bias, blue.bias, 0])
 }
 
-function openBench(bytes: number): Bench {
+/** A bench of one's own. */
+export function openBench(bytes: number): Bench {
   const memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / pageBytes) })
   const { exports } = new WebAssembly.Instance(module, { env: { memory } })
   return {

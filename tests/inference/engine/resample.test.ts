@@ -1,43 +1,9 @@
 import { describe, expect, test } from "bun:test"
-import type { Pixels } from "../../../app/face/pixels.ts"
 import { suppress } from "../../../app/inference/engine/detectors/overlap.ts"
 import { zoomFor } from "../../../app/inference/engine/detectors/zoom.ts"
 import { syntheticTensor } from "../../../app/inference/engine/golden.ts"
-import { cut, quarter, resizeNear, shrinkInto } from "../../../app/inference/engine/resample.ts"
-
-describe("shrinking into a tensor", () => {
-  test("every value is the mean of its pixels, in the network's colours and scale", () => {
-    const picture = pixelsOf(7, 5, (x, y) => [x * 10, y * 20, 100])
-    const tensor = new Float32Array(3 * 4 * 3).fill(-9)
-    shrinkInto(tensor, 4, 3, picture, 2, { colour: "bgr", mean: [100, 0, 5], scale: [1, 10, 2] })
-    const [blue, green, red] = [tensor.subarray(0, 12), tensor.subarray(12, 24), tensor.subarray(24, 36)]
-    // Three columns and two rows of pairs; the seventh column and the fifth row are left out, the plane around stays.
-    expect([...blue]).toEqual([0, 0, 0, -9, 0, 0, 0, -9, -9, -9, -9, -9])
-    expect([...green]).toEqual([1, 1, 1, -9, 5, 5, 5, -9, -9, -9, -9, -9])
-    expect([...red]).toEqual([0, 10, 20, -9, 0, 10, 20, -9, -9, -9, -9, -9])
-  })
-
-  test.each([1, 2, 3, 4, 5])("by %d: every colour of every cell", (factor) => {
-    const picture = pixelsOf(31, 22, (x, y) => [(x * 7 + y) % 256, (x + y * 11) % 256, (x * y) % 256])
-    const [columns, rows] = [Math.floor(31 / factor), Math.floor(22 / factor)]
-    const tensor = new Float32Array(3 * columns * rows)
-    shrinkInto(tensor, columns, rows, picture, factor, { colour: "rgb", mean: [10, 0, 0], scale: [2, 1, 1] })
-    const means = cut(picture, { x: 0, y: 0, width: columns * factor, height: rows * factor }, factor)
-    for (let cell = 0; cell < columns * rows; cell++) {
-      const [r, g, b] = [0, 1, 2].map((plane) => tensor[plane * columns * rows + cell]!)
-      const [meanR = 0, meanG = 0, meanB = 0] = means.data.subarray(3 * cell, 3 * cell + 3)
-      // The picture of means holds whole numbers.
-      expect(Math.max(Math.abs(2 * r! + 10 - meanR), Math.abs(g! - meanG), Math.abs(b! - meanB))).toBeLessThanOrEqual(0.501)
-    }
-  })
-
-  test("by one it is a copy", () => {
-    const picture = pixelsOf(3, 2, (x, y) => [x, y, 7])
-    const tensor = new Float32Array(18)
-    shrinkInto(tensor, 3, 2, picture, 1, { colour: "rgb", mean: [0, 0, 0], scale: [1, 1, 1] })
-    expect([...tensor]).toEqual([0, 1, 2, 0, 1, 2, 0, 0, 0, 1, 1, 1, 7, 7, 7, 7, 7, 7])
-  })
-})
+import { cut, quarter, resizeNear } from "../../../app/inference/engine/resample.ts"
+import { pixelsOf } from "../../face/support.ts"
 
 describe("every resize keeps a slope a slope, and every colour its place", () => {
   const slope = pixelsOf(80, 60, (x, y) => [x * 3, y * 4, 255 - x * 2])
@@ -107,9 +73,3 @@ describe("of boxes that overlap the best stays", () => {
     expect(scores(suppress(found, 0.5, "smaller"))).toEqual([0.9])
   })
 })
-
-function pixelsOf(width: number, height: number, colour: (x: number, y: number) => readonly number[]): Pixels {
-  const data = new Uint8Array(width * height * 3)
-  for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) data.set(colour(x, y), (y * width + x) * 3)
-  return { data, width, height }
-}

@@ -7,11 +7,12 @@
  */
 
 /**
- * Means of `factor × factor` pixels, as sums that `scaling` divides. Writes up to three values beyond the end of a row: rows
- * are written downwards, so only what is behind the last one must be free.
+ * Means of `factor × factor` pixels, as sums that `scaling` divides. A row of fewer than four cells is written as four, those
+ * behind it black.
  * @param pixels `rows × factor` rows of red, green, blue; up to 15 bytes behind them are read
- * @param sums room for a row of numbers of 16 bits, and for four cells more
  * @param factor at most 257, for 257 × 255 are the most that 16 bits hold
+ * @param planeBytes from one row of a plane to the next
+ * @param sums room for a row of numbers of 16 bits, and for four cells more
  */
 export function shrink(
   pixels: usize,
@@ -19,6 +20,7 @@ export function shrink(
   rows: i32,
   columns: i32,
   factor: i32,
+  planeBytes: i32,
   sums: usize,
   scaling: usize,
   red: usize,
@@ -49,13 +51,16 @@ export function shrink(
       v128.store(sums + 2 * at, high, 16)
     }
     // … then to the right, four cells at a time, each a vector of its red, green, blue and a value that is not used.
-    let cell = sums
-    for (let column: usize = 0; column < <usize>columns; column += 4) {
+    memory.fill(sums + 2 * usedBytes, 0, 24 * factor)
+    // The last four end where the row does, and some of them are written twice.
+    const lastColumn = max(0, columns - 4)
+    for (let next = 0; next < columns; next += 4) {
+      const column = min(next, lastColumn)
+      const cell: usize = sums + 6 * factor * column
       const first = sumOf(cell, factor)
       const second = sumOf(cell + 6 * factor, factor)
       const third = sumOf(cell + 12 * factor, factor)
       const fourth = sumOf(cell + 18 * factor, factor)
-      cell += 24 * factor
       const redGreen = v128.shuffle<i32>(first, second, 0, 4, 1, 5)
       const redGreen2 = v128.shuffle<i32>(third, fourth, 0, 4, 1, 5)
       const blueOnly = v128.shuffle<i32>(first, second, 2, 6, 3, 7)
@@ -65,9 +70,9 @@ export function shrink(
       store(blue + 4 * column, v128.shuffle<i64>(blueOnly, blueOnly2, 0, 2), blueFactor, blueBias)
     }
     pixels += rowBytes * factor
-    red += 4 * columns
-    green += 4 * columns
-    blue += 4 * columns
+    red += planeBytes
+    green += planeBytes
+    blue += planeBytes
   }
 }
 

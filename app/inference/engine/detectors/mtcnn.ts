@@ -4,8 +4,9 @@ import type { Pixels } from "../../../face/pixels.ts"
 import type { DetectorManifest } from "../../manifest.ts"
 import { cropInto, squareAround } from "../crop.ts"
 import type { FloatTensor, Network } from "../ort.ts"
-import { cut, quarter, resizeNear, shrinkInto } from "../resample.ts"
+import { cut, quarter, resizeNear } from "../resample.ts"
 import type { Detector } from "./detector.ts"
+import { createLetterbox } from "./letterbox.ts"
 import { named, outputPx, readFace } from "./onet.ts"
 import { best, type Scored, suppress } from "./overlap.ts"
 
@@ -52,17 +53,13 @@ interface Level {
 /** MTCNN: proposals from a pyramid of scales, then two networks that look at each proposal more closely. */
 export function createMtcnn(networks: MtcnnNetworks, input: DetectorManifest["input"], decode: MtcnnDecode): Detector {
   const [proposalMin, refineMin, outputMin] = decode.scoreMin
-  let levelTensor = new Float32Array(0)
+  const fill = createLetterbox(input, 1)
   const cropTensor = new Float32Array(batchMax * 3 * outputPx * outputPx)
 
   async function propose({ pixels, scaleX, scaleY }: Level, scoreMin: number): Promise<Candidate[]> {
     // The proposal network says how much more a cell looks like a face than not, in front of the softmax (`joinHeads`).
     const evidenceMin = Math.log(scoreMin / (1 - scoreMin))
-    const { width, height } = pixels
-    if (levelTensor.length < 3 * width * height) levelTensor = new Float32Array(3 * width * height)
-    shrinkInto(levelTensor, width, height, pixels, 1, input)
-    const data = levelTensor.subarray(0, 3 * width * height)
-    const { data: map, shape } = named(await networks.proposal.run({ data, shape: [1, 3, height, width] }), "map")
+    const { data: map, shape } = named(await networks.proposal.run(fill(pixels, 1)), "map")
     const columns = shape[3] ?? 0
     const cells = columns * (shape[2] ?? 0)
     const found: Candidate[] = []

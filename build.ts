@@ -49,7 +49,8 @@ async function build(target: Target): Promise<void> {
   await replaceFile(`${outfile}.sha256`, `${sha256Of(program)}  gatehouse-${version}-${target.name}\n`)
   const bun = await Bun.file(ingredients.value.bun).bytes()
   const { files } = packed.embedded
-  const made = { target, program, bun, packages: ingredients.value.packages, bundled: compiled.value.packages }
+  const { packages: bundled, fonts } = compiled.value
+  const made = { target, program, bun, packages: ingredients.value.packages, bundled, fonts }
   await replaceFile(`${outfile}.cdx.json`, await describeProgram({ ...made, contents: contents.value, files }))
   const seconds = ((performance.now() - startTickMs) / 1000).toFixed(1)
   console.log(`${outfile}: ${program.length} bytes, of which payload ${packed.payload.length}, in ${seconds} s`)

@@ -11,6 +11,8 @@ import { replaceFile } from "./tools.ts"
 export interface Compiled {
   /** npm packages of which something went into the program, as folders below `node_modules`. */
   readonly packages: readonly string[]
+  /** Their files that went in as they are: fonts, as paths below `node_modules`. */
+  readonly fonts: readonly string[]
 }
 
 /** Bundles the sources and puts them, the payload and Bun into one file. */
@@ -55,7 +57,8 @@ export async function compile(
       return { kind: "failed", why: `${unused.join(", ")} is no longer what it was: look at scripts/build/redirects.ts again` }
     }
     await rename(draft, outfile)
-    return { kind: "ok", value: { packages: packagesIn(Object.keys(built.metafile?.inputs ?? {})) } }
+    const inputs = Object.keys(built.metafile?.inputs ?? {})
+    return { kind: "ok", value: { packages: packagesIn(inputs), fonts: fontsIn(inputs) } }
   } catch (error) {
     const reasons = error instanceof AggregateError ? error.errors : [error]
     return { kind: "failed", why: reasons.map(String).join("\n") }
@@ -69,5 +72,10 @@ function packagesIn(paths: readonly string[]): string[] {
   const found = paths.flatMap(
     (path) => /(?:^|\/)node_modules\/((?:.*\/node_modules\/)?(?:@[^/]+\/)?[^/]+)\//.exec(path)?.[1] ?? [],
   )
+  return [...new Set(found)].sort()
+}
+
+function fontsIn(paths: readonly string[]): string[] {
+  const found = paths.flatMap((path) => /(?:^|\/)node_modules\/(.+\.woff2?)$/.exec(path)?.[1] ?? [])
   return [...new Set(found)].sort()
 }

@@ -18,6 +18,8 @@ export interface Made {
   readonly packages: string
   /** Names of the packages whose code is in the bundle. */
   readonly bundled: readonly string[]
+  /** Fonts in the bundle, below `packages`. */
+  readonly fonts: readonly string[]
   readonly contents: readonly ContentFile[]
   readonly files: readonly EmbeddedFile[]
 }
@@ -44,6 +46,13 @@ export async function describeProgram(made: Made): Promise<string> {
     bom.components.add(
       component("library", name, version, license, undefined, purlOf(name.split("node_modules/").at(-1)!, version)),
     )
+  }
+  for (const path of made.fonts) {
+    const name = made.bundled.filter((each) => path.startsWith(`${each}/`)).at(-1) ?? ""
+    const { version, license } = await readManifest(made.packages, name)
+    const font = component("file", basename(path), version, license, await Bun.file(join(made.packages, path)).bytes())
+    font.purl = purlOf(name, version)
+    bom.components.add(font)
   }
   for (const file of made.contents) bom.components.add(await describeFile(file, made))
   for (const part of bom.components) program.dependencies.add(part.bomRef)

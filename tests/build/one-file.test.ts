@@ -168,6 +168,15 @@ test("nothing in it tells where it was built, so that it is the same wherever th
   expect(Buffer.from(await Bun.file(program).arrayBuffer()).includes(projectRoot)).toBe(false)
 })
 
+test("a second build is equal to the byte, its bill of materials too", async () => {
+  using again = tempFolder()
+  await succeed([process.execPath, "build.ts", "--level", "1", "--out", again.path])
+  for (const path of [name, `${name}.sha256`, `${name}.cdx.json`]) {
+    const [first, second] = [built, again].map((folder) => readFileSync(folder.file(path)))
+    expect(first?.equals(second ?? Buffer.of())).toBe(true)
+  }
+}, 120_000)
+
 test("beside it lie its hash and its bill of materials", async () => {
   const hash = new Bun.CryptoHasher("sha256").update(await Bun.file(program).bytes()).digest("hex")
   expect(readFileSync(`${program}.sha256`, "utf8")).toBe(`${hash}  ${name}\n`)
@@ -180,6 +189,9 @@ test("beside it lie its hash and its bill of materials", async () => {
     hashes?: { content: string }[]
     properties?: { name: string; value: string }[]
   }
+  const fonts = (components as Component[]).filter((component) => component.name.endsWith(".woff2"))
+  expect(fonts.length).toBeGreaterThan(0)
+  for (const font of fonts) expect([font.licenses?.length, font.hashes?.[0]?.content.length]).toEqual([1, 64])
   const files = (components as Component[]).filter(({ properties }) => properties !== undefined)
   const natives = files.filter((file) => /\.(node|so)(\.|$)/.test(file.name))
   expect(natives.length).toBeGreaterThanOrEqual(process.arch === "x64" ? 9 : 8)

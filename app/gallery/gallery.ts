@@ -133,8 +133,11 @@ export interface Gallery {
   /** `null` when none is kept of this face, `undefined` when the face is unknown. */
   faceImage(id: string): FaceChip | null | undefined
   deleteFace(id: string): boolean
-  /** The nearest subjects that are valid now, best first, at most `count`, each with its nearest face. Never another space's. */
-  search(space: Space, vector: Float32Array, count: number): Promise<readonly Candidate[]>
+  /**
+   * The nearest subjects that are valid now, best first, at most `count`, each with its nearest face. Never another space's, and
+   * with `group` never somebody who is not its member.
+   */
+  search(space: Space, vector: Float32Array, count: number, group?: string): Promise<readonly Candidate[]>
   /** `search` with a face of the gallery, for others than its own subject. None when the face is gone. */
   lookAlikes(faceId: string, count: number): Promise<readonly Candidate[]>
   counts(): { readonly subjects: number; readonly faces: number; readonly spaces: readonly SpaceCount[] }

@@ -6,6 +6,7 @@ import { openChanges } from "./changes.ts"
 import { openChips } from "./chips.ts"
 import { openFaces } from "./faces.ts"
 import type { Gallery } from "./gallery.ts"
+import { openGroupMembers } from "./group-members.ts"
 import { openSpaceIndex, type SpaceIndex } from "./index.ts"
 import { startIndexWorker } from "./index-thread.ts"
 import { searchOthers, searchSubjects } from "./search.ts"
@@ -54,7 +55,8 @@ export async function openGallery(store: Store, options: GalleryOptions = {}): P
   for (const { space } of faces.spaces()) indexOf(space, faces.spaceNumber(space) ?? 0)
   await Promise.all([...indexes.values()].map((index) => index.started))
 
-  const searchNeeds = { faces, validVectors: openValidVectors(store), indexOf, wallClockMs }
+  const membersOf = openGroupMembers(store, changes.lastSeq)
+  const searchNeeds = { faces, validVectors: openValidVectors(store), membersOf, indexOf, wallClockMs }
   return {
     createSubject: subjects.create,
     addSubject: subjects.add,
@@ -67,7 +69,7 @@ export async function openGallery(store: Store, options: GalleryOptions = {}): P
     facesOf: faces.of,
     faceImage: chips.of,
     deleteFace: faces.delete,
-    search: (space, vector, count) => searchSubjects(searchNeeds, space, vector, count),
+    search: (space, vector, count, group) => searchSubjects(searchNeeds, space, vector, count, group),
     lookAlikes: (faceId, count) => searchOthers(searchNeeds, faceId, count),
     counts() {
       const spaces = faces.spaces().filter((space) => space.faces > 0)

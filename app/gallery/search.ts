@@ -2,6 +2,7 @@ import { assert } from "../base/assert.ts"
 import { type Space, similarity, spaceDimension, toUnit } from "../face/embedding.ts"
 import { type Faces, toVector } from "./faces.ts"
 import type { Candidate } from "./gallery.ts"
+import { type GroupMembers, holds } from "./group-members.ts"
 import type { SpaceIndex } from "./index.ts"
 import { createBest, dotAt } from "./scan.ts"
 import type { Neighbours } from "./shared-index.ts"
@@ -19,19 +20,29 @@ const pageFaces = 1000
 const askedAmongExpiredMax = 512
 const expiredPeopleMin = 64
 
+/** 20,000 members take 1 ms; more are met on the way through the graph, if every fourth face is one. */
+const membersComparedMax = 20_000
+const wideShare = 4
+const askedWideMax = 2048
+
 export interface SearchNeeds {
   readonly wallClockMs: () => number
   readonly faces: Faces
   readonly validVectors: ValidVectors
+  readonly membersOf: GroupMembers
   readonly indexOf: (space: Space, spaceNumber: number) => SpaceIndex
 }
 
-/** The index proposes, the table decides: who is named is read there again, exists at that moment and is compared exactly. */
+/**
+ * The index proposes, the table decides: who is named is read there again, exists at that moment and is compared exactly.
+ * @param group only its members
+ */
 export async function searchSubjects(
   needs: SearchNeeds,
   space: Space,
   vector: Float32Array,
   count: number,
+  group?: string,
 ): Promise<readonly Candidate[]> {
   assert(vector.length === spaceDimension(space), "the asked vector has the length of its space")
   assert(Number.isInteger(count) && count >= 1, "at least one candidate is asked for")
@@ -39,17 +50,26 @@ export async function searchSubjects(
   assert(unit !== undefined, "the asked vector has a direction")
   const spaceNumber = needs.faces.spaceNumber(space)
   if (spaceNumber === undefined) return []
+  const members = group === undefined ? undefined : needs.membersOf(spaceNumber, group)
+  if (members?.length === 0) return []
   const index = needs.indexOf(space, spaceNumber)
   for (let asked = Math.max(askedMin, count * facesPerSubject); ; asked *= widening) {
-    const nearest = (await index.search(unit, asked)) ?? (await compareAll(needs.faces, spaceNumber, unit, asked))
-    const { candidates, invalidPeople } = nearestOfEach(needs, nearest, unit, count)
+    const among = members === undefined || isWide(members, asked, index) ? undefined : members
+    const nearest =
+      (await index.search(unit, asked, among)) ?? (await compareAll(needs.faces, spaceNumber, unit, asked, members))
+    const { candidates, invalidPeople } = nearestOfEach(needs, nearest, unit, count, members)
     // Fewer than asked: there are no more faces, however wide we ask.
     if (candidates.length >= count || nearest.labels.length < asked) return candidates.slice(0, count)
-    if (asked >= askedAmongExpiredMax && invalidPeople >= expiredPeopleMin) {
+    if (members === undefined && asked >= askedAmongExpiredMax && invalidPeople >= expiredPeopleMin) {
       const valid = await compareValid(needs, spaceNumber, unit, count)
       return nearestOfEach(needs, valid, unit, count).candidates
     }
   }
+}
+
+/** Whether a search of all is likely to meet enough members. If not, members are compared one by one, which is exact. */
+function isWide(members: Float64Array, asked: number, index: SpaceIndex): boolean {
+  return members.length > membersComparedMax && members.length * wideShare >= index.status().faces && asked <= askedWideMax
 }
 
 /** The nearest other subjects of a face of the gallery, best first; none when the face is gone. */
@@ -67,12 +87,14 @@ function nearestOfEach(
   nearest: Neighbours,
   unit: Float32Array,
   count: number,
+  members?: Float64Array,
 ): { readonly candidates: readonly Candidate[]; readonly invalidPeople: number } {
   const invalid = new Set<string>()
   const bestOf = new Map<string, Candidate>()
   const atMs = wallClockMs()
   for (const number of nearest.labels) {
     if (bestOf.size >= count) break
+    if (members !== undefined && !holds(members, number)) continue
     const face = faces.named(number)
     if (face === undefined) continue // Deleted since the index looked.
     const { faceId, subjectId, name } = face
@@ -106,7 +128,13 @@ async function compareValid(needs: SearchNeeds, spaceNumber: number, unit: Float
 }
 
 /** While there is no index: straight from the table, in pages, so that others get their turn in between. */
-async function compareAll(faces: Faces, spaceNumber: number, unit: Float32Array, count: number): Promise<Neighbours> {
+async function compareAll(
+  faces: Faces,
+  spaceNumber: number,
+  unit: Float32Array,
+  count: number,
+  members?: Float64Array,
+): Promise<Neighbours> {
   const best = createBest(count)
   let number = 0
   for (;;) {
@@ -114,6 +142,7 @@ async function compareAll(faces: Faces, spaceNumber: number, unit: Float32Array,
     const last = page.at(-1)
     if (last === undefined) return best.neighbours()
     for (const face of page) {
+      if (members !== undefined && !holds(members, face.number)) continue
       const score = dotAt(unit, toVector(face.vector), 0)
       if (score > best.floor()) best.offer(face.number, score)
     }

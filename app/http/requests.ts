@@ -13,6 +13,9 @@ export const picturePairJson = z
 
 const similarityThreshold = z.number().min(-1).max(1)
 
+/** Never a refusal: a group that nobody is a member of has nobody near. */
+const group = z.string().max(200).normalize().describe("only members of this group are looked for; others are unknown")
+
 export const vectorJson = z.strictObject(vectorFields).register(requestSchemas, { id: "Vector" })
 
 export const searchJson = z
@@ -20,6 +23,7 @@ export const searchJson = z
     ...vectorFields,
     k: z.int().min(1).max(50).default(5),
     threshold: similarityThreshold.optional().describe("similarity of a match, in place of the calibrated one"),
+    group: group.optional(),
   })
   .register(requestSchemas, { id: "Search" })
 
@@ -51,6 +55,7 @@ export const detectQuery = z.strictObject({ faceWidthPxMin })
 export const nameQuery = z.strictObject({
   candidates: numeric(z.int().min(1).max(50)).optional().describe("how many of the nearest subjects each face lists"),
   threshold,
+  group: group.optional(),
   faceWidthPxMin,
   include: z.literal("embedding").optional().describe("embedding: each face carries its vector and space"),
 })

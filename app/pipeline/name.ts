@@ -2,7 +2,7 @@ import type { Embedding, Space } from "../face/embedding.ts"
 import type { Candidate } from "../gallery/gallery.ts"
 import { type Decision, decide, type Thresholds } from "../gallery/match.ts"
 
-export type Search = (space: Space, vector: Float32Array, count: number) => Promise<readonly Candidate[]>
+export type Search = (space: Space, vector: Float32Array, count: number, group?: string) => Promise<readonly Candidate[]>
 
 /** What the gallery says of one embedding. */
 export interface Named {
@@ -13,12 +13,20 @@ export interface Named {
   readonly candidates: readonly Candidate[]
 }
 
+export interface NameOptions {
+  readonly candidates: number
+  /** Similarity of a match, in place of the calibrated one. */
+  readonly threshold?: number | undefined
+  /** Only its members are looked for. */
+  readonly group?: string | undefined
+}
+
 export async function nameOf(
   embedding: Embedding,
   needs: { readonly search: Search; readonly thresholds: Thresholds },
-  options: { readonly candidates: number; readonly threshold?: number | undefined },
+  options: NameOptions,
 ): Promise<Named> {
-  const candidates = await needs.search(embedding.space, embedding.vector, options.candidates)
+  const candidates = await needs.search(embedding.space, embedding.vector, options.candidates, options.group)
   const nearest = candidates[0]
   const decision = decide(nearest?.similarity, needs.thresholds, options.threshold)
   return decision === "match" && nearest !== undefined ? { decision, match: nearest, candidates } : { decision, candidates }

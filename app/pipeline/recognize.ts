@@ -6,7 +6,7 @@ import type { AnalyzedFace } from "../face/face.ts"
 import type { ImageSize } from "../face/geometry.ts"
 import type { Thresholds } from "../gallery/match.ts"
 import { type Analysis, type Analyze, type LookOptions, lookAt, type NoAnalysis } from "./analyze.ts"
-import { type Named, nameOf, type Search } from "./name.ts"
+import { type Named, type NameOptions, nameOf, type Search } from "./name.ts"
 
 export interface RecognizeNeeds {
   readonly analyze: Analyze
@@ -17,11 +17,7 @@ export interface RecognizeNeeds {
   readonly metrics: Pick<Metrics, "stageSeconds" | "facesTotal">
 }
 
-export interface RecognizeOptions extends LookOptions {
-  readonly candidates: number
-  /** Similarity of a match, in place of the calibrated one. */
-  readonly threshold?: number | undefined
-}
+export interface RecognizeOptions extends LookOptions, NameOptions {}
 
 export type RecognizedFace = AnalyzedFace & Named
 

@@ -2,7 +2,7 @@ import type { Metrics } from "../base/metrics.ts"
 import { elapsedMs, nowTickMs } from "../base/ticks.ts"
 import type { Space } from "../face/embedding.ts"
 import type { Thresholds } from "../gallery/match.ts"
-import { type Named, nameOf, type Search } from "./name.ts"
+import { type Named, type NameOptions, nameOf, type Search } from "./name.ts"
 import { type GivenVector, readVector, type VectorRefusal } from "./vector.ts"
 
 export interface SearchNeeds {
@@ -12,15 +12,10 @@ export interface SearchNeeds {
   readonly metrics: Pick<Metrics, "stageSeconds" | "facesTotal">
 }
 
-export interface SearchOptions {
-  readonly candidates: number
-  readonly threshold?: number | undefined
-}
-
 export type Found = (Named & { readonly kind: "searched"; readonly timingsMs: { readonly search: number } }) | VectorRefusal
 
 /** Whose vector this is. */
-export async function searchVector(given: GivenVector, needs: SearchNeeds, options: SearchOptions): Promise<Found> {
+export async function searchVector(given: GivenVector, needs: SearchNeeds, options: NameOptions): Promise<Found> {
   const read = readVector(given, needs.space)
   if (read.kind !== "ok") return read
   const startTickMs = nowTickMs()

@@ -126,7 +126,10 @@ async function raw(of: number | string, width: number): Promise<number> {
       worker.onerror = (event) => reject(new Error(event.message))
     })
   const ready = workers.map(told)
-  for (const worker of workers) worker.postMessage({ index: of, width, people, skip: (skip += each), requests: each })
+  for (const worker of workers) {
+    worker.postMessage({ index: of, width, people, skip, requests: each })
+    skip += each
+  }
   await Promise.all(ready)
   const ended = workers.map(told)
   for (const worker of workers) worker.postMessage("go")

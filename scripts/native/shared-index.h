@@ -176,11 +176,14 @@ class SharedIndex {
       const uint32_t from = built_.load(), to = std::min(size_.load(std::memory_order_acquire), from + static_cast<uint32_t>(batch * threads));
       if (from == to) return false;
       makeRoom();
-      std::atomic<uint32_t> next{from};
       std::vector<std::string> failures(threads);
+      // Each thread has a part of its own: faces of one person lie next to each other, and two that are inserted at the same
+      // moment do not find each other. By turns, recall of the first five was .991 in place of .998.
+      const uint32_t share = (to - from + threads - 1) / threads;
       auto insert = [&](size_t i) {
         try {
-          for (uint32_t slot = next++; slot < to; slot = next++) insertOne(slot);
+          const uint32_t begin = std::min<uint64_t>(to, from + uint64_t(i) * share), end = std::min<uint64_t>(to, uint64_t(begin) + share);
+          for (uint32_t slot = begin; slot < end; slot++) insertOne(slot);
         } catch (const std::exception& error) {
           failures[i] = error.what();
         }
@@ -228,7 +231,7 @@ class SharedIndex {
  private:
   static constexpr uint32_t chunkSlots = 1024;
   static constexpr size_t chunksMax = 65536;
-  static constexpr uint32_t batch = 64;
+  static constexpr uint32_t batch = 256;
   /** Labels from here on belong to nodes whose face is gone: they lead searches on and are never found. */
   static constexpr size_t gone = size_t(1) << 40;
 

@@ -888,6 +888,8 @@ export interface components {
         Search: {
             /** @description numbers, or little-endian float32 in base64; of any length but zero, it is made a unit vector */
             embedding: number[] | string;
+            /** @description only members of this group are looked for; others are unknown */
+            group?: string;
             /** @default 5 */
             k?: number;
             /** @description name@sha8/dimension, as the answer that gave the embedding says */
@@ -2442,6 +2444,8 @@ export interface operations {
                 capturedAtMs?: number;
                 /** @description faces narrower than this are not looked for: smaller finds more and takes longer */
                 faceWidthPxMin?: number;
+                /** @description only members of this group are looked for; others are unknown */
+                group?: string;
                 /** @description embedding: each face carries its vector and space */
                 include?: "embedding";
                 /** @description fast: the answer comes from half the size, sooner; the one from the full size follows as `refined` on the stream */

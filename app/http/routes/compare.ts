@@ -61,9 +61,9 @@ export function compareRoutes(needs: HttpNeeds): Route[] {
       body: jsonBody(searchJson),
       answers: { 200: searchAnswer },
       errors: ["wrong_space", "bad_vector"],
-      handle: async ({ requestId, body: { embedding, space, k, threshold } }) => {
+      handle: async ({ requestId, body: { embedding, space, k, threshold, group } }) => {
         const search = { search: needs.gallery.search, space: models.space, thresholds, metrics: needs.metrics }
-        const found = await searchVector({ values: embedding, space }, search, { candidates: k, threshold })
+        const found = await searchVector({ values: embedding, space }, search, { candidates: k, threshold, group })
         switch (found.kind) {
           case "searched":
             return reply(200, { requestId, ...toNamed(found), timingsMs: found.timingsMs })

@@ -46,6 +46,7 @@ export function recognizeRoutes(needs: HttpNeeds): Route[] {
           snapshot: camera === undefined ? undefined : snapshotAsked(needs.sightingOptions),
           candidates: query.candidates ?? recognition.candidates,
           threshold: query.threshold,
+          group: query.group,
         }
         const record = (recognized: Recognized): Kept => {
           if (camera === undefined) return {}

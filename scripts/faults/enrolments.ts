@@ -1,211 +1,139 @@
 /**
  * Ten thousand pictures through POST /v1/enrolments, with a kill in the middle, while a door keeps asking.
  *
- *   bun scripts/faults/enrolments.ts [--pictures 10000] [--kill-at 0.5] [--idle-seconds 60] [--photos ../shared/data/lfw]
+ *   bun scripts/faults/enrolments.ts [--pictures 10000] [--kill-at 0.5] [--rounds 8] [--window-seconds 15] [--photos ../shared/data/lfw]
  *
- * Takes about as long as an engine needs for the pictures; the idle seconds come before and after.
+ * Takes about as long as an engine needs for the pictures, and the rounds after it: in each the door asks for a window alone and for
+ * one beside a job. What the machine does besides falls on both alike, and the medians over the rounds are compared.
  */
 import { z } from "zod"
 import { nowTickMs } from "../../app/base/ticks.ts"
-import { jobAnswer } from "../../app/http/enrolment-answers.ts"
-import { type RunningBox, startBox, testAdminKey } from "../../tests/support/box.ts"
+import { startBox } from "../../tests/support/box.ts"
 import { tempFolder } from "../../tests/support/shared.ts"
 import { count, notNegative, optionsOrExit, positive, readOptions } from "../bench/support/options.ts"
-import { readUsage } from "../bench/support/processes.ts"
-import { roundTo, slope } from "../bench/support/statistics.ts"
+import { median, roundTo } from "../bench/support/statistics.ts"
 import { packPeople } from "./enrolments/archive.ts"
-import { type GoodClientFigures, startGoodClient } from "./support/good-client.ts"
+import { besideDoor, doorWindow, toldDoor } from "./enrolments/door.ts"
+import { allItems, follow, jobOf, type Run, send, systemOf } from "./enrolments/jobs.ts"
+import type { GoodClientFigures } from "./support/good-client.ts"
 import { check, conclude } from "./support/verdict.ts"
 
 const table = {
   pictures: { type: "string" },
   "kill-at": { type: "string" },
-  "idle-seconds": { type: "string" },
+  rounds: { type: "string" },
+  "window-seconds": { type: "string" },
   "every-ms": { type: "string" },
   photos: { type: "string" },
 } as const
 const schema = z.strictObject({
   pictures: count.default(10_000),
   killAt: notNegative.default(0.5),
-  idleSeconds: positive.default(60),
-  everyMs: positive.default(200),
+  rounds: count.default(8),
+  windowSeconds: positive.default(15),
+  everyMs: positive.default(250),
   photos: z.string().default("../shared/data/lfw"),
 })
-const usage = "enrolments [--pictures 10000] [--kill-at 0.5] [--idle-seconds 60] [--every-ms 200] [--photos <folder>]"
-const options = optionsOrExit(readOptions(Bun.argv.slice(2), table, schema), usage)
-
-type Job = z.output<typeof jobAnswer>
-
-/** Of the parent, over a run of a job: what the faces themselves take is told beside it. */
-interface Memory {
-  readonly firstMB: number
-  readonly lastMB: number
-  readonly slopeMBPerMinute: number
-  readonly samples: number
-}
+const usage =
+  "enrolments [--pictures 10000] [--kill-at 0.5] [--rounds 8] [--window-seconds 15] [--every-ms 250] [--photos <folder>]"
+const { pictures, killAt, rounds, windowSeconds, everyMs, photos } = optionsOrExit(
+  readOptions(Bun.argv.slice(2), table, schema),
+  usage,
+)
 
 const slowerMax = 2
-const sampleEveryMs = 1000
-const systemAnswer = z.object({
-  gallery: z.object({ subjects: z.int(), faces: z.int() }),
-  models: z.object({ space: z.string() }),
-})
+const grownShareMax = 0.05
+/** More than a window is long. */
+const roundPictures = 2000
 
 using folder = tempFolder()
 const archive = folder.file("people.tar")
-const packed = await packPeople(archive, options.pictures, options.photos)
-console.log(`${options.pictures} pictures of ${packed.people} people, ${roundTo(packed.bytes / 1e6, 1)} MB`)
+const packed = await packPeople(archive, pictures, photos)
+console.log(`${pictures} pictures of ${packed.people} people, ${roundTo(packed.bytes / 1e6, 1)} MB`)
 
 let box = await startBox(folder.file("data"))
-const idle = await askFor(box, options.idleSeconds)
-console.log(`idle: p50 ${idle.latencyMs.p50} ms, p99 ${idle.latencyMs.p99} ms (n ${idle.requests})`)
-
 const sentTickMs = nowTickMs()
-const sent = await send(box)
+const { id } = await send(box, archive)
 const uploadMs = nowTickMs() - sentTickMs
-const before = startGoodClient({ url: box.url, key: testAdminKey }, "recognise", options.everyMs)
-const firstRun = await follow(box, sent.id, (job) => job.done >= options.pictures * options.killAt)
-const busyBefore = await before.stop()
+const first = await besideDoor(box, everyMs, () => follow(box, id, (job) => job.done >= pictures * killAt))
 box.process.kill("SIGKILL")
 await box.process.exited
-console.log(`killed after ${firstRun.job.done} pictures`)
+console.log(`killed after ${first.run.job.done} pictures`)
 
 const restartTickMs = nowTickMs()
 box = await startBox(folder.file("data"))
 const restartMs = nowTickMs() - restartTickMs
-const resumedAt = (await jobOf(box, sent.id)).done
-const after = startGoodClient({ url: box.url, key: testAdminKey }, "recognise", options.everyMs)
-const secondRun = await follow(box, sent.id, () => false)
-const busyAfter = await after.stop()
-const { job } = secondRun
-const items = await allItems(box, sent.id)
-const { gallery, models } = systemAnswer.parse(await (await box.ask("/v1/system")).json())
+const resumedAt = (await jobOf(box, id)).done
+const second = await besideDoor(box, everyMs, () => follow(box, id, () => false))
+const { job } = second.run
+const items = await allItems(box, id)
+const { gallery, models } = await systemOf(box)
 
-// The same upload once more: everything is there, and no engine is asked.
-const again = await send(box)
-const thirdRun = await follow(box, again.id, () => false)
-const galleryAgain = systemAnswer.parse(await (await box.ask("/v1/system")).json()).gallery
+// The same upload once more: everybody is there, and no engine is asked for them.
+const again = await follow(box, (await send(box, archive)).id, () => false)
+const galleryAgain = (await systemOf(box)).gallery
+
+// By turns alone and beside a job of pictures nobody has sent before.
+const idle: GoodClientFigures[] = []
+const busy: GoodClientFigures[] = []
+for (let round = 0; round < rounds; round++) {
+  idle.push(await doorWindow(box, everyMs, windowSeconds))
+  await packPeople(archive, roundPictures, photos)
+  const beside = await send(box, archive)
+  await follow(box, beside.id, ({ done }) => done > 0)
+  busy.push(await doorWindow(box, everyMs, windowSeconds))
+  await box.ask(`/v1/enrolments/${beside.id}`, { method: "DELETE" })
+}
 await box[Symbol.asyncDispose]()
 
-const busyP99Ms = Math.max(busyBefore.latencyMs.p99, busyAfter.latencyMs.p99)
-const answers = [busyBefore, busyAfter, idle].flatMap(({ statuses }) => Object.keys(statuses))
-/** A vector in the index, another in its graph, and the links: what a face takes for ever. */
+const p99Of = (figures: readonly GoodClientFigures[]) => median(figures.map(({ latencyMs }) => latencyMs.p99))
+const answers = [first.door, second.door, ...idle, ...busy].flatMap(({ statuses }) => Object.keys(statuses))
+/** A vector in memory and what the graph says of it: what a face takes for ever, at most. */
 const faceMB = (Number(models.space.split("/").at(-1)) * 4 * 2 + 400) / 1e6
-const expectedMB = secondRun.enrolled * faceMB
-const grownMB = secondRun.memory.lastMB - secondRun.memory.firstMB
-const perSecond = (run: typeof firstRun) => roundTo(run.done / run.seconds, 1)
+const facesMB = second.run.enrolled * faceMB
+const { memory } = second.run
+const perSecond = ({ done, seconds }: Run) => roundTo(done / seconds, 1)
+const toldMemory = ({ memory: { firstMB, lastMB, slopeMBPerMinute, samples } }: Run) =>
+  `${firstMB} → ${lastMB} MB, ${slopeMBPerMinute} MB a minute (n ${samples})`
 
-await conclude(
-  `${options.pictures} pictures in one upload, killed at ${firstRun.job.done}; a door asks every ${options.everyMs} ms`,
-  [
-    check(
-      "goes on by itself after the kill",
-      `at ${resumedAt}, ready ${roundTo(restartMs / 1000, 1)} s after the start`,
-      resumedAt >= firstRun.job.done && job.state === "finished",
-    ),
-    check(
-      "every picture once",
-      `total ${job.total}, done ${job.done}, items ${items.size}: ${job.enrolled} enrolled, ${job.duplicates} duplicates, ${job.refused} refused`,
-      job.total === options.pictures && job.done === options.pictures && items.size === options.pictures,
-    ),
-    check(
-      "as many faces as were enrolled",
-      `${gallery.faces} faces of ${gallery.subjects} people (${job.peopleAdded} added)`,
-      gallery.faces === job.enrolled && gallery.subjects === job.peopleAdded,
-    ),
-    check(
-      "sent again, nothing is done twice",
-      `${thirdRun.job.duplicates} duplicates, ${thirdRun.job.refused} refused, ${thirdRun.job.enrolled} enrolled, ${galleryAgain.faces} faces`,
-      thirdRun.job.enrolled === 0 &&
-        galleryAgain.faces === gallery.faces &&
-        thirdRun.job.duplicates === job.enrolled + job.duplicates,
-    ),
-    check(
-      `the door's p99 < ${slowerMax} × idle`,
-      `${busyP99Ms} ms (p50 ${busyBefore.latencyMs.p50}/${busyAfter.latencyMs.p50}, n ${busyBefore.requests + busyAfter.requests}), idle ${idle.latencyMs.p99} ms (p50 ${idle.latencyMs.p50}, n ${idle.requests})`,
-      busyP99Ms < slowerMax * idle.latencyMs.p99,
-    ),
-    check(
-      "the door is answered",
-      [...new Set(answers)].join(", "),
-      answers.every((status) => status === "200"),
-    ),
-    check(
-      "memory grows by no more than the faces take, and 5 %",
-      `${told(secondRun.memory)}; ${secondRun.enrolled} faces take about ${roundTo(expectedMB, 1)} MB`,
-      grownMB < expectedMB + 0.05 * secondRun.memory.firstMB,
-    ),
-    check(
-      "… and is flat where nobody new comes",
-      `${told(thirdRun.memory)} over ${thirdRun.done} duplicates`,
-      thirdRun.memory.lastMB < 1.05 * thirdRun.memory.firstMB,
-    ),
-  ],
-)
+await conclude(`${pictures} pictures in one upload, killed at ${first.run.job.done}; a door asks every ${everyMs} ms`, [
+  check(
+    "goes on by itself after the kill",
+    `at ${resumedAt}, ready ${roundTo(restartMs / 1000, 1)} s after the start`,
+    resumedAt >= first.run.job.done && job.state === "finished",
+  ),
+  check(
+    "every picture once",
+    `total ${job.total}, done ${job.done}, items ${items.size}: ${job.enrolled} enrolled, ${job.duplicates} duplicates, ${job.refused} refused`,
+    job.total === pictures && job.done === pictures && items.size === pictures,
+  ),
+  check(
+    "as many faces as were enrolled",
+    `${gallery.faces} faces of ${gallery.subjects} people (${job.peopleAdded} added)`,
+    gallery.faces === job.enrolled && gallery.subjects === job.peopleAdded,
+  ),
+  check(
+    "sent again, nothing is done twice",
+    `${again.job.duplicates} duplicates, ${again.job.refused} refused, ${again.job.enrolled} enrolled, ${galleryAgain.faces} faces`,
+    again.job.duplicates === job.enrolled + job.duplicates && again.job.enrolled === 0 && galleryAgain.faces === gallery.faces,
+  ),
+  check(
+    `the door's p99 < ${slowerMax} × idle`,
+    `${toldDoor(busy)}; idle ${toldDoor(idle)}`,
+    p99Of(busy) < slowerMax * p99Of(idle),
+  ),
+  check("the door is always answered", [...new Set(answers)].join(", "), new Set(answers).size === 1 && answers[0] === "200"),
+  check(
+    "memory grows by no more than the faces take, and 5 %",
+    `${toldMemory(second.run)}; ${second.run.enrolled} faces take about ${roundTo(facesMB, 1)} MB`,
+    memory.lastMB - memory.firstMB < facesMB + grownShareMax * memory.firstMB,
+  ),
+  check(
+    "… and is flat where nobody new comes",
+    `${toldMemory(again)} over ${again.done} pictures`,
+    again.memory.lastMB < (1 + grownShareMax) * again.memory.firstMB,
+  ),
+])
 console.log(
-  `\nupload ${roundTo(uploadMs / 1000, 1)} s; ${perSecond(firstRun)}, ${perSecond(secondRun)} pictures a second beside the door; duplicates ${perSecond(thirdRun)} a second`,
+  `\nupload ${roundTo(uploadMs / 1000, 1)} s; ${perSecond(first.run)} and ${perSecond(second.run)} pictures a second beside the door (door p99 ${first.door.latencyMs.p99} and ${second.door.latencyMs.p99} ms, n ${first.door.requests + second.door.requests}); sent again ${perSecond(again)} a second`,
 )
-
-function told({ firstMB, lastMB, slopeMBPerMinute, samples }: Memory): string {
-  return `${firstMB} → ${lastMB} MB, ${slopeMBPerMinute} MB a minute (n ${samples})`
-}
-
-async function askFor({ url }: RunningBox, seconds: number): Promise<GoodClientFigures> {
-  const client = startGoodClient({ url, key: testAdminKey }, "recognise", options.everyMs)
-  await Bun.sleep(seconds * 1000)
-  return await client.stop()
-}
-
-async function send({ ask }: RunningBox): Promise<Job> {
-  const answer = await ask("/v1/enrolments", {
-    method: "POST",
-    headers: { "content-type": "application/x-tar" },
-    body: Bun.file(archive),
-  })
-  if (answer.status !== 202) throw new Error(`${answer.status} ${await answer.text()}`)
-  return jobAnswer.parse(await answer.json())
-}
-
-async function jobOf({ ask }: RunningBox, id: string): Promise<Job> {
-  return jobAnswer.parse(await (await ask(`/v1/enrolments/${id}`)).json())
-}
-
-/** Until the job is over, or is far enough. The first quarter of the samples is the warming up of a young process. */
-async function follow(box: RunningBox, id: string, isEnough: (job: Job) => boolean) {
-  const startTickMs = nowTickMs()
-  const first = await jobOf(box, id)
-  const points: { x: number; y: number }[] = []
-  for (;;) {
-    const job = await jobOf(box, id)
-    const used = await readUsage(box.process.pid)
-    if (used !== undefined) points.push({ x: (nowTickMs() - startTickMs) / 60_000, y: used.parentMB })
-    const isOver = job.state !== "waiting" && job.state !== "running"
-    if (!isOver && !isEnough(job)) {
-      await Bun.sleep(sampleEveryMs)
-      continue
-    }
-    const warm = points.slice(Math.floor(points.length / 4))
-    const average = (part: typeof points) => roundTo(part.reduce((sum, { y }) => sum + y, 0) / Math.max(1, part.length), 1)
-    const edge = Math.max(1, Math.floor(warm.length / 10))
-    const memory: Memory = {
-      firstMB: average(warm.slice(0, edge)),
-      lastMB: average(warm.slice(-edge)),
-      slopeMBPerMinute: roundTo(slope(warm), 2),
-      samples: warm.length,
-    }
-    const seconds = (nowTickMs() - startTickMs) / 1000
-    return { job, memory, seconds, done: job.done - first.done, enrolled: job.enrolled - first.enrolled }
-  }
-}
-
-async function allItems({ ask }: RunningBox, id: string): Promise<ReadonlySet<number>> {
-  const page = z.object({ items: z.array(z.object({ position: z.int() })), next: z.string().optional() })
-  const positions = new Set<number>()
-  for (let after: string | undefined, more = true; more; more = after !== undefined) {
-    const query = new URLSearchParams({ limit: "1000", ...(after === undefined ? {} : { after }) })
-    const { items, next } = page.parse(await (await ask(`/v1/enrolments/${id}/items?${query}`)).json())
-    for (const { position } of items) positions.add(position)
-    after = next
-  }
-  return positions
-}

@@ -7,6 +7,7 @@ import { doctorCommand } from "./doctor.ts"
 import { engineCommand } from "./engine.ts"
 import { enrolCommand } from "./enrol.ts"
 import { evalCommand } from "./eval.ts"
+import { galleryCommand } from "./gallery.ts"
 import { identifyCommand } from "./identify.ts"
 import { modelsCommand } from "./models.ts"
 import type { CliContext, CliNeeds } from "./needs.ts"
@@ -32,6 +33,7 @@ export function createCli(context: CliContext): Command {
     verifyCommand,
     evalCommand,
     doctorCommand,
+    galleryCommand,
     modelsCommand,
     versionCommand,
     backupCommand,

@@ -1,6 +1,7 @@
 import type { Space } from "../face/embedding.ts"
 import type { FaceChip } from "../face/face.ts"
 import type { Quality } from "../face/quality.ts"
+import type { IndexCheck } from "./check.ts"
 import type { Metadata, SubjectChange, SubjectDetails } from "./subject-details.ts"
 
 /** A person in the gallery. */
@@ -142,6 +143,10 @@ export interface Gallery {
   lookAlikes(faceId: string, count: number): Promise<readonly Candidate[]>
   counts(): { readonly subjects: number; readonly faces: number; readonly spaces: readonly SpaceCount[] }
   indexStatus(): readonly IndexStatus[]
+  /** Resolves when no index is being built, and what was built is saved. */
+  indexesSaved(): Promise<void>
+  /** Looks at every stored vector and searches for some hundred; takes seconds for 100,000 faces. */
+  checkIndexes(): Promise<readonly IndexCheck[]>
   close(): Promise<void>
 }
 

@@ -23,8 +23,16 @@ export interface SpaceIndex {
   /** There may be changes: take them over soon, so that the next search need not. */
   follow(): void
   status(): IndexStatus
+  snapshot(): SnapshotState
+  /** Resolves when nothing is being built or saved. */
+  settled(): Promise<void>
   close(): Promise<void>
 }
+
+/** What became of the snapshot at the start. `unused`: too few faces for one, or no place for it. */
+export type SnapshotState =
+  | { readonly kind: "unused" | "absent" | "taken_over" }
+  | { readonly kind: "refused"; readonly why: string }
 
 export interface SpaceIndexNeeds {
   /** The next faces of this space above a number, rising. */
@@ -66,6 +74,8 @@ function withoutLibrary(space: Space, why: string, { log, facesCount }: SpaceInd
     search: () => Promise.resolve(undefined),
     follow: () => undefined,
     status: () => ({ space, faces: facesCount(), state: "ready", progress: 1, variant: "exact" }),
+    snapshot: () => ({ kind: "unused" }),
+    settled: () => Promise.resolve(),
     close: () => Promise.resolve(),
   }
 }
@@ -77,12 +87,14 @@ function withLibrary(space: Space, library: Extract<LoadedHnswlib, { kind: "ok" 
   let next: Generation | undefined
   let searchers: readonly IndexThread[] = []
   let builder: IndexThread | undefined
-  let building = false
+  /** One piece at a time. */
+  let building: Promise<void> | undefined
   let buildTimer: NodeJS.Timeout | undefined
   let restart: NodeJS.Timeout | undefined
   let failures = 0
   let lastId = 0
   let savedBuilt = 0
+  let snapshotState: SnapshotState = { kind: "unused" }
   let following = false
   let closing = false
 
@@ -119,13 +131,17 @@ function withLibrary(space: Space, library: Extract<LoadedHnswlib, { kind: "ok" 
     if (needs.snapshotPath === undefined) return
     const snapshot = { path: needs.snapshotPath, space }
     const told = await theBuilder().ask({ kind: "load", id: ++lastId, index: mine.index, snapshot, lastSeq: needs.lastSeq() })
-    if (told?.kind === "loaded" && told.ok) savedBuilt = mine.counts().built
-    else if (told?.kind === "loaded" && told.why === undefined) log.info({ space }, "no snapshot of the index yet: building it")
-    else
-      log.warn(
-        { space, why: told?.kind === "loaded" ? told.why : "the thread was lost" },
-        "snapshot refused: building the index anew",
-      )
+    if (told?.kind === "loaded" && told.ok) {
+      savedBuilt = mine.counts().built
+      snapshotState = { kind: "taken_over" }
+    } else if (told?.kind === "loaded" && told.why === undefined) {
+      snapshotState = { kind: "absent" }
+      log.info({ space }, "no snapshot of the index yet: building it")
+    } else {
+      const why = (told?.kind === "loaded" || told?.kind === "failed" ? told.why : undefined) ?? "the thread was lost"
+      snapshotState = { kind: "refused", why }
+      log.warn({ space, why }, "snapshot refused: building the index anew")
+    }
   }
 
   /** Hands over what was committed since. False when the index has failed over it. */
@@ -165,18 +181,18 @@ function withLibrary(space: Space, library: Extract<LoadedHnswlib, { kind: "ok" 
       return
     }
     if (dead + gone >= deadMin && (dead + gone) * 5 > size && next === undefined) void startAnew()
-    void build(next ?? mine)
+    building ??= build(next ?? mine).finally(() => {
+      building = undefined
+    })
   }
 
   const startSearchers = (count: number) => Array.from({ length: count }, () => startIndexThread(threadNeeds))
 
   async function build(mine: Generation): Promise<void> {
-    if (building || !mine.filled) return
-    building = true
+    if (!mine.filled) return
     const { size, built } = mine.counts()
     const threads = size - built >= allCoresFrom ? availableParallelism() : 1
     const told = await theBuilder().ask({ kind: "build", id: ++lastId, index: mine.index, threads })
-    building = false
     if (closing) return
     if (told?.kind === "failed" && current === mine) return fail(mine, told.why)
     if (told?.kind !== "built") return soon()
@@ -240,6 +256,11 @@ function withLibrary(space: Space, library: Extract<LoadedHnswlib, { kind: "ok" 
         following = false
         if (!closing) takeOver()
       })
+    },
+
+    snapshot: () => snapshotState,
+    async settled() {
+      while (building !== undefined) await building
     },
 
     status() {

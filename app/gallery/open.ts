@@ -3,6 +3,7 @@ import { type Log, silentLog } from "../base/log.ts"
 import type { Space } from "../face/embedding.ts"
 import type { Store } from "../store/store.ts"
 import { openChanges } from "./changes.ts"
+import { checkIndex, type IndexCheck } from "./check.ts"
 import { openChips } from "./chips.ts"
 import { openFaces } from "./faces.ts"
 import type { Gallery } from "./gallery.ts"
@@ -74,6 +75,14 @@ export async function openGallery(store: Store, options: GalleryOptions = {}): P
     counts() {
       const spaces = faces.spaces().filter((space) => space.faces > 0)
       return { subjects: subjects.count(), faces: spaces.reduce((sum, space) => sum + space.faces, 0), spaces }
+    },
+    async indexesSaved() {
+      await Promise.all([...indexes.values()].map((index) => index.settled()))
+    },
+    async checkIndexes() {
+      const checks: IndexCheck[] = []
+      for (const [space, index] of indexes) checks.push(await checkIndex(faces, index, space, faces.spaceNumber(space) ?? 0))
+      return checks
     },
     indexStatus: () => [...indexes.values()].map((index) => index.status()),
     async close() {

@@ -142,7 +142,8 @@ export function startRunner(needs: RunnerNeeds, parts: RunnerParts, { itemsMax }
     why?: string,
   ) {
     if (!jobs.end(number, state, why)) return
-    log.info({ job: id, state, why }, "a job of enrolment is over")
+    // Not why: the words may hold what somebody called a file.
+    log.info({ job: id, state }, "a job of enrolment is over")
     progress.changed()
     await spool.remove(id)
     await reports.shorten()

@@ -61,6 +61,7 @@ test("of a picture that lies elsewhere nobody says whose it is", async () => {
     "no_person",
     "no_person",
   ])
+  expect(items.map(({ file }) => file)).toEqual(["1.jpg", "loose.jpg", "2.jpg", "3.jpg"])
 })
 
 test.each(packers)("%s: a larger picture is left out by itself", async (_, format, pack) => {
@@ -90,6 +91,8 @@ test.each(outside.flatMap((path) => packers.map((packer) => [path, ...packer] as
   async (path, _, format, pack) => {
     const { survey } = await readArchive(format, await pack(pictures("Ada/1.jpg", path)))
     expect(survey.kind).toBe("failed")
+    // The words are kept and shown, and a path may be somebody's name.
+    expect(JSON.stringify(survey)).not.toContain("1.jpg")
   },
 )
 

@@ -90,3 +90,24 @@ test("no name of a person stays in any table of jobs when the person is deleted"
   for (const table of ["enrolment_people", "enrolment_items", "enrolment_look_alikes"])
     expect(JSON.stringify(box.store.prepare(`select * from ${table}`).all())).not.toContain("Wilhelmina")
 })
+
+test("… nor that of one whose pictures were all left out, and who became known in another way", async () => {
+  await using box = await openBox()
+  const report = openReport(box.store)
+  const { number } = newJob(box.store)
+  const people = [{ name: "Wilhelmina" }, { name: "Somebody", externalId: "w-7" }, { name: "Ada" }]
+  box.store.transact<void>(() => {
+    for (const [position, person] of people.entries())
+      report.add(number, { position, file: "1.jpg", person, content: noPicture }, { result: "no_face" })
+  })
+  const added = box.gallery.addSubject({ name: "Wilhelmina", externalId: "w-7" })
+  if (added.kind !== "added") throw new Error(added.kind)
+  box.gallery.deleteSubject(added.subject.id)
+  expect(report.page(number, { limit: 10 }).items).toMatchObject([{ name: "Ada" }])
+  for (const sql of ["name = 'x'", "external_id = 'x'"]) {
+    const plan = box.store.prepare<{ detail: string }>(
+      `explain query plan delete from enrolment_people where subject_id is null and ${sql}`,
+    )
+    expect(plan.all()[0]?.detail).toContain("SEARCH enrolment_people USING")
+  }
+})

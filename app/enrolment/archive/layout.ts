@@ -24,11 +24,14 @@ export function isPicture(path: string): boolean {
   return pictureEnding.test(path) && !partsOf(path).some((part) => part.startsWith(".") || part === "__MACOSX")
 }
 
-/** Why no honest archive holds such a path; `undefined` for one that may be. */
+export const hostilePath = "the archive holds a path that leads out of its folder; none of it is taken"
+
+/** Why no honest archive holds such a path; `undefined` for one that may be. Without the path itself: it may be somebody's name. */
 export function whyHostile(path: string): string | undefined {
-  if (path.length > pathCharactersMax) return `a path of ${path.length} characters; at most ${pathCharactersMax} are taken`
+  if (path.length > pathCharactersMax)
+    return `the archive holds a path of ${path.length} characters, and at most ${pathCharactersMax} are taken; none of it is taken`
   const leadsAway = path.startsWith("/") || path.includes("\\") || /^[a-z]:/i.test(path) || partsOf(path).includes("..")
-  return leadsAway ? "a path that leads out of its folder" : undefined
+  return leadsAway ? hostilePath : undefined
 }
 
 /** Reads the paths of all pictures, one after the other. */

@@ -1,3 +1,4 @@
+import { basename } from "node:path/posix"
 import type { Content, Item, Source, Survey, Told } from "../item.ts"
 import { createLayout, isPicture, type Layout, placeOf, whyHostile } from "./layout.ts"
 import { type ArchiveLimits, unpackedBytesMax, whyTooMany, whyTooMuch } from "./limits.ts"
@@ -59,7 +60,7 @@ async function surveyArchive(
     if (next.kind === "failed") return { result: next }
     if (next.kind === "end") break
     const hostile = whyHostile(next.path)
-    if (hostile !== undefined) return refused(`the archive holds ${hostile}; none of it is taken`)
+    if (hostile !== undefined) return refused(hostile)
     unpackedBytes += next.unpackedBytes
     if (unpackedBytes > unpackedBytesMax(archive.bytes)) return refused(whyTooMuch(archive.bytes))
     if (isPicture(next.path)) paths.add(next.path)
@@ -96,5 +97,6 @@ export function itemAt(path: string, position: number, layout: Layout, content: 
   const place = placeOf(path, layout)
   if (place.kind === "person") return { kind: "item", position, file: place.file, person: { name: place.name }, content }
   const nobody = { kind: "refused", reason: "no_person", why: place.why } as const
-  return { kind: "item", position, file: path, person: undefined, content: nobody }
+  // The folders above may be names, and nothing would lead from a person to this item.
+  return { kind: "item", position, file: basename(path), person: undefined, content: nobody }
 }

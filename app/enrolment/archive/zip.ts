@@ -3,6 +3,7 @@ import { promisify } from "node:util"
 import { crc32, inflateRaw } from "node:zlib"
 import { type Entry, openPromise, type ZipFile } from "yauzl"
 import type { Content, Source } from "../item.ts"
+import { hostilePath } from "./layout.ts"
 import { type ArchiveLimits, tooLargePicture, unreadable, wordsOf } from "./limits.ts"
 import { archiveSource, type Damaged, type OpenArchive } from "./source.ts"
 
@@ -38,7 +39,10 @@ async function openZip(path: string): Promise<OpenArchive | Damaged> {
         present = value
         return { kind: "entry", path: value.fileName, unpackedBytes: value.uncompressedSize }
       } catch (error) {
-        return { kind: "failed", why: `the list of the zip file cannot be read: ${wordsOf(error)}` }
+        const words = wordsOf(error)
+        // These three end with the path itself, which may be somebody's name.
+        const isPath = /^(absolute path|invalid relative path|invalid characters in fileName)/.test(words)
+        return { kind: "failed", why: isPath ? hostilePath : `the list of the zip file cannot be read: ${words}` }
       }
     },
     read: async (limits) =>

@@ -2,7 +2,9 @@
  * Jobs that enrol many at once, with a row for each of their pictures, and of every face the checksum of what it came from.
  *
  * Of the positions in an archive all below `done_before` are done, whether their rows are still there or left with a person. Names
- * stand in `enrolment_people` alone: a person who is deleted takes the row along, and with it what the reports say.
+ * stand in `enrolment_people` alone: a person who is deleted takes the row along, and with it what the reports say. Where a job
+ * left all pictures of somebody out, and they became known in another way, the name is all that tells them: those rows leave by a
+ * trigger, a namesake's among them.
  */
 export const enrolments = `
   create table enrolments (
@@ -38,6 +40,12 @@ export const enrolments = `
   ) strict;
   create index enrolment_people_by_name on enrolment_people (enrolment_number, name, external_id);
   create index enrolment_people_by_subject on enrolment_people (subject_id);
+  create index enrolment_people_unknown on enrolment_people (name) where subject_id is null;
+  create index enrolment_people_unknown_ids on enrolment_people (external_id) where subject_id is null;
+  create trigger enrolment_people_forgotten after delete on subjects begin
+    delete from enrolment_people where subject_id is null and name = old.name;
+    delete from enrolment_people where subject_id is null and external_id = old.external_id;
+  end;
 
   create table enrolment_items (
     enrolment_number integer not null references enrolments (number) on delete cascade,

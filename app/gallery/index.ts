@@ -8,7 +8,7 @@ import type { IndexStatus } from "./gallery.ts"
 import { type LoadedHnswlib, loadHnswlib } from "./hnswlib.ts"
 import { createGeneration, type Generation } from "./index-generation.ts"
 import { type IndexThread, startIndexThread } from "./index-thread.ts"
-import { searchShared } from "./search-shared.ts"
+import { type SharedSearch, searchShared } from "./search-shared.ts"
 import { type Neighbours, searchWidthFor } from "./shared-index.ts"
 
 /** The index of one space: a derived copy in memory, filled from SQLite and following its log of changes. */
@@ -51,6 +51,8 @@ export interface SpaceIndexNeeds {
 /** Up to so many faces a search takes 30 µs: less than handing it to another thread, which then need not exist. */
 const directMax = 1000
 const searchThreadsMax = 4
+/** 20,000 are compared in a third of a millisecond. */
+const comparedHereMax = 20_000
 /** Many changes in a row become one step of building. */
 const buildDelayMs = 1000
 /** With more to do than this, every core builds; a few new faces need one. */
@@ -96,6 +98,7 @@ function withLibrary(space: Space, library: Extract<LoadedHnswlib, { kind: "ok" 
   let savedBuilt = 0
   let snapshotState: SnapshotState = { kind: "unused" }
   let following = false
+  const queued: Queued[] = []
   let closing = false
 
   const threadNeeds = { startWorker: needs.startWorker, log: log.child({ space }) }
@@ -186,6 +189,37 @@ function withLibrary(space: Space, library: Extract<LoadedHnswlib, { kind: "ok" 
     })
   }
 
+  /**
+   * What came in one turn of the event loop. One of them is answered right here: a search alone takes less than waking another
+   * thread twice. The others go to the threads first, so that all cores work.
+   */
+  function answerQueued(): void {
+    const [first, ...others] = queued.splice(0)
+    if (first === undefined) return
+    for (const one of others) void answerElsewhere(one)
+    if (current === undefined || !isQuick(current, first.asked)) void answerElsewhere(first)
+    else answerHere(first)
+  }
+
+  async function answerElsewhere(one: Queued): Promise<void> {
+    const thread = leastBusy(searchers)
+    const mine = current
+    if (thread !== undefined && mine !== undefined) {
+      const told = await thread.ask({ kind: "search", id: ++lastId, index: mine.index, ...one.asked })
+      if (told?.kind === "found") return one.resolve(told)
+    }
+    // No thread, or none any more: this one can do it as well.
+    answerHere(one)
+  }
+
+  function answerHere({ asked, resolve, reject }: Queued): void {
+    try {
+      resolve(current?.filled === true ? searchShared(shared, current.index, asked) : undefined)
+    } catch (error) {
+      reject(error)
+    }
+  }
+
   const startSearchers = (count: number) => Array.from({ length: count }, () => startIndexThread(threadNeeds))
 
   async function build(mine: Generation): Promise<void> {
@@ -235,17 +269,13 @@ function withLibrary(space: Space, library: Extract<LoadedHnswlib, { kind: "ok" 
   return {
     started: start(),
 
-    async search(vector, count, members) {
-      if (!takeOver() || current === undefined) return undefined
+    search(vector, count, members) {
+      if (!takeOver() || current === undefined) return Promise.resolve(undefined)
       const width = searchWidthFor(current.counts().size)
-      const asked = { vector, count, width, ...(members !== undefined && { members }) }
-      const thread = leastBusy(searchers)
-      if (thread !== undefined) {
-        const told = await thread.ask({ kind: "search", id: ++lastId, index: current.index, ...asked })
-        if (told?.kind === "found") return told
-      }
-      // No thread, or none any more: this one can do it as well.
-      return current?.filled === true ? searchShared(shared, current.index, asked) : undefined
+      const { promise, resolve, reject } = Promise.withResolvers<Neighbours | undefined>()
+      queued.push({ asked: { vector, count, width, ...(members !== undefined && { members }) }, resolve, reject })
+      if (queued.length === 1) setImmediate(answerQueued)
+      return promise
     },
 
     follow() {
@@ -282,6 +312,18 @@ function withLibrary(space: Space, library: Extract<LoadedHnswlib, { kind: "ok" 
       next?.close()
     },
   }
+}
+
+interface Queued {
+  readonly asked: SharedSearch
+  readonly resolve: (found: Neighbours | undefined) => void
+  readonly reject: (why: unknown) => void
+}
+
+/** A millisecond or so: that does not hold up the event loop. */
+function isQuick(generation: Generation, { members }: SharedSearch): boolean {
+  const { size, built } = generation.counts()
+  return size - built <= comparedHereMax && (members?.length ?? 0) <= comparedHereMax
 }
 
 function searchThreads(): number {

@@ -77,8 +77,8 @@ export const buildWidth = 300
 
 /** How widely a graph of so many faces is searched: recall of the first above .999 and of the first five above .995 (docs/performance.md). */
 export function searchWidthFor(faces: number): number {
-  if (faces <= 20_000) return 64
-  if (faces <= 200_000) return 96
+  if (faces <= 150_000) return 64
+  if (faces <= 400_000) return 128
   return 256
 }
 

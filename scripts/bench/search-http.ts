@@ -10,6 +10,8 @@ import { z } from "zod"
 import { projectRoot } from "../../app/base/paths.ts"
 import { loadHnswlib } from "../../app/gallery/hnswlib.ts"
 import { buildWidth, linksPerNode, searchWidthFor } from "../../app/gallery/shared-index.ts"
+import { indexFolderOf, snapshotName } from "../../app/gallery/open.ts"
+import { writeSnapshot } from "../../app/gallery/snapshot.ts"
 import { clientFiguresSchema } from "./search/client.ts"
 import { fillFolder, searchBox, whenReady } from "./search/filled-box.ts"
 import { describeMachine, machineLine } from "./support/machine.ts"
@@ -50,8 +52,12 @@ shared.append(
   all,
 )
 const truth = await namesBy((vector) => exactly(vector))
+// What scripts/bench/search.ts has built is taken; the box takes the same graph as its snapshot.
+const cache = join(projectRoot, ".cache/bench/search", `faces-${faces}-${source.dimension}`)
+if (await Bun.file(join(cache, "shared")).exists()) shared.loadLinks(index, await Bun.file(join(cache, "shared")).bytes())
 while (shared.build(index, availableParallelism(), 1000));
-const file = join(projectRoot, ".cache/bench/search", `hnswlib-${faces}.index`)
+writeSnapshot({ path: join(indexFolderOf(filled.folder), snapshotName(space)), space }, 0, shared.saveLinks(index))
+const file = join(cache, "hnswlib")
 if (!(await Bun.file(file).exists())) await buildPackageIndex()
 
 const box = await filled.start()

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { z } from "zod"
+import { parseSpace, type Space } from "../../../app/face/embedding.ts"
 import { openStore } from "../../../app/store/store.ts"
 import { type DemoBox, startBox } from "../../demo/box.ts"
 import type { Target } from "../support/client.ts"
@@ -11,7 +12,7 @@ import { facesPerPerson, readSpread, type VectorSource, vectorSource } from "./v
 /** A data folder with many modelled faces of the default set's space, and real boxes on it. */
 export interface FilledFolder extends AsyncDisposable {
   readonly folder: string
-  readonly space: string
+  readonly space: Space
   readonly source: VectorSource
   readonly people: number
   /** As `serve` starts it, one engine. */
@@ -24,17 +25,19 @@ const configuration = { http: { ratePerSecond: 0 }, inference: { engines: 1 } }
 export async function fillFolder(faces: number, groupsOf?: (person: number) => readonly string[]): Promise<FilledFolder> {
   const folder = await mkdtemp(join(tmpdir(), "gatehouse-filled-"))
   const spread = await readSpread()
+  const space = parseSpace(spread.space)
+  if (space === undefined) throw new Error(`${spread.space} is not a space`)
   const source = vectorSource("faces", spread)
   const opened = openStore(join(folder, "gatehouse.db"))
   if (opened.kind === "failed") throw new Error(opened.why)
-  const filling = { space: spread.space, dimension: source.dimension, faces, facesPerPerson, vectors: source.gallery }
+  const filling = { space, dimension: source.dimension, faces, facesPerPerson, vectors: source.gallery }
   fillGallery(opened.store, { ...filling, ...(groupsOf !== undefined && { groupsOf }) })
   opened.store.close()
   const configFile = join(folder, "bench.jsonc")
   await writeFile(configFile, JSON.stringify(configuration))
   return {
     folder,
-    space: spread.space,
+    space,
     source,
     people: Math.floor(faces / facesPerPerson),
     async start() {

@@ -167,12 +167,12 @@ test("the engines are asked in the background, and a door is answered meanwhile"
 })
 
 test("DELETE stops it where it is; whoever is enrolled stays; a second one deletes the report", async () => {
-  const { pool, open } = heldPool()
+  const { pool, seen, open } = heldPool()
   await using box = await openTestBox({ pool })
   const paths = Array.from({ length: 50 }, (_, i) => `Person ${i}/1.jpg`)
   const { id } = (await send(box, zipOf(pictures(...paths)))).json
   const waiting = (await send(box, zipOf(pictures("Ada/1.jpg")))).json.id
-  await Bun.sleep(50)
+  await until(() => seen.length > 0, "an engine has a picture in hand")
   const cancelled = await box.ask("DELETE", `/v1/enrolments/${id}`)
   expect([cancelled.status, cancelled.json.state]).toEqual([200, "cancelled"])
   open()

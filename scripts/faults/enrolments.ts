@@ -43,6 +43,8 @@ const { pictures, killAt, rounds, windowSeconds, everyMs, photos } = optionsOrEx
 
 const slowerMax = 2
 const grownShareMax = 0.05
+/** During the long job the door is only to be there: what it feels is measured in the rounds. */
+const quietEveryMs = 1000
 /** More than a window is long. */
 const roundPictures = 2000
 
@@ -55,7 +57,7 @@ let box = await startBox(folder.file("data"))
 const sentTickMs = nowTickMs()
 const { id } = await send(box, archive)
 const uploadMs = nowTickMs() - sentTickMs
-const first = await besideDoor(box, everyMs, () => follow(box, id, (job) => job.done >= pictures * killAt))
+const first = await besideDoor(box, quietEveryMs, () => follow(box, id, (job) => job.done >= pictures * killAt))
 box.process.kill("SIGKILL")
 await box.process.exited
 console.log(`killed after ${first.run.job.done} pictures`)
@@ -64,7 +66,7 @@ const restartTickMs = nowTickMs()
 box = await startBox(folder.file("data"))
 const restartMs = nowTickMs() - restartTickMs
 const resumedAt = (await jobOf(box, id)).done
-const second = await besideDoor(box, everyMs, () => follow(box, id, () => false))
+const second = await besideDoor(box, quietEveryMs, () => follow(box, id, () => false))
 const { job } = second.run
 const items = await allItems(box, id)
 const { gallery, models } = await systemOf(box)
@@ -96,44 +98,49 @@ const perSecond = ({ done, seconds }: Run) => roundTo(done / seconds, 1)
 const toldMemory = ({ memory: { firstMB, lastMB, slopeMBPerMinute, samples } }: Run) =>
   `${firstMB} → ${lastMB} MB, ${slopeMBPerMinute} MB a minute (n ${samples})`
 
-await conclude(`${pictures} pictures in one upload, killed at ${first.run.job.done}; a door asks every ${everyMs} ms`, [
-  check(
-    "goes on by itself after the kill",
-    `at ${resumedAt}, ready ${roundTo(restartMs / 1000, 1)} s after the start`,
-    resumedAt >= first.run.job.done && job.state === "finished",
-  ),
-  check(
-    "every picture once",
-    `total ${job.total}, done ${job.done}, items ${items.size}: ${job.enrolled} enrolled, ${job.duplicates} duplicates, ${job.refused} refused`,
-    job.total === pictures && job.done === pictures && items.size === pictures,
-  ),
-  check(
-    "as many faces as were enrolled",
-    `${gallery.faces} faces of ${gallery.subjects} people (${job.peopleAdded} added)`,
-    gallery.faces === job.enrolled && gallery.subjects === job.peopleAdded,
-  ),
-  check(
-    "sent again, nothing is done twice",
-    `${again.job.duplicates} duplicates, ${again.job.refused} refused, ${again.job.enrolled} enrolled, ${galleryAgain.faces} faces`,
-    again.job.duplicates === job.enrolled + job.duplicates && again.job.enrolled === 0 && galleryAgain.faces === gallery.faces,
-  ),
-  check(
-    `the door's p99 < ${slowerMax} × idle`,
-    `${toldDoor(busy)}; idle ${toldDoor(idle)}`,
-    p99Of(busy) < slowerMax * p99Of(idle),
-  ),
-  check("the door is always answered", [...new Set(answers)].join(", "), new Set(answers).size === 1 && answers[0] === "200"),
-  check(
-    "memory grows by no more than the faces take, and 5 %",
-    `${toldMemory(second.run)}; ${second.run.enrolled} faces take about ${roundTo(facesMB, 1)} MB`,
-    memory.lastMB - memory.firstMB < facesMB + grownShareMax * memory.firstMB,
-  ),
-  check(
-    "… and is flat where nobody new comes",
-    `${toldMemory(again)} over ${again.done} pictures`,
-    again.memory.lastMB < (1 + grownShareMax) * again.memory.firstMB,
-  ),
-])
+await conclude(
+  `${pictures} pictures in one upload, killed at ${first.run.job.done}; a door asks every ${quietEveryMs} ms, in ${rounds} rounds every ${everyMs} ms`,
+  [
+    check(
+      "goes on by itself after the kill",
+      `at ${resumedAt}, ready ${roundTo(restartMs / 1000, 1)} s after the start`,
+      resumedAt >= first.run.job.done && job.state === "finished",
+    ),
+    check(
+      "every picture once",
+      `total ${job.total}, done ${job.done}, items ${items.size}: ${job.enrolled} enrolled, ${job.duplicates} duplicates, ${job.refused} refused`,
+      job.total === pictures && job.done === pictures && items.size === pictures,
+    ),
+    check(
+      "as many faces as were enrolled",
+      `${gallery.faces} faces of ${gallery.subjects} people (${job.peopleAdded} added)`,
+      gallery.faces === job.enrolled && gallery.subjects === job.peopleAdded,
+    ),
+    check(
+      "sent again, nothing is done twice",
+      `${again.job.duplicates} duplicates, ${again.job.refused} refused, ${again.job.enrolled} enrolled, ${galleryAgain.faces} faces`,
+      again.job.duplicates === job.enrolled + job.duplicates &&
+        again.job.enrolled === 0 &&
+        galleryAgain.faces === gallery.faces,
+    ),
+    check(
+      `the door's p99 < ${slowerMax} × idle`,
+      `${toldDoor(busy)}; idle ${toldDoor(idle)}`,
+      p99Of(busy) < slowerMax * p99Of(idle),
+    ),
+    check("the door is always answered", [...new Set(answers)].join(", "), new Set(answers).size === 1 && answers[0] === "200"),
+    check(
+      "memory grows by no more than the faces take, and 5 %",
+      `${toldMemory(second.run)}; ${second.run.enrolled} faces take about ${roundTo(facesMB, 1)} MB`,
+      memory.lastMB - memory.firstMB < facesMB + grownShareMax * memory.firstMB,
+    ),
+    check(
+      "… and is flat where nobody new comes",
+      `${toldMemory(again)} over ${again.done} pictures`,
+      again.memory.lastMB < (1 + grownShareMax) * again.memory.firstMB,
+    ),
+  ],
+)
 console.log(
   `\nupload ${roundTo(uploadMs / 1000, 1)} s; ${perSecond(first.run)} and ${perSecond(second.run)} pictures a second beside the door (door p99 ${first.door.latencyMs.p99} and ${second.door.latencyMs.p99} ms, n ${first.door.requests + second.door.requests}); sent again ${perSecond(again)} a second`,
 )

@@ -5,6 +5,8 @@
 import { parseArgs } from "node:util"
 import { z } from "zod"
 import { sharedFolder } from "../tests/support/shared.ts"
+import { fakeTimeLibrary } from "./faults/storage/clocks.ts"
+import { smallDiskRefusal } from "./faults/storage/small-disk.ts"
 import { straceRefusal } from "./faults/storage/strace.ts"
 import { judgeRun, readJunit, skipList } from "./test-verdict.ts"
 
@@ -28,6 +30,8 @@ const verdict = judgeRun({
   present: new Set([
     ...(sharedFolder() === undefined ? [] : ["../shared"]),
     ...((await straceRefusal()) === undefined ? ["strace"] : []),
+    ...((await smallDiskRefusal()) === undefined ? ["unshare"] : []),
+    ...(fakeTimeLibrary() === undefined ? [] : ["faketime"]),
   ]),
 })
 

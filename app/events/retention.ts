@@ -15,6 +15,7 @@ export interface Retention {
 /** Removed in one transaction, during which nobody is answered: with pictures of 50 KB each, 0.6 ms for each of them (n = 280). */
 const stepRows = 10
 const lookEveryMs = 60_000
+const failedRestMs = 1000
 const dayMs = 24 * 60 * 60 * 1000
 
 /**
@@ -44,6 +45,8 @@ export function keepRetention(
       try {
         const { removed, reason } = step(Date.now(), nowTickMs())
         if (removed > 0) metrics.sightingsPrunedTotal.inc({ reason }, removed)
+        // The log must not grow meanwhile: it takes of the room that there is not, and folding it in may need some itself.
+        if (removed > 0 && reason === "disk") needs.store.shrinkLog()
         const { sightings: count, bytes } = sightings.totals()
         metrics.sightings.set(count)
         metrics.sightingBytes.set(bytes)
@@ -54,6 +57,8 @@ export function keepRetention(
         const why = storageTrouble(error)
         if (why === undefined) log.error({ err: error }, "a bug: old sightings were not removed; trying again in a minute")
         else log.error({ why }, "old sightings could not be removed; trying again in a minute")
+        // Not to be woken: a removal that finds the disk full is itself what wakes this loop, which would never rest again.
+        await Bun.sleep(failedRestMs)
         await pause()
       }
     }

@@ -46,7 +46,8 @@ export function openDataFolder(folder: string, watchCommit?: WatchCommit): Opene
   looking.unref()
   // With the space of the reserve the log can be folded into the database, and then there is room to delete.
   store.whenFull(() => {
-    if (reserve.release()) store.shrinkLog()
+    reserve.release()
+    store.shrinkLog()
   })
   const close = () => {
     clearInterval(looking)

@@ -46,7 +46,7 @@ export interface Store {
   room(): Room
   /** Called after a write found the disk full, and was rolled back: for whoever can make room. */
   whenFull(makeRoom: () => void): void
-  /** Folds the write-ahead log into the database and gives its space back. Not while others read an older state. */
+  /** Folds the write-ahead log into the database and gives its space back, as far as it can be done without waiting for anybody. */
   shrinkLog(): void
   /** Another number when another process has changed the file; our own changes do not move it. */
   dataVersion(): number
@@ -175,7 +175,18 @@ function storeOf(database: Database, path: string, watchCommit: WatchCommit): St
       return { free: bavail * bsize, reusable, disk: blocks * bsize }
     },
     whenFull: (makeRoom) => void roomMakers.push(makeRoom),
-    shrinkLog: () => void told(() => database.run("pragma wal_checkpoint(truncate)")),
+    shrinkLog() {
+      // A backup reads an older state for minutes, and whoever is waited for stalls every request.
+      database.run("pragma busy_timeout = 0")
+      try {
+        database.run("pragma wal_checkpoint(truncate)")
+      } catch (error) {
+        // Where the database has to grow for it and cannot, the log stays as it is until something has been deleted.
+        if (!isDiskFull(error)) throw asTrouble(error)
+      } finally {
+        database.run(`pragma busy_timeout = ${busyWaitMs}`)
+      }
+    },
     dataVersion: () => dataVersion.get()?.data_version ?? 0,
     close() {
       // An unfinished statement keeps the file open, and the WAL would not be folded into it.

@@ -22,6 +22,7 @@ try {
   const told = await backUpAndRestore(folder, options.loops, await smallFrame(), (loop) => console.log(`${loop} loops`))
   const took = summarise(told.backupMs)
   const meanwhile = summarise(told.meanwhileMs)
+  const before = summarise(told.beforeMs)
   await conclude(`R12: ${options.loops} × backup under load, restored on an empty folder`, [
     check(
       "the dumps are equal, and hold what was acknowledged before",
@@ -29,9 +30,9 @@ try {
       told.wrong.length === 0,
     ),
     check(
-      `no request waits for it: p99 < ${stallMsMax} ms`,
-      `p50 ${meanwhile.p50} ms, p99 ${meanwhile.p99} ms (n ${meanwhile.n}); a backup p50 ${took.p50} ms`,
-      meanwhile.p99 < stallMsMax,
+      `no request waits for it by ${stallMsMax} ms more`,
+      `p50 ${meanwhile.p50} ms, p99 ${meanwhile.p99} ms (n ${meanwhile.n}), before ${before.p50} and ${before.p99} ms (n ${before.n}); a backup p50 ${took.p50} ms`,
+      meanwhile.p99 < before.p99 + stallMsMax,
     ),
   ])
 } finally {

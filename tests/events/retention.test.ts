@@ -2,6 +2,7 @@ import { expect, test } from "bun:test"
 import pino from "pino"
 import { silentLog } from "../../app/base/log.ts"
 import { createMetrics } from "../../app/base/metrics.ts"
+import { StorageTrouble } from "../../app/base/storage-trouble.ts"
 import { sightingsOptions } from "../../app/events/options.ts"
 import { keepRetention, openRetention } from "../../app/events/retention.ts"
 import { rowBytes } from "../../app/events/sightings.ts"
@@ -172,4 +173,33 @@ test("a recording that finds the disk full is tried once more, when others have 
   limit(10)
   record(sightings, { snapshot: new Uint8Array(500_000) })
   expect(sightings.totals().sightings).toBe(1)
+})
+
+test("a disk that stays full does not keep it busy", async () => {
+  await using memory = await openMemory()
+  const { store, sightings } = memory
+  for (let n = 0; n < 30; n++) record(sightings, { snapshot: new Uint8Array(50_000) })
+  const lines: string[] = []
+  const log = pino({ level: "error" }, { write: (line) => lines.push(line) })
+  let [looks, full] = [0, () => {}]
+  // Each removal finds the disk full, and that is what calls for the next one.
+  const stuck = {
+    ...store,
+    room: () => {
+      looks++
+      return { free: 0, reusable: 0, disk: 1e9 }
+    },
+    whenFull: (makeRoom: () => void) => {
+      full = makeRoom
+    },
+    transact: () => {
+      full()
+      throw new StorageTrouble("the disk is full")
+    },
+  }
+  const retention = keepRetention({ store: stuck, sightings, metrics: createMetrics(), log }, sightingsOptions.parse({}))
+  await Bun.sleep(300)
+  expect(looks).toBeLessThan(3)
+  expect(lines).toHaveLength(1)
+  await retention.close()
 })

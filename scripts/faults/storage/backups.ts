@@ -16,6 +16,8 @@ export interface BackedUpAndRestored {
   /** Of each backup under load, and of each request to the health of the box meanwhile. */
   readonly backupMs: readonly number[]
   readonly meanwhileMs: readonly number[]
+  /** The same request under the same load, just before. */
+  readonly beforeMs: readonly number[]
 }
 
 const round: readonly Operation[] = ["enrol", "see", "enrol", "rename", "enrol", "remove", "see", "unsee"]
@@ -41,6 +43,7 @@ export async function backUpAndRestore(
   const wrong: string[] = []
   const backupMs: number[] = []
   const meanwhileMs: number[] = []
+  const beforeMs: number[] = []
   let acknowledgedMeanwhile = 0
 
   const say = (loop: number, what: string) => wrong.push(`loop ${loop}: ${what}`)
@@ -54,25 +57,27 @@ export async function backUpAndRestore(
     return join(restored, "gatehouse.db")
   }
 
+  async function askHealth(into: number[]): Promise<void> {
+    const askedTickMs = nowTickMs()
+    await (await box?.ask("/healthz"))?.arrayBuffer()
+    into.push(nowTickMs() - askedTickMs)
+    await Bun.sleep(5)
+  }
+
   for (let loop = 1; loop <= loops; loop++) {
     let writing = true
     const load = Array.from({ length: writers }, async (_, writer) => {
       for (let turn = writer * 2; writing; turn++) await ledger.act(round[turn % round.length] ?? "enrol", box)
     })
     const before = ledger.acknowledged()
-    while (ledger.acknowledged() < before + 10) await Bun.sleep(5)
+    while (ledger.acknowledged() < before + 10) await askHealth(beforeMs)
 
     const mark = ledger.mark()
     const marked = ledger.acknowledged()
     const startTickMs = nowTickMs()
     let making = true
     const asking = (async () => {
-      while (making) {
-        const askedTickMs = nowTickMs()
-        await (await box.ask("/healthz")).arrayBuffer()
-        meanwhileMs.push(nowTickMs() - askedTickMs)
-        await Bun.sleep(5)
-      }
+      while (making) await askHealth(meanwhileMs)
     })()
     await backUp(loop)
     making = false
@@ -96,7 +101,7 @@ export async function backUpAndRestore(
   const second = await startBoxOn(restored)
   if (second === undefined) say(loops, "a restored box does not start")
   await second?.kill("SIGTERM")
-  return { loops, wrong, acknowledged: ledger.acknowledged(), acknowledgedMeanwhile, backupMs, meanwhileMs }
+  return { loops, wrong, acknowledged: ledger.acknowledged(), acknowledgedMeanwhile, backupMs, meanwhileMs, beforeMs }
 }
 
 async function run(...told: string[]): Promise<number> {

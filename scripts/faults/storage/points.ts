@@ -1,6 +1,6 @@
 import { cp, mkdir, rm } from "node:fs/promises"
 import { join } from "node:path"
-import { startBoxOn } from "./box.ts"
+import { lastWords, startBoxOn } from "./box.ts"
 import { createLedger, type Ledger, type Operation, spaceOf, type Verdict } from "./ledger.ts"
 import { readTrace, type Traced, writeCalls } from "./strace.ts"
 
@@ -93,7 +93,13 @@ export async function killAt(
   const killed = (await Bun.file(log).text()).includes("+++ killed by SIGKILL +++")
   const again = await startBoxOn(dataFolder)
   if (again === undefined)
-    return { killed, readyMs: Number.POSITIVE_INFINITY, acknowledged: 0, lost: ["everything: it does not start"], damaged: [] }
+    return {
+      killed,
+      readyMs: Number.POSITIVE_INFINITY,
+      acknowledged: 0,
+      lost: [`everything: it does not start (${await lastWords(dataFolder)})`],
+      damaged: [],
+    }
   const verdict = lived?.ledger.check(join(dataFolder, "gatehouse.db")) ?? { lost: [], damaged: [] }
   await again.kill("SIGKILL")
   return { killed, readyMs: again.readyMs, acknowledged: lived?.ledger.acknowledged() ?? 0, ...verdict }

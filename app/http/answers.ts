@@ -207,7 +207,9 @@ export const systemAnswer = z
       faces: z.int(),
       spaces: list(z.strictObject({ space: z.string(), faces: z.int() })),
     }),
-    index: list(z.strictObject({ space: z.string(), faces: z.int(), state: z.string(), progress: z.number(), variant: z.string() })),
+    index: list(
+      z.strictObject({ space: z.string(), faces: z.int(), state: z.string(), progress: z.number(), variant: z.string() }),
+    ),
     thresholds: z.strictObject({ match: z.number(), uncertain: z.number() }),
     memory: z.strictObject({ residentBytes: z.number(), enginesBytes: z.number() }),
     durations: z

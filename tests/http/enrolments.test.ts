@@ -32,8 +32,10 @@ function heldPool() {
     analyze: async (work) => {
       seen.push({ priority: work.priority })
       if (work.priority !== "background") return readPainted(work)
-      await gate.promise
-      return readPainted(work)
+      // As for work that waits in line: whoever leaves is let go.
+      const left = new Promise<void>((resolve) => work.signal?.addEventListener("abort", () => resolve(), { once: true }))
+      await Promise.race([gate.promise, left])
+      return work.signal?.aborted === true ? { kind: "abandoned" } : readPainted(work)
     },
     status: () => readyStatus,
   }

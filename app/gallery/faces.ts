@@ -20,7 +20,6 @@ export interface NamedFace {
   readonly name: string
   readonly validFromMs: number | null
   readonly validUntilMs: number | null
-  readonly vector: Uint8Array
 }
 
 /** A stored vector with its space and its person. */
@@ -29,6 +28,9 @@ export interface StoredVector {
   readonly space: Space
   readonly vector: Uint8Array
 }
+
+/** A hundred bytes each. Most faces near an asked one are of people who are listed already, and need not be read. */
+const subjectIdsKept = 100_000
 
 interface FaceRow {
   readonly id: string
@@ -88,8 +90,11 @@ export function openFaces(
     "select number, vector from faces where space_number = ? and number > ? order by number limit ?",
   )
   const selectNamed = store.prepare<NamedFace>(`
-    select faces.id as faceId, subject_id as subjectId, name, valid_from_ms as validFromMs, valid_until_ms as validUntilMs, vector
+    select faces.id as faceId, subject_id as subjectId, name, valid_from_ms as validFromMs, valid_until_ms as validUntilMs
     from faces join subjects on subjects.id = subject_id where number = ?`)
+  const selectSubjectId = store.prepare<{ subjectId: string }>("select subject_id as subjectId from faces where number = ?")
+  /** Neither a face's person nor its number ever changes, so nothing in it grows old. */
+  const subjectIds = new Map<number, string>()
   const selectVector = store.prepare<StoredVector>(`
     select subject_id as subjectId, spaces.name as space, vector
     from faces join spaces on spaces.number = space_number where id = ?`)
@@ -163,6 +168,17 @@ export function openFaces(
     spaceNumber: (space: Space): number | undefined => selectSpace.get(space)?.number,
     vectorsAfter: (spaceNumber: number, number: number, limit: number): readonly NumberedVector[] =>
       selectVectors.all(spaceNumber, number, limit),
+    /** Whose face it is, or was; `undefined` when it is unknown. */
+    subjectIdOf(number: number): string | undefined {
+      const known = subjectIds.get(number)
+      if (known !== undefined) return known
+      const subjectId = selectSubjectId.get(number)?.subjectId
+      if (subjectId === undefined) return undefined
+      const oldest = subjectIds.keys().next().value
+      if (subjectIds.size >= subjectIdsKept && oldest !== undefined) subjectIds.delete(oldest)
+      subjectIds.set(number, subjectId)
+      return subjectId
+    },
     named: (number: number): NamedFace | undefined => selectNamed.get(number),
     vectorOf: (id: string): StoredVector | undefined => selectVector.get(id),
   }

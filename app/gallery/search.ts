@@ -1,5 +1,5 @@
 import { assert } from "../base/assert.ts"
-import { type Space, similarity, spaceDimension, toUnit } from "../face/embedding.ts"
+import { type Space, spaceDimension, toUnit } from "../face/embedding.ts"
 import { type Faces, toVector } from "./faces.ts"
 import type { Candidate } from "./gallery.ts"
 import { type GroupMembers, holds } from "./group-members.ts"
@@ -34,7 +34,7 @@ export interface SearchNeeds {
 }
 
 /**
- * The index proposes, the table decides: who is named is read there again, exists at that moment and is compared exactly.
+ * The index proposes, by exact similarities; the table decides: who is named is read there again and exists at that moment.
  * @param group only its members
  */
 export async function searchSubjects(
@@ -57,12 +57,12 @@ export async function searchSubjects(
     const among = members === undefined || isWide(members, asked, index) ? undefined : members
     const nearest =
       (await index.search(unit, asked, among)) ?? (await compareAll(needs.faces, spaceNumber, unit, asked, members))
-    const { candidates, invalidPeople } = nearestOfEach(needs, nearest, unit, count, members)
+    const { candidates, invalidPeople } = nearestOfEach(needs, nearest, count, members)
     // Fewer than asked: there are no more faces, however wide we ask.
     if (candidates.length >= count || nearest.labels.length < asked) return candidates.slice(0, count)
     if (members === undefined && asked >= askedAmongExpiredMax && invalidPeople >= expiredPeopleMin) {
       const valid = await compareValid(needs, spaceNumber, unit, count)
-      return nearestOfEach(needs, valid, unit, count).candidates
+      return nearestOfEach(needs, valid, count).candidates
     }
   }
 }
@@ -85,16 +85,17 @@ export async function searchOthers(needs: SearchNeeds, faceId: string, count: nu
 function nearestOfEach(
   { faces, wallClockMs }: SearchNeeds,
   nearest: Neighbours,
-  unit: Float32Array,
   count: number,
   members?: Float64Array,
 ): { readonly candidates: readonly Candidate[]; readonly invalidPeople: number } {
   const invalid = new Set<string>()
   const bestOf = new Map<string, Candidate>()
   const atMs = wallClockMs()
-  for (const number of nearest.labels) {
+  for (const [place, number] of nearest.labels.entries()) {
     if (bestOf.size >= count) break
     if (members !== undefined && !holds(members, number)) continue
+    const listed = faces.subjectIdOf(number)
+    if (listed === undefined || bestOf.has(listed) || invalid.has(listed)) continue
     const face = faces.named(number)
     if (face === undefined) continue // Deleted since the index looked.
     const { faceId, subjectId, name } = face
@@ -102,11 +103,9 @@ function nearestOfEach(
       invalid.add(subjectId)
       continue
     }
-    if (bestOf.has(subjectId)) continue
-    bestOf.set(subjectId, { subjectId, name, faceId, similarity: similarity(unit, toVector(face.vector)) })
+    bestOf.set(subjectId, { subjectId, name, faceId, similarity: nearest.similarities[place] ?? 0 })
   }
-  const candidates = [...bestOf.values()].sort((a, b) => b.similarity - a.similarity)
-  return { candidates, invalidPeople: invalid.size }
+  return { candidates: [...bestOf.values()], invalidPeople: invalid.size }
 }
 
 /** The nearest face of each of the `count` nearest people among those who have not expired, however many have. */

@@ -67,8 +67,10 @@ inline std::vector<uint8_t> SharedIndex::saveLinks() {
   out.put(&head, sizeof head);
   for (uint32_t id = 0; id < count; id++) {
     const size_t label = graph.getExternalLabel(id);
-    const double number = label >= gone ? 0 : numberOf(label);
-    const uint32_t print = fingerprint(reinterpret_cast<int8_t*>(graph.getDataByInternalId(id)), bytes_);
+    // Of a face that was removed only the links are kept.
+    const bool absent = label >= gone || isDead(label);
+    const double number = absent ? 0 : numberOf(label);
+    const uint32_t print = absent ? 0 : fingerprint(reinterpret_cast<int8_t*>(graph.getDataByInternalId(id)), bytes_);
     const uint8_t level = graph.element_levels_[id];
     out.put(&number, sizeof number);
     out.put(&print, sizeof print);

@@ -217,7 +217,10 @@ class SharedIndex {
       const InInsert room(rooms_);
       if (settings_.keepsFloats) memset(floatsOf(slot), 0, settings_.dimension * sizeof(float));
       if (slot >= built_.load()) memset(recordOf(slot), 0, bytes_);
-      else if (graph_ != nullptr && graph_->label_lookup_.count(slot) > 0) graph_->markDelete(slot);
+      else if (graph_ != nullptr && graph_->label_lookup_.count(slot) > 0) {
+        graph_->markDelete(slot);
+        overwrite(graph_->label_lookup_[slot]);
+      }
     }
   }
 
@@ -325,6 +328,35 @@ class SharedIndex {
     }
   }
 
+  /**
+   * A node whose face is gone still leads searches on, from a place that is its neighbours' mean and nobody's: zeros would cost
+   * recall (.94 in place of .98 with every other node removed), and one neighbour's codes would outlive that neighbour.
+   */
+  void overwrite(hnswlib::tableint id) {
+    std::vector<float> mean(settings_.dimension, 0);
+    auto* list = graph_->get_linklist0(id);
+    const auto* neighbours = reinterpret_cast<hnswlib::tableint*>(list + 1);
+    uint32_t used = 0;
+    for (uint16_t i = 0, many = graph_->getListCount(list); i < many; i++) {
+      if (graph_->isMarkedDeleted(neighbours[i])) continue;
+      const auto* record = reinterpret_cast<int8_t*>(graph_->getDataByInternalId(neighbours[i]));
+      const float scale = tailOf(record, padded_).scale;
+      for (size_t at = 0; at < settings_.dimension; at++) mean[at] += scale * record[at];
+      used++;
+    }
+    auto* own = reinterpret_cast<int8_t*>(graph_->getDataByInternalId(id));
+    float square = 0;
+    for (const float part : mean) square += part * part;
+    // Of one alone the mean is that one.
+    if (used < overwriteFrom || square == 0) {
+      memset(own, 0, bytes_);
+      return;
+    }
+    const float length = std::sqrt(square);
+    for (float& part : mean) part /= length;
+    encode(mean.data(), settings_.dimension, own);
+  }
+
   void insertOne(uint32_t slot) {
     const InInsert room(rooms_);
     if (isDead(slot)) return;
@@ -353,6 +385,7 @@ class SharedIndex {
   }
 
   static constexpr size_t roomMin = 16384;
+  static constexpr uint32_t overwriteFrom = 3;
   /** Of sums of some hundred floats. */
   static constexpr float rounding = 1e-5f;
 

@@ -75,6 +75,7 @@ export const doors: Readonly<Record<string, readonly string[]>> = {
   "hnswlib-node": ["gallery/hnswlib.ts"],
   "modern-tar": ["enrolment/archive/"],
   yauzl: ["enrolment/archive/"],
+  "client-zip": ["people/zip.ts"],
   commander: ["cli/", "main.ts"],
   "cli-progress": ["cli/"],
   "jsonc-parser": ["config/"],

@@ -21,6 +21,8 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   pipeline: ["base", "face", "cameras", "inference", "gallery", "events"],
   // A job that enrols many: it walks the journey of a single picture again and again.
   enrolment: ["base", "face", "store", "vault", "inference", "gallery", "pipeline"],
+  // The data folder as a whole: opened, unlocked, sealed. It knows every folder that keeps something in it.
+  box: ["base", "store", "vault", "access", "events", "gallery", "enrolment"],
   http: [
     "base",
     "face",
@@ -58,7 +60,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   admin: ["http"],
   cli: [
     ...["base", "vault", "store", "face", "access", "events", "gallery", "inference", "cameras", "sync", "people"],
-    ...["pipeline", "backup", "enrolment", "http", "config"],
+    ...["pipeline", "backup", "enrolment", "box", "http", "config"],
   ],
 }
 

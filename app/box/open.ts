@@ -1,0 +1,89 @@
+import { join } from "node:path"
+import type { Log } from "../base/log.ts"
+import { claimDataFolder, dataFolderFiles, openDataFolder } from "../store/data-folder.ts"
+import { openStore, type Store, type WatchCommit } from "../store/store.ts"
+import { openVaultRows } from "../store/vault-rows.ts"
+import { masterPlaces, openVault } from "../vault/open.ts"
+import type { VaultOptions } from "../vault/options.ts"
+import { type Sealer, sealAll } from "../vault/sealing.ts"
+import type { Vault } from "../vault/vault.ts"
+
+/** A data folder, open and unlocked. Closing the store closes it. */
+export interface OpenedFolder {
+  readonly store: Store
+  readonly vault: Vault
+}
+
+export type OpenedBoxFolder =
+  | { readonly kind: "ok"; readonly value: OpenedFolder }
+  | { readonly kind: "failed"; readonly why: string }
+  /** Sealed, and the master key is missing or another one. */
+  | { readonly kind: "locked"; readonly why: string }
+
+export interface FolderOptions {
+  readonly dataFolder: string
+  readonly vault: VaultOptions
+}
+
+export interface FolderNeeds {
+  readonly log: Pick<Log, "info" | "warn">
+  readonly watchCommit?: WatchCommit
+  /** Where the master key may come from, beside the key file. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+}
+
+/**
+ * Opens a data folder, and seals it first when there is a master key and something in it lies in the clear. That needs the folder
+ * for itself, and with 100,000 people takes a minute or two; killed, it goes on the next time.
+ */
+export function openBoxFolder(options: FolderOptions, needs: FolderNeeds): OpenedBoxFolder {
+  const opened = openUnlocked(options, needs)
+  if (opened.kind !== "to_seal") return opened
+  const sealed = sealFolder(options, needs)
+  if (sealed.kind !== "ok") return sealed
+  const again = openUnlocked(options, needs)
+  return again.kind === "to_seal"
+    ? { kind: "failed", why: `${options.dataFolder} changed while it was opened: try again` }
+    : again
+}
+
+function openUnlocked({ dataFolder, vault }: FolderOptions, { watchCommit, env, log }: FolderNeeds) {
+  const opened = openDataFolder(dataFolder, watchCommit)
+  if (opened.kind === "failed") return opened
+  const { store } = opened
+  const unlocked = openVault(openVaultRows(store), masterPlaces(dataFolder, vault, env), vault.suite)
+  if (unlocked.kind === "opened") {
+    if (unlocked.note !== undefined) log.warn({ why: unlocked.note }, "the vault's suite")
+    return { kind: "ok", value: { store, vault: unlocked.vault } } as const
+  }
+  store.close()
+  return unlocked.kind === "locked" ? unlocked : ({ kind: "to_seal" } as const)
+}
+
+/** What every table holds that is to be sealed; each folder exports its own. */
+function sealersOf(_store: Store, _vault: Vault): readonly Sealer[] {
+  return []
+}
+
+function sealFolder({ dataFolder, vault: { suite, ...options } }: FolderOptions, { env, log }: FolderNeeds): OpenedSealing {
+  const claimed = claimDataFolder(dataFolder)
+  if (claimed.kind === "failed") return claimed
+  using _claim = claimed.value
+  const opened = openStore(join(dataFolder, dataFolderFiles.database))
+  if (opened.kind === "failed") return opened
+  const { store } = opened
+  try {
+    const tables = openVaultRows(store)
+    const unlocked = openVault(tables, masterPlaces(dataFolder, options, env), suite)
+    if (unlocked.kind === "locked") return unlocked
+    // Somebody else was quicker, and has sealed it.
+    if (unlocked.kind === "opened") return { kind: "ok" }
+    const vault = unlocked.begun ? unlocked.begin() : store.transact<Vault>(unlocked.begin)
+    sealAll(tables, sealersOf(store, vault), () => store.wipeFree(), log)
+    return { kind: "ok" }
+  } finally {
+    store.close()
+  }
+}
+
+type OpenedSealing = { readonly kind: "ok" } | Exclude<OpenedBoxFolder, { kind: "ok" }>

@@ -1,0 +1,37 @@
+import type { Log } from "../base/log.ts"
+import { nowTickMs } from "../base/ticks.ts"
+import type { VaultTables } from "./open.ts"
+
+/** Seals what one table held in the clear before there was a master key. */
+export interface Sealer {
+  /** The table, for the log. */
+  readonly table: string
+  /**
+   * The next rows that are not sealed yet, in one transaction of its own, and how many they were; 0 when all are sealed. Where it
+   * is it must read from the tables: the process may be killed at any moment.
+   */
+  step(rowsMax: number): number
+}
+
+const rowsPerStep = 500
+const sayEveryMs = 5000
+
+/**
+ * Seals a folder that nobody else uses. Killed at any moment it goes on where it was, the next time. Not before nothing is left in
+ * the clear in the tables, `wipe` is called for what is left of it between them, and then the folder counts as sealed.
+ */
+export function sealAll(tables: VaultTables, sealers: readonly Sealer[], wipe: () => void, log: Pick<Log, "info">): void {
+  for (const { table, step } of sealers) {
+    let rows = 0
+    let saidTickMs = nowTickMs()
+    for (let sealed = step(rowsPerStep); sealed > 0; sealed = step(rowsPerStep)) {
+      rows += sealed
+      if (nowTickMs() - saidTickMs < sayEveryMs) continue
+      saidTickMs = nowTickMs()
+      log.info({ table, rows }, "sealing the data folder")
+    }
+    if (rows > 0) log.info({ table, rows }, "sealed")
+  }
+  wipe()
+  tables.endSealing()
+}

@@ -1,15 +1,18 @@
 import { existsSync } from "node:fs"
 import { mkdir, open, readdir, rename, rm, statfs } from "node:fs/promises"
-import { join, relative, resolve } from "node:path"
+import { dirname, join, relative, resolve } from "node:path"
 import type { Result } from "../base/result.ts"
 import { type Contents, examineDatabase } from "../store/copy.ts"
 import { claimDataFolder, dataFolderFiles } from "../store/data-folder.ts"
+import { attachKeys, type RestoreKeys, type Unsealed } from "./attach.ts"
 import { extractPayload, type Manifest } from "./file.ts"
 import { checkBackup, syncFolder } from "./make.ts"
-import { type Sealing, unsealed } from "./sealing.ts"
+import { isSealed, type Unsealing, unsealingOf, unsealPayload } from "./sealing.ts"
 
 export interface Restored {
   readonly manifest: Manifest
+  /** Of a sealed one. */
+  readonly unsealed?: Unsealed
   /** Where what was there before has been put; absent when there was nothing. */
   readonly asideFolder?: string
 }
@@ -22,6 +25,13 @@ export interface RestoreOptions {
 }
 
 const draftName = "restore-draft.db"
+const draftNames = [draftName, `${draftName}-wal`, `${draftName}-shm`]
+
+/** Of a machine where nothing is sealed. */
+const noKeys: RestoreKeys = {
+  offered: [],
+  makeMaster: () => ({ kind: "failed", why: "there is no place for a master key" }),
+}
 const asidePrefix = "before-restore-"
 
 /**
@@ -32,23 +42,32 @@ export async function restoreBackup(
   file: string,
   dataFolder: string,
   options: RestoreOptions,
-  sealing: Sealing = unsealed,
+  keys: RestoreKeys = noKeys,
 ): Promise<Result<Restored>> {
   const checked = await checkBackup(file)
   if (checked.kind === "failed") return checked
   const manifest = checked.value
-  if (manifest.payload.sealing !== sealing.name)
-    return { kind: "failed", why: `${file} is sealed (${manifest.payload.sealing}), and this box cannot open that` }
+  const unsealing = isSealed(manifest) ? await unsealingOf(file, manifest, keys) : undefined
+  if (unsealing?.kind === "failed") return unsealing
   const claimed = claimDataFolder(dataFolder)
   if (claimed.kind === "failed") return claimed
   using _ = claimed.value
   try {
     const present = await presentIn(dataFolder, options)
     if (present.kind === "failed") return present
-    const draft = await draftFrom(file, manifest, dataFolder, sealing)
-    if (draft.kind === "failed") return draft
-    const asideFolder = await swap(draft.value, dataFolder, present.value)
-    return { kind: "ok", value: { manifest, ...(asideFolder === undefined ? {} : { asideFolder }) } }
+    const draft = join(dataFolder, draftName)
+    const made = await draftFrom(file, manifest, draft, unsealing?.value)
+    if (made.kind === "failed") return made
+    const unsealed = unsealing && (await attachKeys(file, manifest, draft, unsealing.value, keys))
+    if (unsealed?.kind === "failed") {
+      await removeDraft(draft)
+      return unsealed
+    }
+    const asideFolder = await swap(draft, dataFolder, present.value)
+    return {
+      kind: "ok",
+      value: { manifest, ...(unsealed && { unsealed: unsealed.value }), ...(asideFolder !== undefined && { asideFolder }) },
+    }
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
     return { kind: "failed", why: `${dataFolder} could not be restored: ${why}; what was there is still there` }
@@ -57,7 +76,7 @@ export async function restoreBackup(
 
 /** What would have to give way, by name. */
 async function presentIn(dataFolder: string, { replace, backupsFolder }: RestoreOptions): Promise<Result<readonly string[]>> {
-  const staying = new Set<string>([dataFolderFiles.lock, dataFolderFiles.restoring, draftName])
+  const staying = new Set<string>([dataFolderFiles.lock, dataFolderFiles.restoring, dataFolderFiles.erased, ...draftNames])
   const backups = relative(dataFolder, resolve(dataFolder, backupsFolder)).split("/")[0]
   if (backups !== undefined) staying.add(backups)
   const entries = await readdir(dataFolder)
@@ -78,25 +97,37 @@ async function presentIn(dataFolder: string, { replace, backupsFolder }: Restore
 }
 
 /** The database of the backup beside the one it is for, examined. */
-async function draftFrom(file: string, manifest: Manifest, dataFolder: string, sealing: Sealing): Promise<Result<string>> {
-  const draft = join(dataFolder, draftName)
-  await rm(draft, { force: true })
-  const { bavail, bsize } = await statfs(dataFolder)
+async function draftFrom(
+  file: string,
+  manifest: Manifest,
+  draft: string,
+  unsealing: Unsealing | undefined,
+): Promise<Result<void>> {
+  await removeDraft(draft)
+  const { bavail, bsize } = await statfs(dirname(draft))
   if (bavail * bsize < manifest.payload.bytes)
     return {
       kind: "failed",
-      why: `${dataFolder} has ${bavail * bsize} bytes free and ${manifest.payload.bytes} are needed: make room, or choose another folder`,
+      why: `${dirname(draft)} has ${bavail * bsize} bytes free and ${manifest.payload.bytes} are needed: make room, or choose another folder`,
     }
-  const failed = async (why: string): Promise<Result<string>> => {
-    await rm(draft, { force: true })
+  const failed = async (why: string): Promise<Result<void>> => {
+    await removeDraft(draft)
     return { kind: "failed", why }
   }
-  await extractPayload(file, manifest, draft)
-  await sealing.unseal(draft)
+  if (unsealing === undefined) await extractPayload(file, manifest, draft)
+  else {
+    const unsealed = await unsealPayload(file, manifest, unsealing, draft)
+    if (unsealed.kind === "failed") return failed(unsealed.why)
+  }
   const contents = examineDatabase(draft)
   if (contents.kind === "failed") return failed(contents.why)
   const different = difference(manifest, contents.value)
-  return different === undefined ? { kind: "ok", value: draft } : failed(`${file} does not hold what it says: ${different}`)
+  return different === undefined ? { kind: "ok", value: undefined } : failed(`${file} does not hold what it says: ${different}`)
+}
+
+/** With what SQLite put beside it. */
+async function removeDraft(draft: string): Promise<void> {
+  for (const ending of ["", "-wal", "-shm"]) await rm(`${draft}${ending}`, { force: true })
 }
 
 function difference(said: Contents, found: Contents): string | undefined {

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs"
 import { mkdir, readdir, rm, stat } from "node:fs/promises"
 import { join, resolve } from "node:path"
-import { readManifest } from "./file.ts"
+import { readManifest, shredKeys } from "./file.ts"
 import { readDraftName } from "./make.ts"
 import type { BackupOptions } from "./options.ts"
 
@@ -24,6 +24,20 @@ export interface Shelf {
   next(nowMs: number): Promise<{ readonly file: string; readonly number: number }>
   /** Removes what is over the options, the oldest first and never the newest; says which. */
   trim(): Promise<readonly ShelvedBackup[]>
+  /**
+   * Takes the keys of these owners out of every kept backup, so that nobody can read what they sealed. To be called after the
+   * transaction that dropped them from the box: a backup that is being made then looks after itself.
+   */
+  shred(owners: readonly string[]): Promise<ShreddedBackups>
+}
+
+export interface ShreddedBackups {
+  /** Backups from which keys can be taken. */
+  readonly sealed: number
+  /** Keys that were taken out now. */
+  readonly shredded: number
+  /** Backups of before the folder was sealed, or of one that is not: they hold all that they held. */
+  readonly unsealed: number
 }
 
 const namePattern = /^gatehouse-(\d{6,})-\d{8}T\d{6}Z\.backup$/
@@ -69,6 +83,23 @@ export function openShelf(dataFolder: string, options: Pick<BackupOptions, "fold
       if ((await readManifest(join(folder, newest.name))).kind === "failed") return []
       for (const { name } of leaving) await rm(join(folder, name), { force: true })
       return leaving
+    },
+
+    async shred(owners) {
+      const out = new Set(owners)
+      const counts = { sealed: 0, shredded: 0, unsealed: 0 }
+      for (const { name } of await list()) {
+        const manifest = await readManifest(join(folder, name))
+        // One that cannot be read is none: nobody restores it.
+        if (manifest.kind === "failed") continue
+        const { keys } = manifest.value
+        if (keys === undefined) counts.unsealed++
+        else {
+          counts.sealed++
+          counts.shredded += await shredKeys(join(folder, name), keys, (owner) => out.has(owner))
+        }
+      }
+      return counts
     },
   }
 }

@@ -15,6 +15,8 @@ export const dataFolderFiles = {
   reserve: "gatehouse.reserve",
   /** There while a restore is at work, and after one that was interrupted. */
   restoring: "restore-under-way",
+  /** Who was erased. It stays where it is when a backup is restored, which may be older. */
+  erased: "erased.jsonl",
 } as const
 
 /** Opens the database of a data folder, and holds the folder until the store is closed: nothing is restored over it meanwhile. */

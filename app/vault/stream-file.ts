@@ -12,10 +12,19 @@ export async function sealFile(key: SealKey, label: string, from: string, to: st
   await draft.sync()
 }
 
-/** Into a new file, as above; there is none when the answer is another than `opened`. */
-export async function openFile(key: SealKey, label: string, from: string, to: string): Promise<OpenedStream> {
+/**
+ * Into a new file, as above; there is none when the answer is another than `opened`.
+ * @param fromBytes how much of the file is the stream, where more follows it
+ */
+export async function openFile(
+  key: SealKey,
+  label: string,
+  from: string,
+  to: string,
+  fromBytes?: number,
+): Promise<OpenedStream> {
   await using draft = await open(to, "wx", 0o600)
-  const opened = await openStream(key, label, read(from), (plain) => draft.writeFile(plain))
+  const opened = await openStream(key, label, read(from, fromBytes), (plain) => draft.writeFile(plain))
   if (opened.kind === "opened") await draft.sync()
   else await rm(to)
   return opened
@@ -26,6 +35,6 @@ export function readFileHeader(path: string): Promise<StreamHeader | undefined> 
   return readStreamHeader(read(path))
 }
 
-function read(path: string): AsyncIterable<Uint8Array> {
-  return createReadStream(path, { highWaterMark: 4 * pieceBytes })
+function read(path: string, bytes?: number): AsyncIterable<Uint8Array> {
+  return createReadStream(path, { highWaterMark: 4 * pieceBytes, ...(bytes !== undefined && { end: bytes - 1 }) })
 }

@@ -23,6 +23,8 @@ export interface StreamHeader {
   readonly suite: "aes" | "gm"
   readonly keyId: string
   readonly attached: Uint8Array
+  /** All of it, as it stands before the first piece. */
+  readonly bytes: Uint8Array
 }
 
 export type OpenedStream =
@@ -36,6 +38,8 @@ const format = 1
 const fixedBytes = 46
 /** An attachment is an envelope or two: a length beyond it is damage, and must not fill the memory. */
 const attachedBytesMax = 64 * 1024
+/** Whatever is attached, the first piece begins no later. */
+export const headerBytesMax = fixedBytes + attachedBytesMax
 export const pieceBytes = 64 * 1024
 /** So many pieces have numbers: 256 TiB. */
 const piecesMax = 2 ** 32
@@ -95,13 +99,24 @@ export async function openStream(
   }
 }
 
+/**
+ * Opens the pieces of a stream by themselves, in any order. Each is proven by itself; that none is missing at the end is proven by
+ * the last one, which has to be opened as such.
+ * @returns for a piece's number, whether it is the last, and its sealed bytes: the plain ones, or `undefined` for what is not that
+ */
+export function pieceOpener(key: SealKey, label: string, { bytes: header }: StreamHeader) {
+  const pieceKey = keyOf(key, header, label)
+  return (number: number, last: boolean, sealed: Uint8Array): Uint8Array | undefined =>
+    key.suite.open(pieceKey, nonceOf(number, last), none, sealed)
+}
+
 /** @param source a whole sealed stream, or its beginning */
 export async function readStreamHeader(source: Source): Promise<StreamHeader | undefined> {
   await using reader = createReader(source)
   return takeHeader(reader)
 }
 
-async function takeHeader(reader: ReturnType<typeof createReader>) {
+async function takeHeader(reader: ReturnType<typeof createReader>): Promise<StreamHeader | undefined> {
   const { bytes } = await reader.take(fixedBytes)
   if (bytes.length < fixedBytes || bytes[0] !== mark || bytes[1]! >> 4 !== format) return undefined
   const fixed = Buffer.from(bytes)

@@ -167,24 +167,6 @@ test("a restore that was interrupted keeps the box from starting on half of it, 
   again.store.close()
 })
 
-test("a sealed backup is opened by what sealed it, and refused by name otherwise", async () => {
-  using folder = tempFolder()
-  const data = folder.file("data")
-  await using _ = await openFilledFolder(data)
-  const flipped = async (path: string) =>
-    writeFileSync(
-      path,
-      readFileSync(path).map((byte) => byte ^ 0xff),
-    )
-  const sealing = { name: "flipped", seal: flipped, unseal: flipped }
-  ok(await makeBackup(data, folder.file("sealed.backup"), 0, sealing))
-  expect(await whyNot(restoreBackup(folder.file("sealed.backup"), folder.file("a"), plain))).toContain("sealed (flipped)")
-  ok(await restoreBackup(folder.file("sealed.backup"), folder.file("b"), plain, sealing))
-  expect(dumpDatabase(folder.file("b", "gatehouse.db"))).toEqual(dumpDatabase(`${data}/gatehouse.db`))
-  const text = readFileSync(folder.file("sealed.backup"))
-  expect(text.includes("CREATE TABLE")).toBe(false)
-})
-
 test("a file that is there is not written over", async () => {
   using folder = tempFolder()
   await using _ = await openFilledFolder(folder.file("data"))

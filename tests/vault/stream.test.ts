@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test"
 import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs"
+import { openSealedFile } from "../../app/vault/random-access.ts"
 import { createSealKey, type SealKey } from "../../app/vault/seal.ts"
 import { type OpenedStream, openStream, pieceBytes, readStreamHeader, sealStream } from "../../app/vault/stream.ts"
 import { openFile, readFileHeader, sealFile } from "../../app/vault/stream-file.ts"
@@ -150,5 +151,41 @@ describe.each(testedSuites)("$title", (suite) => {
     expect((await openFile(key, "backup", file, folder.file("cut"))).kind).toBe("tampered")
     expect(existsSync(folder.file("cut"))).toBe(false)
     expect(await readFileHeader(plain)).toBeUndefined()
+  })
+
+  test("a file is read here and there, and only what was written there", async () => {
+    using folder = tempFolder()
+    const file = folder.file("sealed")
+    for (const length of [0, 10, pieceBytes, 2 * pieceBytes, 3 * pieceBytes + 7]) {
+      const plain = content(length)
+      writeFileSync(file, await sealed(key, plain, "spool", attached))
+      const found = await openSealedFile(key, "spool", file)
+      if (found.kind !== "opened") throw new Error(found.kind)
+      await using sealedFile = found.file
+      expect(sealedFile.bytes).toBe(length)
+      for (const [at, bytes] of [
+        [0, 5],
+        [0, length],
+        [pieceBytes - 3, 7],
+        [length - 4, 100],
+        [length, 1],
+        [17, 2 * pieceBytes],
+      ] as const)
+        if (at >= 0) expect(Buffer.from(await sealedFile.read(at, bytes))).toEqual(plain.subarray(at, at + bytes))
+    }
+    const whole = readFileSync(file)
+    expect((await openSealedFile(createSealKey(suite), "spool", file)).kind).toBe("wrong_key")
+    expect((await openSealedFile(key, "backup", file)).kind).toBe("tampered")
+    const start = headBytes + attached.length
+    writeFileSync(file, whole.subarray(0, start + 2 * sealedPieceBytes))
+    expect((await openSealedFile(key, "spool", file)).kind).toBe("truncated")
+    writeFileSync(file, whole.subarray(0, start + 2 * sealedPieceBytes - 1))
+    expect((await openSealedFile(key, "spool", file)).kind).toBe("tampered")
+    writeFileSync(file, flip(whole, start + sealedPieceBytes + 9))
+    const changed = await openSealedFile(key, "spool", file)
+    if (changed.kind !== "opened") throw new Error(changed.kind)
+    await using damaged = changed.file
+    expect(Buffer.from(await damaged.read(0, 9))).toEqual(content(9))
+    expect(damaged.read(pieceBytes, 9)).rejects.toThrow("was changed on the disk")
   })
 })

@@ -19,13 +19,13 @@ import { createLive } from "./events/live.ts"
 import { createWorkshop } from "./events/pictures/workshop.ts"
 import { keepRetention } from "./events/retention.ts"
 import { openSightings } from "./events/sightings.ts"
-import { thresholdsFrom } from "./gallery/match.ts"
 import { indexFolderOf, openGallery } from "./gallery/open.ts"
 import type { RefinedAnswer } from "./http/sighting-answers.ts"
 import { cacheAnswers } from "./inference/cache.ts"
 import type { ModelSet } from "./inference/manifest.ts"
 import { listModels, locateModelSet } from "./inference/models.ts"
 import { type EnginePool, openPool } from "./inference/pool.ts"
+import { createJudge, pairThresholds, presentThresholds } from "./pipeline/judge.ts"
 import { servedModels } from "./pipeline/models.ts"
 import { createRefinements } from "./pipeline/refine.ts"
 import { openDataFolder as openFolder } from "./store/data-folder.ts"
@@ -83,7 +83,9 @@ async function serve(config: Config, opened: Lifetimes, log: Log): Promise<Resul
 
   const refinements = opened.adopt(createRefinements(config.recognition.refine, log), (open) => open.close())
 
-  const thresholds = thresholdsFrom(set.embedding.calibration.curve)
+  const { curve } = set.embedding.calibration
+  const options = config.recognition.decisions
+  const judge = createJudge({ curve, options, facesSearched: (group) => gallery.facesSearched(set.embedding.space, group) })
   const enrolments = opened.adopt(
     await openEnrolments(
       {
@@ -91,7 +93,7 @@ async function serve(config: Config, opened: Lifetimes, log: Log): Promise<Resul
         gallery,
         pool,
         space: set.embedding.space,
-        thresholds,
+        thresholds: presentThresholds(judge),
         recognition: config.recognition,
         imageBytesMax: config.http.imageBytesMax,
         dataFolder: config.dataFolder,
@@ -119,7 +121,8 @@ async function serve(config: Config, opened: Lifetimes, log: Log): Promise<Resul
     creates: openCreates(store.value),
     enrolments,
     models: servedModels(set),
-    thresholds,
+    thresholds: pairThresholds(curve, options),
+    judge,
     recognition: config.recognition,
     http: config.http,
     metrics,

@@ -1,8 +1,9 @@
 import { createMetrics } from "../base/metrics.ts"
 import type { Config } from "../config/config.ts"
-import { type Thresholds, thresholdsFrom } from "../gallery/match.ts"
+import type { Thresholds } from "../gallery/match.ts"
 import type { ModelSet } from "../inference/manifest.ts"
 import type { Analyze } from "../pipeline/analyze.ts"
+import { createJudge, pairThresholds, presentThresholds } from "../pipeline/judge.ts"
 import type { RecognizeNeeds } from "../pipeline/recognize.ts"
 import type { CliNeeds, OpenedGallery } from "./needs.ts"
 import type { Outcome } from "./outcome.ts"
@@ -13,6 +14,7 @@ export interface OpenedBox {
   readonly set: ModelSet
   readonly gallery: OpenedGallery
   readonly analyze: Analyze
+  /** With the gallery: of a face against everybody in it. Without: of one face against another. */
   readonly thresholds: Thresholds
   /** What `pipeline/recognize.ts` asks for. */
   readonly recognizeNeeds: RecognizeNeeds
@@ -31,7 +33,7 @@ export async function withEngines(
     return await work({
       set,
       analyze: patient(pool.analyze),
-      thresholds: thresholdsFrom(set.embedding.calibration.curve),
+      thresholds: pairThresholds(set.embedding.calibration.curve, config.recognition.decisions),
     })
   } finally {
     await close()
@@ -43,11 +45,16 @@ export async function withBox(config: Config, needs: CliNeeds, work: (box: Opene
   const gallery = await needs.openGallery(config)
   if (gallery.kind === "failed") return gallery
   try {
-    return await withEngines(config, needs, ({ set, analyze, thresholds }) => {
-      const { search } = gallery.value
-      const space = set.embedding.space
-      const recognizeNeeds = { analyze, search, space, thresholds, metrics: createMetrics() }
-      return work({ set, gallery: gallery.value, analyze, thresholds, recognizeNeeds })
+    return await withEngines(config, needs, ({ set, analyze }) => {
+      const { search, facesSearched } = gallery.value
+      const { space, calibration } = set.embedding
+      const judge = createJudge({
+        curve: calibration.curve,
+        options: config.recognition.decisions,
+        facesSearched: (group) => facesSearched(space, group),
+      })
+      const recognizeNeeds = { analyze, search, space, judge, metrics: createMetrics() }
+      return work({ set, gallery: gallery.value, analyze, thresholds: presentThresholds(judge), recognizeNeeds })
     })
   } finally {
     await gallery.value.close()

@@ -127,7 +127,7 @@ function justAbove(similarity: number): number {
 }
 
 /** Where the fitted tail begins. With 80,000 impostor pairs 80 of them lie above it: enough for one parameter. */
-const tailRate = 1e-3
+export const tailRate = 1e-3
 
 /**
  * The similarity at a rate nobody observed: impostor similarities above the one of rate 1e-3 are taken to thin out

@@ -139,6 +139,8 @@ export interface Gallery {
    * with `group` never somebody who is not its member.
    */
   search(space: Space, vector: Float32Array, count: number, group?: string): Promise<readonly Candidate[]>
+  /** With how many faces a search compares; with `group` those of its members. People who are not valid now are counted, too. */
+  facesSearched(space: Space, group?: string): number
   /** `search` with a face of the gallery, for others than its own subject. None when the face is gone. */
   lookAlikes(faceId: string, count: number): Promise<readonly Candidate[]>
   counts(): { readonly subjects: number; readonly faces: number; readonly spaces: readonly SpaceCount[] }

@@ -1,4 +1,5 @@
 import { assert } from "../base/assert.ts"
+import type { Interval } from "../face/statistics.ts"
 
 /** `uncertain`: near enough that a person should look, too far to be named. */
 export type Decision = "match" | "uncertain" | "unknown"
@@ -14,19 +15,15 @@ export interface Thresholds {
 export interface CalibrationPoint {
   readonly fmr: number
   readonly similarity: number
-}
-
-/** False matches per comparison of two different people. */
-export const matchFmr = 1e-4
-export const uncertainFmr = 1e-2
-
-/** `curve` from lenient to strict, as an embedder's calibration gives it: similarity rising, rate falling. */
-export function thresholdsFrom(curve: readonly CalibrationPoint[]): Thresholds {
-  return { match: similarityAt(curve, matchFmr), uncertain: similarityAt(curve, uncertainFmr) }
+  /** 95 % of the rate at this similarity. */
+  readonly interval?: Interval | undefined
+  /** Nobody so near was among the impostors observed. */
+  readonly extrapolated?: boolean | undefined
 }
 
 /**
- * The similarity that keeps the rate at `fmr`, straight between neighbouring points over the logarithm of the rate.
+ * The similarity that keeps the rate at `fmr`, straight between neighbouring points over the logarithm of the rate. `curve` from
+ * lenient to strict, as an embedder's calibration gives it: similarity rising, rate falling.
  * Outside the curve never more lenient than asked: below its lenient end that end itself; beyond its strict end the last slope
  * goes on, which asks too much rather than too little, since such curves bend downwards.
  */

@@ -71,6 +71,13 @@ export async function openGallery(store: Store, options: GalleryOptions = {}): P
     faceImage: chips.of,
     deleteFace: faces.delete,
     search: (space, vector, count, group) => searchSubjects(searchNeeds, space, vector, count, group),
+    facesSearched(space, group) {
+      const spaceNumber = faces.spaceNumber(space)
+      if (spaceNumber === undefined) return 0
+      if (group !== undefined) return membersOf(spaceNumber, group).length
+      const { state, faces: indexed } = indexOf(space, spaceNumber).status()
+      return state === "failed" ? (faces.spaces().find((count) => count.space === space)?.faces ?? 0) : indexed
+    },
     lookAlikes: (faceId, count) => searchOthers(searchNeeds, faceId, count),
     counts() {
       const spaces = faces.spaces().filter((space) => space.faces > 0)

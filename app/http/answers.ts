@@ -24,8 +24,31 @@ export const list = <Item extends z.ZodType>(item: Item) => z.array(item).readon
 
 export const decision = z.enum(["match", "uncertain", "unknown"]).register(answerSchemas, {
   id: "Decision",
-  description: "At most 1 in 10 000 comparisons of strangers is a match, 1 in 100 uncertain.",
+  description:
+    "match: by a threshold that takes at most the wanted share of strangers for somebody (recognition.decisions), however many people are enrolled. " +
+    "uncertain: near enough that a person should look.",
 })
+const share = z.number().min(0).max(1)
+export const decidedBy = z
+  .strictObject({
+    match: z.number().describe("similarity of a match"),
+    uncertain: z.number().describe("similarity from which a face is uncertain"),
+    falsePositiveRate: share.describe("of strangers, who would be a match at this threshold"),
+    interval: z
+      .strictObject({ low: share, high: share })
+      .optional()
+      .describe("95 % of falsePositiveRate, by the people it was calibrated on"),
+    extrapolated: z
+      .boolean()
+      .describe(
+        "true: nobody so near was among the strangers of the calibration; the rate rests on the tail that was fitted to them",
+      ),
+    comparisons: z.int().describe("faces that each face was compared with"),
+  })
+  .register(answerSchemas, {
+    id: "DecidedBy",
+    description: "Thresholds of similarity at this moment, and what they are worth.",
+  })
 const candidate = z
   .strictObject({ subjectId: z.string(), name: z.string(), similarity: z.number() })
   .register(answerSchemas, { id: "Candidate" })
@@ -83,6 +106,7 @@ export const recognitionAnswer = z
         "with `prefer=fast`: true: the full answer follows as `refined` on /v1/sightings/stream, with this requestId, and is what is " +
           "recorded; false: as many follow already as may, and this is all there will be",
       ),
+    decidedBy,
     timingsMs: z.strictObject({ ...engineTimings, search: z.number(), total: z.number() }),
   })
   .register(answerSchemas, { id: "Recognition" })
@@ -117,7 +141,7 @@ export const verificationAnswer = z
   .register(answerSchemas, { id: "Verification" })
 
 export const searchAnswer = z
-  .strictObject({ requestId, ...named, timingsMs: z.strictObject({ search: z.number() }) })
+  .strictObject({ requestId, ...named, decidedBy, timingsMs: z.strictObject({ search: z.number() }) })
   .register(answerSchemas, { id: "SearchResult" })
 
 export const subjectAnswer = z
@@ -210,7 +234,8 @@ export const systemAnswer = z
     index: list(
       z.strictObject({ space: z.string(), faces: z.int(), state: z.string(), progress: z.number(), variant: z.string() }),
     ),
-    thresholds: z.strictObject({ match: z.number(), uncertain: z.number() }),
+    thresholds: decidedBy.describe("for a face against the whole gallery, at no particular camera"),
+    pairThresholds: z.strictObject({ match: z.number(), uncertain: z.number() }).describe("for one picture against another"),
     memory: z.strictObject({ residentBytes: z.number(), enginesBytes: z.number() }),
     durations: z
       .strictObject({

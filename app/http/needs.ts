@@ -12,6 +12,7 @@ import type { Sightings } from "../events/sighting.ts"
 import type { Gallery } from "../gallery/gallery.ts"
 import type { Thresholds } from "../gallery/match.ts"
 import type { EnginePool } from "../inference/pool.ts"
+import type { Judge } from "../pipeline/judge.ts"
 import type { ServedModels } from "../pipeline/models.ts"
 import type { RecognitionOptions } from "../pipeline/options.ts"
 import type { RecognizeNeeds } from "../pipeline/recognize.ts"
@@ -36,7 +37,10 @@ export interface HttpNeeds {
   readonly enrolments: Enrolments
   /** What the engines serve; every embedding of theirs lives in `models.space`. */
   readonly models: ServedModels
+  /** For one picture against another. */
   readonly thresholds: Thresholds
+  /** For a face against the gallery. */
+  readonly judge: Judge
   readonly recognition: RecognitionOptions
   readonly http: Omit<HttpOptions, "host" | "port" | "drainMs">
   readonly metrics: Metrics
@@ -45,6 +49,6 @@ export interface HttpNeeds {
 }
 
 /** What recognition takes of all that. */
-export function recognizing({ pool, gallery, models, thresholds, metrics }: HttpNeeds): RecognizeNeeds {
-  return { analyze: pool.analyze, search: gallery.search, space: models.space, thresholds, metrics }
+export function recognizing({ pool, gallery, models, judge, metrics }: HttpNeeds): RecognizeNeeds {
+  return { analyze: pool.analyze, search: gallery.search, space: models.space, judge, metrics }
 }

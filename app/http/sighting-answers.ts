@@ -1,5 +1,5 @@
 import { z } from "zod"
-import { answerSchemas, box, decision, degraded, image, list, next, recognitionAnswer } from "./answers.ts"
+import { answerSchemas, box, decidedBy, decision, degraded, image, list, next, recognitionAnswer } from "./answers.ts"
 
 /** What is told of cameras and of what was seen. */
 
@@ -17,6 +17,7 @@ export const ingestAnswer = z
     sightingId: z.string().optional().describe("what was recorded; absent when there was no face"),
     image,
     faces: list(z.strictObject({ box, score: z.number(), ...who }).register(answerSchemas, { id: "IngestedFace" })),
+    decidedBy,
     degraded,
     timingsMs: z.strictObject({ wait: z.number(), total: z.number() }),
   })

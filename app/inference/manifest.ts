@@ -76,6 +76,10 @@ const common = {
 const calibration = z.strictObject({
   derivedFrom: z.string(),
   impostorPairs: z.int().positive(),
+  /** How many people those pairs are of. */
+  people: z.int().positive().optional(),
+  /** How the curve goes on beyond the last observed impostor: what lies above the similarity of rate `fromFmr` is fitted. */
+  tail: z.strictObject({ model: z.literal("exponential"), fromFmr: z.number().positive().max(1) }).optional(),
   /** From lenient to strict: rising similarity, falling rate. `extrapolated`: beyond the last observed impostor. */
   curve: z
     .array(
@@ -83,6 +87,8 @@ const calibration = z.strictObject({
         fmr: z.number().positive().max(1),
         similarity: z.number().min(-1).max(1),
         extrapolated: z.boolean().optional(),
+        /** 95 % of the rate at this similarity, by drawing the people anew. */
+        interval: z.strictObject({ low: z.number().min(0).max(1), high: z.number().min(0).max(1) }).optional(),
       }),
     )
     .min(2),

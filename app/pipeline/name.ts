@@ -15,8 +15,6 @@ export interface Named {
 
 export interface NameOptions {
   readonly candidates: number
-  /** Similarity of a match, in place of the calibrated one. */
-  readonly threshold?: number | undefined
   /** Only its members are looked for. */
   readonly group?: string | undefined
 }
@@ -28,6 +26,6 @@ export async function nameOf(
 ): Promise<Named> {
   const candidates = await needs.search(embedding.space, embedding.vector, options.candidates, options.group)
   const nearest = candidates[0]
-  const decision = decide(nearest?.similarity, needs.thresholds, options.threshold)
+  const decision = decide(nearest?.similarity, needs.thresholds)
   return decision === "match" && nearest !== undefined ? { decision, match: nearest, candidates } : { decision, candidates }
 }

@@ -3,6 +3,34 @@ import { policies } from "../inference/work.ts"
 
 const policy = z.enum(policies)
 
+const rate = z.number().min(1e-6).max(0.5)
+const threshold = z.number().min(-1).max(1)
+
+/** What is wanted otherwise at one camera, or within one group. Of two that apply the stricter one counts. */
+const otherwise = z.strictObject({
+  falsePositiveRate: rate.optional(),
+  uncertainRate: rate.optional(),
+  threshold: threshold.optional(),
+})
+
+/** How sure the box has to be. Thresholds follow from these, the embedder's calibration and the number of faces searched. */
+export const decisionOptions = z.strictObject({
+  /** Share of strangers who may be taken for somebody, however many faces there are. */
+  falsePositiveRate: rate.default(0.01),
+  /** Share of strangers who may be called uncertain or more. */
+  uncertainRate: rate.default(0.2),
+  /** Of a single comparison, where the gallery is so small that the rates above would ask less; also for one picture against another. */
+  falseMatchRateMax: z.number().min(1e-8).max(0.1).default(1e-4),
+  uncertainMatchRateMax: z.number().min(1e-8).max(0.1).default(1e-2),
+  /** Similarity of a match, in place of all that; null derives it. */
+  threshold: threshold.nullable().default(null),
+  /** By the name that senders give their camera. */
+  cameras: z.record(z.string(), otherwise).default({}),
+  /** By the group that a question is restricted to. */
+  groups: z.record(z.string(), otherwise).default({}),
+})
+export type DecisionOptions = z.output<typeof decisionOptions>
+
 /** What the journey of a picture can be told. */
 export const recognitionOptions = z.strictObject({
   /** So long a picture may wait for an engine, from when its body has been read, where the caller names no deadline. */
@@ -11,6 +39,7 @@ export const recognitionOptions = z.strictObject({
   faceWidthPxMin: z.number().min(8).max(1000).default(48),
   facesMax: z.int().min(1).max(1000).default(100),
   candidates: z.int().min(1).max(50).default(5),
+  decisions: decisionOptions.prefault({}),
   /**
    * What becomes of a picture when the engines are pressed. `reject`: refused when the queue is full. `degrade`: sooner than
    * that, faces are looked for in half the size, and the answer says so. `dropOldest`: the oldest that waits gives way.

@@ -4,8 +4,8 @@ import { elapsedMs, nowTickMs } from "../base/ticks.ts"
 import type { Space } from "../face/embedding.ts"
 import type { AnalyzedFace } from "../face/face.ts"
 import type { ImageSize } from "../face/geometry.ts"
-import type { Thresholds } from "../gallery/match.ts"
 import { type Analysis, type Analyze, type LookOptions, lookAt, type NoAnalysis } from "./analyze.ts"
+import type { Asked, Judge, Judgement } from "./judge.ts"
 import { type Named, type NameOptions, nameOf, type Search } from "./name.ts"
 
 export interface RecognizeNeeds {
@@ -13,11 +13,11 @@ export interface RecognizeNeeds {
   readonly search: Search
   /** The space the engines embed into. */
   readonly space: Space
-  readonly thresholds: Thresholds
+  readonly judge: Judge
   readonly metrics: Pick<Metrics, "stageSeconds" | "facesTotal">
 }
 
-export interface RecognizeOptions extends LookOptions, NameOptions {}
+export interface RecognizeOptions extends LookOptions, NameOptions, Asked {}
 
 export type RecognizedFace = AnalyzedFace & Named
 
@@ -27,6 +27,8 @@ export type Recognition =
       readonly image: ImageSize
       /** Largest first; none is an answer like any other. */
       readonly faces: readonly RecognizedFace[]
+      /** By what each of them was decided. */
+      readonly judgement: Judgement
       readonly degraded: Analysis["degraded"]
       /** No engine was asked: the same picture was answered just now. */
       readonly cached: boolean
@@ -44,7 +46,8 @@ export async function recognize(picture: Uint8Array, needs: RecognizeNeeds, opti
 
   const searchTickMs = nowTickMs()
   const searching = options.trace?.begin("search")
-  const faces = await Promise.all(analysis.faces.map((face) => recognizeFace(face, needs, options)))
+  const judgement = needs.judge(options)
+  const faces = await Promise.all(analysis.faces.map((face) => recognizeFace(face, needs, judgement, options)))
   const search = elapsedMs(searchTickMs)
   searching?.end({ figures: { "gatehouse.faces": faces.length } })
 
@@ -52,10 +55,15 @@ export async function recognize(picture: Uint8Array, needs: RecognizeNeeds, opti
   for (const { decision } of faces) needs.metrics.facesTotal.inc({ decision })
   const timingsMs = { ...analysis.timingsMs, search, total: elapsedMs(startTickMs) }
   const { image, degraded, cached = false, snapshot } = analysis
-  return { kind: "recognized", image, faces, degraded, cached, snapshot, timingsMs }
+  return { kind: "recognized", image, faces, judgement, degraded, cached, snapshot, timingsMs }
 }
 
-async function recognizeFace(face: AnalyzedFace, needs: RecognizeNeeds, options: RecognizeOptions): Promise<RecognizedFace> {
+async function recognizeFace(
+  face: AnalyzedFace,
+  { search, space }: RecognizeNeeds,
+  thresholds: Judgement,
+  options: RecognizeOptions,
+): Promise<RecognizedFace> {
   assert(face.embedding !== undefined, "an engine asked to embed all faces embeds all faces")
-  return { ...face, ...(await nameOf({ space: needs.space, vector: face.embedding }, needs, options)) }
+  return { ...face, ...(await nameOf({ space, vector: face.embedding }, { search, thresholds }, options)) }
 }

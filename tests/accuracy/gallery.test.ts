@@ -1,8 +1,9 @@
 import { expect, test } from "bun:test"
 import { similarity } from "../../app/face/embedding.ts"
-import { thresholdsFrom } from "../../app/gallery/match.ts"
 import { openGallery } from "../../app/gallery/open.ts"
+import { createJudge } from "../../app/pipeline/judge.ts"
 import { nameOf } from "../../app/pipeline/name.ts"
+import { decisionOptions } from "../../app/pipeline/options.ts"
 import { openStore } from "../../app/store/store.ts"
 import { tempFolder } from "../support/shared.ts"
 import { canJudge, embedPhotographs, judgedSets } from "./photographs.ts"
@@ -32,7 +33,11 @@ for (const name of judgedSets) {
         const { id } = gallery.createSubject(person)
         expect(gallery.addFace({ subjectId: id, space, vector: vectorOf(first), source: "picture" }).kind).toBe("added")
       }
-      const needs = { search: gallery.search, thresholds: thresholdsFrom(calibration.curve) }
+      const facesSearched = () => gallery.facesSearched(space)
+      const judge = createJudge({ curve: calibration.curve, options: decisionOptions.parse({}), facesSearched })
+      const judgement = judge({})
+      expect(judgement.odds).toMatchObject({ comparisons: knownCount, extrapolated: false })
+      const needs = { search: gallery.search, thresholds: judgement }
       const ask = (file: string | undefined) => nameOf({ space, vector: vectorOf(file) }, needs, { candidates: 5 })
 
       const answers = await Promise.all(known.map(async ([person, [, second]]) => ({ person, ...(await ask(second)) })))

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { decide, decidePair, similarityAt, thresholdsFrom } from "../../app/gallery/match.ts"
+import { decide, decidePair, similarityAt } from "../../app/gallery/match.ts"
 
 const curve = [
   { fmr: 1e-1, similarity: 0.1 },
@@ -8,10 +8,9 @@ const curve = [
   { fmr: 1e-5, similarity: 0.5 },
 ]
 
-test("thresholds lie on the curve, and between its points straight over the logarithm of the rate", () => {
-  const { match, uncertain } = thresholdsFrom(curve)
-  expect(uncertain).toBe(0.2)
-  expect(match).toBeCloseTo(0.4, 12)
+test("similarities lie on the curve, and between its points straight over the logarithm of the rate", () => {
+  expect(similarityAt(curve, 1e-2)).toBe(0.2)
+  expect(similarityAt(curve, 1e-4)).toBeCloseTo(0.4, 12)
   expect(similarityAt(curve, 10 ** -1.5)).toBeCloseTo(0.15, 12)
 })
 
@@ -22,12 +21,12 @@ test("outside the curve a threshold is never more lenient than asked", () => {
 })
 
 test("a curve that is not one is refused", () => {
-  expect(() => thresholdsFrom([])).toThrow("two points")
+  expect(() => similarityAt([], 1e-4)).toThrow("two points")
   const upsideDown = [
     { fmr: 1e-1, similarity: 0.9 },
     { fmr: 1e-5, similarity: 0.1 },
   ]
-  expect(() => thresholdsFrom(upsideDown)).toThrow("lenient to strict")
+  expect(() => similarityAt(upsideDown, 1e-4)).toThrow("lenient to strict")
 })
 
 const thresholds = { match: 0.5, uncertain: 0.3 }

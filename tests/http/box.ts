@@ -25,6 +25,7 @@ import type { PoolStatus } from "../../app/inference/pool.ts"
 import { recognitionOptions } from "../../app/pipeline/options.ts"
 import { createRefinements } from "../../app/pipeline/refine.ts"
 import { openStore } from "../../app/store/store.ts"
+import { paintedJudge } from "../support/judge.ts"
 import { paintedSpace, readPainted } from "../support/painted.ts"
 import { tempFolder } from "../support/shared.ts"
 
@@ -110,6 +111,7 @@ export async function openTestBox(overrides: Partial<HttpNeeds> = {}, databasePa
     enrolments,
     models: { detector: "painted/1", embedder: "painted/1", space: paintedSpace },
     thresholds,
+    judge: paintedJudge,
     recognition,
     http: { ...httpOptions.parse({}), imageBytesMax: 100_000 },
     metrics,

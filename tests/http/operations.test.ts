@@ -56,7 +56,8 @@ test("system says what is in force", async () => {
   expect(json).toMatchObject({
     version,
     models: box.needs.models,
-    thresholds: { match: 0.6, uncertain: 0.3 },
+    thresholds: { match: 0.6, uncertain: 0.3, falsePositiveRate: expect.closeTo(1e-4, 9), extrapolated: false, comparisons: 1 },
+    pairThresholds: { match: 0.6, uncertain: 0.3 },
     queue: { waiting: 0, waitingMax: 64 },
     engines: [{ pid: 4242, state: "idle", runs: 3 }],
     gallery: { subjects: 1, faces: 1, spaces: [{ space: paintedSpace, faces: 1 }] },

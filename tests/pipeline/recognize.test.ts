@@ -4,6 +4,7 @@ import { similarity } from "../../app/face/embedding.ts"
 import type { Candidate } from "../../app/gallery/gallery.ts"
 import type { Answer } from "../../app/inference/answer.ts"
 import { type RecognizeNeeds, recognize } from "../../app/pipeline/recognize.ts"
+import { paintedJudge } from "../support/judge.ts"
 import { paint, paintedSpace, personVector, readPainted } from "../support/painted.ts"
 
 const options = { budgetMs: 1000, candidates: 3, faceWidthPxMin: 40, facesMax: 10 }
@@ -28,7 +29,7 @@ const needs = (part: Partial<RecognizeNeeds> = {}): RecognizeNeeds => ({
   analyze: readPainted,
   search: searchAmong("Ada", "Grace"),
   space: paintedSpace,
-  thresholds: { match: 0.6, uncertain: 0.3 },
+  judge: paintedJudge,
   metrics: createMetrics(),
   ...part,
 })

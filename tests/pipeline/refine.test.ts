@@ -4,6 +4,7 @@ import { silentLog } from "../../app/base/log.ts"
 import { createMetrics } from "../../app/base/metrics.ts"
 import type { Work } from "../../app/inference/work.ts"
 import { createRefinements, type QuickOptions, type Recognized, recognizeQuickly } from "../../app/pipeline/refine.ts"
+import { paintedJudge } from "../support/judge.ts"
 import { paint, paintedSpace, readPainted } from "../support/painted.ts"
 
 /** What the engines were asked, and how each full look ended. */
@@ -18,7 +19,7 @@ function quick(atOnceMax: number, analyze = readPainted) {
     },
     search: async () => [],
     space: paintedSpace,
-    thresholds: { match: 0.6, uncertain: 0.3 },
+    judge: paintedJudge,
     metrics: createMetrics(),
     refinements,
   }

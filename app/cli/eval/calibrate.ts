@@ -1,10 +1,17 @@
-import { calibrationCurve, countAccepted } from "../../face/statistics.ts"
+import { calibrationCurve, countAccepted, type Interval, tailRate } from "../../face/statistics.ts"
 import type { Calibration } from "../../inference/manifest.ts"
 import { crossSimilarities, ownSimilarities, type Vectors } from "./evaluate.ts"
 import type { ListedPicture } from "./pairs.ts"
+import { crossPairs, rateIntervals } from "./rate-intervals.ts"
 
-/** Rates of the curve. Half of the photographs at hand show rates down to about 1e-5; the last ones are extrapolated. */
-const rates = [1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6]
+/**
+ * Rates of the curve. Half of the photographs at hand show rates down to 1e-4; the last ones are extrapolated. One stranger in a
+ * hundred is taken for somebody among 100,000 faces at 1e-7.
+ */
+const rates = [1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8]
+
+/** The tail that errs least, and where it errs to the strict side: `scripts/tail.ts`, docs/accuracy.md. */
+const tail = { model: "exponential", fromFmr: tailRate } as const
 
 /** People, not pictures, are split: nobody's face is on both sides. Every second of the sorted names goes to each half. */
 export function splitPeople(pictures: readonly ListedPicture[]): readonly [readonly ListedPicture[], readonly ListedPicture[]] {
@@ -22,6 +29,7 @@ export function calibrate(pictures: readonly ListedPicture[], vectors: Vectors, 
   const impostors = crossSimilarities(half, vectors)
   const curve = calibrationCurve(impostors, rates)
   if (curve === undefined) return undefined
+  const intervals = rateIntervals(crossPairs(half, vectors), curve)
   const heldOutImpostors = crossSimilarities(otherHalf, vectors)
   const heldOutGenuine = ownSimilarities(otherHalf, vectors)
   return {
@@ -29,7 +37,9 @@ export function calibrate(pictures: readonly ListedPicture[], vectors: Vectors, 
       `${sourceName}: all ${impostors.length} cross pairs of one half of the people (every second name); ` +
       "points marked extrapolated continue the highest thousandth of them with an exponential tail",
     impostorPairs: impostors.length,
-    curve: curve.map((point) => ({ ...point })),
+    people: new Set(half.map(({ person }) => person)).size,
+    tail,
+    curve: curve.map((point, i) => ({ ...point, interval: rounded(intervals[i]) })),
     heldOut: curve.map(({ fmr, similarity }) => ({
       fmr,
       measuredFmr: toSignificant(countAccepted(heldOutImpostors, similarity) / heldOutImpostors.length),
@@ -38,6 +48,10 @@ export function calibrate(pictures: readonly ListedPicture[], vectors: Vectors, 
       genuinePairs: heldOutGenuine.length,
     })),
   }
+}
+
+function rounded(interval: Interval | undefined): Interval | undefined {
+  return interval && { low: toSignificant(interval.low), high: toSignificant(interval.high) }
 }
 
 /** Four digits: more would be noise in a committed file. */

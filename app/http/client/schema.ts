@@ -548,6 +548,23 @@ export interface components {
             similarity: number;
             subjectId: string;
         };
+        DecidedBy: {
+            /** @description faces that each face was compared with */
+            comparisons: number;
+            /** @description true: nobody so near was among the strangers of the calibration; the rate rests on the tail that was fitted to them */
+            extrapolated: boolean;
+            /** @description of strangers, who would be a match at this threshold */
+            falsePositiveRate: number;
+            /** @description 95 % of falsePositiveRate, by the people it was calibrated on */
+            interval?: {
+                high: number;
+                low: number;
+            };
+            /** @description similarity of a match */
+            match: number;
+            /** @description similarity from which a face is uncertain */
+            uncertain: number;
+        };
         /** @enum {string} */
         Decision: "match" | "uncertain" | "unknown";
         Detection: {
@@ -714,6 +731,7 @@ export interface components {
         };
         Ingested: {
             camera: string;
+            decidedBy: components["schemas"]["DecidedBy"];
             /** @description what was left out to answer in time. detectorInput: faces were looked for in half the size, so small ones may be missing */
             degraded: "detectorInput"[];
             faces: components["schemas"]["IngestedFace"][];
@@ -850,6 +868,7 @@ export interface components {
         Recognition: {
             /** @description the same picture was answered just now, and no engine looked at it again; its stages took no time */
             cached: boolean;
+            decidedBy: components["schemas"]["DecidedBy"];
             /** @description what was left out to answer in time. detectorInput: faces were looked for in half the size, so small ones may be missing */
             degraded: "detectorInput"[];
             faces: components["schemas"]["RecognizedFace"][];
@@ -899,6 +918,7 @@ export interface components {
         };
         SearchResult: {
             candidates: components["schemas"]["Candidate"][];
+            decidedBy: components["schemas"]["DecidedBy"];
             decision: components["schemas"]["Decision"];
             match?: components["schemas"]["Match"];
             requestId: string;
@@ -1072,6 +1092,11 @@ export interface components {
             };
             models: components["schemas"]["Models"];
             modelSet: string;
+            /** @description for one picture against another */
+            pairThresholds: {
+                match: number;
+                uncertain: number;
+            };
             queue: {
                 waiting: number;
                 waitingMax: number;
@@ -1100,10 +1125,8 @@ export interface components {
             telemetry: {
                 exporting: boolean;
             };
-            thresholds: {
-                match: number;
-                uncertain: number;
-            };
+            /** @description for a face against the whole gallery, at no particular camera */
+            thresholds: components["schemas"]["DecidedBy"];
             uptimeS: number;
             version: string;
         };

@@ -9,7 +9,7 @@ import { base64Body, multipartBody } from "../pictures.ts"
 import { problem } from "../problem.ts"
 import { picturePairJson, searchJson, verifyQuery } from "../requests.ts"
 import { type Route, reply, route } from "../route.ts"
-import { toFace, toNamed } from "./recognize.ts"
+import { toDecidedBy, toFace, toNamed } from "./recognize.ts"
 
 /** Two pictures against each other, and a vector against the gallery. */
 export function compareRoutes(needs: HttpNeeds): Route[] {
@@ -62,11 +62,13 @@ export function compareRoutes(needs: HttpNeeds): Route[] {
       answers: { 200: searchAnswer },
       errors: ["wrong_space", "bad_vector"],
       handle: async ({ requestId, body: { embedding, space, k, threshold, group } }) => {
-        const search = { search: needs.gallery.search, space: models.space, thresholds, metrics: needs.metrics }
+        const search = { search: needs.gallery.search, space: models.space, judge: needs.judge, metrics: needs.metrics }
         const found = await searchVector({ values: embedding, space }, search, { candidates: k, threshold, group })
         switch (found.kind) {
-          case "searched":
-            return reply(200, { requestId, ...toNamed(found), timingsMs: found.timingsMs })
+          case "searched": {
+            const { judgement, timingsMs } = found
+            return reply(200, { requestId, ...toNamed(found), decidedBy: toDecidedBy(judgement), timingsMs })
+          }
           case "wrong_space":
           case "bad_vector":
             return problem(found.kind, found.why)

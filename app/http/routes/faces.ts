@@ -1,6 +1,7 @@
 import { unreachable } from "../../base/assert.ts"
 import type { DetectedFace } from "../../face/face.ts"
 import { type EnrolNeeds, enrol, enrolVector } from "../../pipeline/enrol.ts"
+import { presentThresholds } from "../../pipeline/judge.ts"
 import { lookAlikesOf } from "../../pipeline/look-alikes.ts"
 import { enrolmentAnswer, facesAnswer, ignoredFaces } from "../answers.ts"
 import { type BodyFormats, mapFormats } from "../body.ts"
@@ -21,7 +22,7 @@ export function faceRoutes(needs: HttpNeeds): Route[] {
     subject: gallery.subject,
     addFace: gallery.addFace,
     lookAlikes: gallery.lookAlikes,
-    thresholds: needs.thresholds,
+    thresholds: presentThresholds(needs.judge),
     space: models.space,
   }
 

@@ -8,6 +8,7 @@ import { base64Body, pictureFileBody } from "../pictures.ts"
 import { type Route, reply, route } from "../route.ts"
 import { ingestAnswer } from "../sighting-answers.ts"
 import { cameraName, ingestJson, ingestQuery } from "../sighting-requests.ts"
+import { toDecidedBy } from "./recognize.ts"
 
 /** Where cameras send their frames. */
 export function ingestRoutes(needs: HttpNeeds): Route[] {
@@ -40,13 +41,14 @@ export function ingestRoutes(needs: HttpNeeds): Route[] {
         const capturedAtMs = body.capturedAtMs ?? query.capturedAtMs
         const sight = recordSighting(recognition, { camera, requestId, capturedAtMs, trace: hurry.trace }, needs)
         if (sight.kind === "not_recorded") return notRecorded(sight.why)
-        const { image, faces, degraded, timingsMs } = recognition
+        const { image, faces, judgement, degraded, timingsMs } = recognition
         return reply(200, {
           requestId,
           camera,
           ...(sight.kind === "recorded" ? { sightingId: sight.sightingId } : {}),
           image,
           faces: faces.map(inBrief),
+          decidedBy: toDecidedBy(judgement),
           degraded,
           timingsMs: { wait: timingsMs.wait, total: timingsMs.total },
         })

@@ -2,6 +2,7 @@ import { elapsedMs, nowTickMs } from "../../base/ticks.ts"
 import type { AnalyzedFace } from "../../face/face.ts"
 import type { Policy } from "../../inference/work.ts"
 import { type Hurry, type LookOptions, lookAt } from "../../pipeline/analyze.ts"
+import type { Judgement } from "../../pipeline/judge.ts"
 import type { Named } from "../../pipeline/name.ts"
 import { type RecognizedFace, recognize } from "../../pipeline/recognize.ts"
 import { type Recognized, recognizeQuickly } from "../../pipeline/refine.ts"
@@ -57,10 +58,11 @@ export function recognizeRoutes(needs: HttpNeeds): Route[] {
               ? {}
               : { notRecorded: sight.why }
         }
-        const toAnswer = ({ image, faces, degraded, cached, timingsMs }: Recognized, kept: Kept) => {
+        const toAnswer = ({ image, faces, judgement, degraded, cached, timingsMs }: Recognized, kept: Kept) => {
           const space = query.include === "embedding" ? models.space : undefined
           const toldFaces = faces.map((face) => toRecognizedFace(face, space))
-          return { requestId, models, image, faces: toldFaces, degraded, cached, ...kept, timingsMs }
+          const decidedBy = toDecidedBy(judgement)
+          return { requestId, models, image, faces: toldFaces, decidedBy, degraded, cached, ...kept, timingsMs }
         }
 
         if (query.prefer !== "fast") {
@@ -142,6 +144,10 @@ function subjectsIn({ faces }: Recognized): string[] {
 
 function toRecognizedFace(face: RecognizedFace, space: string | undefined) {
   return { ...toFace(face), ...toNamed(face), ...(space === undefined ? {} : toEmbedding(face, space)) }
+}
+
+export function toDecidedBy({ match, uncertain, odds }: Judgement) {
+  return { match, uncertain, ...odds }
 }
 
 export function toFace({ box, score, landmarks, quality }: AnalyzedFace) {

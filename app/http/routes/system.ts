@@ -4,6 +4,7 @@ import { aliveAnswer, readyAnswer, systemAnswer } from "../answers.ts"
 import type { HttpNeeds } from "../needs.ts"
 import { problem } from "../problem.ts"
 import { type Route, reply, route } from "../route.ts"
+import { toDecidedBy } from "./recognize.ts"
 
 /** Engines that start are a matter of seconds; engines that are all down come back by themselves or not at all. */
 const retryAfterS = 2
@@ -63,7 +64,8 @@ export function systemRoutes(needs: HttpNeeds): Route[] {
           queue: { waiting: status.waiting, waitingMax: status.waitingMax },
           gallery: gallery.counts(),
           index: gallery.indexStatus(),
-          thresholds: needs.thresholds,
+          thresholds: toDecidedBy(needs.judge({})),
+          pairThresholds: needs.thresholds,
           memory: {
             residentBytes: process.memoryUsage.rss(),
             enginesBytes: status.engines.reduce((sum, { residentBytes }) => sum + residentBytes, 0),

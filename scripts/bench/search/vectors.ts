@@ -1,6 +1,6 @@
 import { join } from "node:path"
 import { z } from "zod"
-import { createRandom } from "../support/statistics.ts"
+import { createGauss, createRandom } from "../../../app/base/random.ts"
 
 /** Along main directions: see measure-spread.ts. */
 const spreadSchema = z.object({
@@ -98,27 +98,8 @@ function lengthAt(quantiles: readonly number[], share: number): number {
   return below + (quantiles[Math.min(quantiles.length - 1, Math.floor(at) + 1)]! - below) * (at - Math.floor(at))
 }
 
-/** Normal numbers two at a time (Box and Muller's polar form). Neighbouring seeds are mixed apart. */
+/** Neighbouring seeds are mixed apart. */
 function gaussFrom(seed: number) {
   const uniform = createRandom(Math.imul(seed ^ (seed >>> 15), 0x2c1b3c6d))
-  let kept: number | undefined
-  return {
-    uniform,
-    next(): number {
-      if (kept !== undefined) {
-        const value = kept
-        kept = undefined
-        return value
-      }
-      for (;;) {
-        const x = 2 * uniform() - 1
-        const y = 2 * uniform() - 1
-        const square = x * x + y * y
-        if (square >= 1 || square === 0) continue
-        const factor = Math.sqrt((-2 * Math.log(square)) / square)
-        kept = y * factor
-        return x * factor
-      }
-    },
-  }
+  return { uniform, next: createGauss(uniform) }
 }

@@ -1,4 +1,7 @@
 import { z } from "zod"
+import { createRandom } from "../../../app/base/random.ts"
+
+export { createRandom } from "../../../app/base/random.ts"
 
 /** What many timings say; quantiles by linear interpolation between neighbours. */
 export const summarySchema = z.strictObject({
@@ -44,17 +47,6 @@ export function slope(points: readonly { readonly x: number; readonly y: number 
   const meanY = points.reduce((sum, { y }) => sum + y, 0) / points.length
   const squares = points.reduce((sum, { x }) => sum + (x - meanX) ** 2, 0)
   return squares > 0 ? points.reduce((sum, { x, y }) => sum + (x - meanX) * (y - meanY), 0) / squares : 0
-}
-
-/** Uniform in [0, 1), the same row for the same seed: a run can be repeated arrival for arrival. (mulberry32) */
-export function createRandom(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
 }
 
 export interface Interval {

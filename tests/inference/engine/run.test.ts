@@ -6,7 +6,7 @@ import { projectRoot } from "../../../app/base/paths.ts"
 import { similarity } from "../../../app/face/embedding.ts"
 import type { AnalyzedFace } from "../../../app/face/face.ts"
 import type { Box } from "../../../app/face/geometry.ts"
-import { thresholdsFrom } from "../../../app/gallery/match.ts"
+import { similarityAt } from "../../../app/gallery/match.ts"
 import { type Analyzer, openAnalyzer } from "../../../app/inference/engine/run.ts"
 import type { ModelSet } from "../../../app/inference/manifest.ts"
 import type { AnalyzeOptions } from "../../../app/inference/wire.ts"
@@ -45,7 +45,7 @@ for (const name of setNames) {
 
     test("four people are four people, and the same however the picture is sent", async () => {
       const set = await locateSet(name)
-      const { match } = thresholdsFrom(set.embedding.calibration.curve)
+      const match = similarityAt(set.embedding.calibration.curve, 1e-4)
       await using analyzer = await openSet(set)
       const still = await analyze(analyzer, samplePhoto(6))
       for (const [a, face] of still.faces.entries())
@@ -159,7 +159,7 @@ for (const name of setNames) {
 
     test.skipIf(sharedFolder() === undefined)("two photographs of a person are alike, those of two are not", async () => {
       const set = await locateSet(name)
-      const { match } = thresholdsFrom(set.embedding.calibration.curve)
+      const match = similarityAt(set.embedding.calibration.curve, 1e-4)
       await using analyzer = await openSet(set)
       const people = lfwPeople(2).slice(0, 30)
       const vectors: [Float32Array, Float32Array][] = []

@@ -3,8 +3,8 @@ import type { Access } from "./route.ts"
 
 export interface Visitor {
   readonly headers: Headers
-  /** Address of the other end of the connection; absent when it is not known. */
-  readonly address: string | undefined
+  /** Address of the other end; absent when it is not known. Asked only where it counts: it takes a call into the kernel. */
+  readonly connection: { readonly address?: string | undefined }
 }
 
 /** Who is at the door, and whether they may pass. `client` is whose rate this counts against. */
@@ -40,7 +40,8 @@ export function admit(
 }
 
 /** Counted by address: whoever tries keys has none that could be counted. */
-function stranger({ address = "unknown" }: Visitor, message: string): Admittance {
+function stranger({ connection }: Visitor, message: string): Admittance {
+  const { address = "unknown" } = connection
   return { kind: "refused", client: `address ${address}`, why: unauthorized(message) }
 }
 
@@ -59,6 +60,7 @@ const loopback = /^(127\.\d{1,3}\.\d{1,3}\.\d{1,3}|::1|::ffff:127\.\d{1,3}\.\d{1
 /** A proxy on this machine speaks for somebody else, who may be anywhere. */
 const proxyHeaders = ["forwarded", "x-forwarded-for", "x-real-ip", "via"]
 
-function isLocal({ headers, address }: Visitor): boolean {
+function isLocal({ headers, connection }: Visitor): boolean {
+  const { address } = connection
   return address !== undefined && loopback.test(address) && !proxyHeaders.some((name) => headers.has(name))
 }

@@ -1,24 +1,32 @@
 import { z } from "zod"
-import { boxSchema, loadedModelSchema, qualitySchema, runtimeSchema } from "../inference/wire.ts"
+import { loadedModelSchema, runtimeSchema } from "../inference/wire.ts"
 import { degradations } from "../inference/work.ts"
 
 /** Answer schemas by name, for the components of the OpenAPI document; the types of the routes' answers come from them too. */
 export const answerSchemas = z.registry<{ id: string; description?: string }>()
 
-export const box = boxSchema.register(answerSchemas, {
-  id: "Box",
-  description: "Pixels of the upright picture, origin at the top left.",
-})
+export const box = z
+  .strictObject({ x: z.number(), y: z.number(), width: z.number(), height: z.number() })
+  .register(answerSchemas, { id: "Box", description: "Pixels of the upright picture, origin at the top left." })
 export const image = z.strictObject({ width: z.int(), height: z.int() }).register(answerSchemas, { id: "ImageSize" })
 const point = z.tuple([z.number(), z.number()]).readonly()
 const landmarks = z
   .tuple([point, point, point, point, point])
   .readonly()
   .register(answerSchemas, { id: "Landmarks", description: "Image-left eye, image-right eye, nose, corners of the mouth." })
-const quality = qualitySchema.register(answerSchemas, {
-  id: "Quality",
-  description: "Score, brightness, contrast, sharpness: 0 to 1. Angles in degrees.",
-})
+const quality = z
+  .strictObject({
+    score: z.number(),
+    faceWidthPx: z.number(),
+    eyeDistancePx: z.number(),
+    brightness: z.number(),
+    contrast: z.number(),
+    sharpness: z.number(),
+    yaw: z.number(),
+    pitch: z.number(),
+    roll: z.number(),
+  })
+  .register(answerSchemas, { id: "Quality", description: "Score, brightness, contrast, sharpness: 0 to 1. Angles in degrees." })
 
 export const list = <Item extends z.ZodType>(item: Item) => z.array(item).readonly()
 

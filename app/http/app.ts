@@ -82,7 +82,7 @@ function mount(app: Hono<Env>, route: Route, door: Door, { log, http }: HttpNeed
     const reply = await pass(
       {
         request: c.req.raw,
-        visitor: { headers: c.req.raw.headers, address: c.env?.address },
+        visitor: { headers: c.req.raw.headers, connection: c.env ?? {} },
         requestId: c.var.requestId,
         parameters: c.req.param(),
         query: c.req.queries(),

@@ -42,7 +42,12 @@ export function serveHttp(
     fetch: async (request, server) => {
       const arrivedTickMs = nowTickMs()
       server.timeout(request, handlingS)
-      const response = await app.fetch(request, { address: server.requestIP(request)?.address })
+      const connection = {
+        get address() {
+          return server.requestIP(request)?.address
+        },
+      }
+      const response = await app.fetch(request, connection)
       // A caller whose body never came has had most of its time.
       const spentS = Math.floor((nowTickMs() - arrivedTickMs) / 1000)
       server.timeout(request, Math.min(stillS, Math.max(leastStillS, letGoS - spentS)))

@@ -10,6 +10,12 @@ import type { Work } from "./work.ts"
 type Analyze = (work: Work) => Promise<Answer>
 type Analysis = Extract<Answer, { kind: "ok" }>
 
+interface Kept {
+  /** Of the picture. */
+  readonly sha256: string
+  readonly analysis: Analysis
+}
+
 /** A face in JavaScript objects, its quality and landmarks included, without embedding and chip; measured generously. */
 const faceBytes = 1500
 const answerBytes = 500
@@ -29,7 +35,7 @@ export function cacheAnswers(
   metrics: Pick<Metrics, "cacheTotal" | "cacheEntries">,
 ): Analyze {
   if (!options.enabled) return analyze
-  const answers = new LRUCache<string, Analysis>({
+  const answers = new LRUCache<string, Kept>({
     max: options.entriesMax,
     maxSize: options.bytesMax,
     ttl: options.ttlMs,
@@ -40,16 +46,20 @@ export function cacheAnswers(
     if (work.camera !== undefined && !options.cameraFrames) return analyze(work)
     const startTickMs = nowTickMs()
     const key = keyOf(work, space)
-    const known = answers.get(key)
+    const alike = answers.get(key)
+    // One thread: nothing but a look-up comes between a miss and the engine, whose work the long sum below does not hold up.
+    const known = alike !== undefined && alike.sha256 === sha256Of(work.picture) ? alike.analysis : undefined
     const cache = elapsedMs(startTickMs)
     metrics.cacheTotal.inc({ result: known === undefined ? "miss" : "hit" })
     if (known !== undefined) return { ...known, cached: true, timingsMs: { ...noTime, cache } }
 
-    const answer = await analyze(work)
+    const answering = analyze(work)
+    const sha256 = sha256Of(work.picture)
+    const answer = await answering
     if (answer.kind !== "ok") return answer
     if (answer.degraded.length === 0) {
-      const { run: _run, ...kept } = answer
-      answers.set(key, kept)
+      const { run: _run, ...analysis } = answer
+      answers.set(key, { sha256, analysis })
       metrics.cacheEntries.set(answers.size)
     }
     return { ...answer, timingsMs: { ...answer.timingsMs, cache } }
@@ -59,14 +69,21 @@ export function cacheAnswers(
 /** No engine was at work. */
 const noTime = { wait: 0, decode: 0, detect: 0, align: 0, embed: 0 }
 
-/** Every option counts, so that one that is added some day cannot be forgotten here. */
+/**
+ * A short hash of the picture (a sixth of the time of SHA-256, which decides), and every option, so that one that is added some day
+ * cannot be forgotten here.
+ */
 function keyOf({ picture, options }: Work, space: string): string {
   const asked = { ...options, detectorInput: options.detectorInput ?? "full", chips: options.chips ?? false }
   const said = Object.entries(asked).filter(([, value]) => value !== undefined)
-  return `${createHash("sha256").update(picture).digest("base64")} ${space} ${JSON.stringify(said.sort())}`
+  return `${Bun.hash(picture)} ${space} ${JSON.stringify(said.sort())}`
 }
 
-function sizeOf({ faces, snapshot }: Analysis, key: string): number {
+function sha256Of(picture: Uint8Array): string {
+  return createHash("sha256").update(picture).digest("base64")
+}
+
+function sizeOf({ analysis: { faces, snapshot } }: Kept, key: string): number {
   const bytesOf = ({ embedding, chip }: AnalyzedFace) => faceBytes + (embedding?.byteLength ?? 0) + (chip?.jpeg.byteLength ?? 0)
   return faces.reduce((sum, face) => sum + bytesOf(face), answerBytes + key.length + (snapshot?.byteLength ?? 0))
 }

@@ -30,25 +30,9 @@ export const toEngine = z.discriminatedUnion("kind", [
 ])
 export type ToEngine = z.output<typeof toEngine>
 
-export const boxSchema = z.strictObject({ x: z.number(), y: z.number(), width: z.number(), height: z.number() })
-export const qualitySchema = z.strictObject({
-  score: z.number(),
-  faceWidthPx: z.number(),
-  eyeDistancePx: z.number(),
-  brightness: z.number(),
-  contrast: z.number(),
-  sharpness: z.number(),
-  yaw: z.number(),
-  pitch: z.number(),
-  roll: z.number(),
-})
 const point = z.tuple([z.number(), z.number()])
 const landmarks = z.tuple([point, point, point, point, point])
 const wireFace = z.strictObject({
-  box: boxSchema,
-  score: z.number(),
-  landmarks,
-  quality: qualitySchema,
   /** Its embedding is in the body. */
   embedded: z.boolean(),
   /** Its chip is in the body. */

@@ -94,8 +94,12 @@ test("figures leave in the digits that mean something", () => {
   expect(arrived?.landmarks[0]).toEqual([1.23, 2])
 })
 
+test("a figure that is no number is not taken for a face", () => {
+  expect(() => travelled({ faces: [face(Number.NaN)] })).toThrow("figures of a face are numbers")
+})
+
 test("a body that is shorter than its header says is not taken apart", () => {
   expect(() => travelled({ faces: [face(1, { embedding: Float32Array.of(1, 2, 3) })], snapshot }, 4)).toThrow(
-    "an analysis of 27 bytes, not of 23",
+    "an analysis of 219 bytes, not of 215",
   )
 })

@@ -1,4 +1,4 @@
-import { expect, test } from "bun:test"
+import { expect, spyOn, test } from "bun:test"
 import { createMetrics } from "../../app/base/metrics.ts"
 import type { Answer } from "../../app/inference/answer.ts"
 import { cacheAnswers } from "../../app/inference/cache.ts"
@@ -59,6 +59,17 @@ test.each<[string, Uint8Array, Partial<Work["options"]>]>([
   await ask(ada)
   expect((await ask(picture, {}, asked)).cached).toBeUndefined()
   expect(runs()).toBe(2)
+})
+
+test("two pictures with one short hash are two pictures", async () => {
+  const { wyhash } = Bun.hash
+  using hash = spyOn(Bun, "hash").mockReturnValue(1n)
+  Object.assign(hash, { wyhash })
+  const { ask, runs } = cached()
+  await ask(ada)
+  expect((await ask(paint({ person: "Grace" }))).cached).toBeUndefined()
+  expect(runs()).toBe(2)
+  expect((await ask(paint({ person: "Grace" }))).cached).toBe(true)
 })
 
 test("what goes without saying is the same question", async () => {

@@ -17,6 +17,7 @@ export async function runEngine(socketPath: string): Promise<void> {
   let analyzer: Analyzer | undefined
   let channel: Channel<FromEngine> | undefined
   let last: Promise<void> = Promise.resolve()
+  let residentBytes = 0
 
   await Bun.connect({
     unix: socketPath,
@@ -39,7 +40,8 @@ export async function runEngine(socketPath: string): Promise<void> {
       case "open":
         return open(message.set, message.threads)
       case "ping":
-        channel?.send({ kind: "pong", id: message.id, residentBytes: process.memoryUsage.rss() })
+        residentBytes = process.memoryUsage.rss()
+        channel?.send({ kind: "pong", id: message.id, residentBytes })
         return
       case "analyze":
         return analyze(message, body)
@@ -59,7 +61,8 @@ export async function runEngine(socketPath: string): Promise<void> {
     }
     analyzer = opened.analyzer
     const { runtime, models } = analyzer
-    channel?.send({ kind: "ready", pid, runtime, models: [...models], residentBytes: process.memoryUsage.rss() })
+    residentBytes = process.memoryUsage.rss()
+    channel?.send({ kind: "ready", pid, runtime, models: [...models], residentBytes })
   }
 
   async function analyze(message: Extract<ToEngine, { kind: "analyze" }>, picture: Uint8Array): Promise<void> {
@@ -79,8 +82,9 @@ export async function runEngine(socketPath: string): Promise<void> {
       const { image, timingsMs, snapshotMs } = analysis
       const { body, ...found } = packAnalysis(analysis)
       const run = { pid, startedAtMs, tookMs: elapsedMs(startTickMs), ...(snapshotMs !== undefined && { snapshotMs }) }
-      const residentBytes = process.memoryUsage.rss()
       channel?.send({ kind: "analysis", id, image, ...found, timingsMs, run, residentBytes }, body)
+      // For the next answer: nobody waits for this one any more.
+      residentBytes = process.memoryUsage.rss()
     } catch (error) {
       // One picture's bug must not cost the next one its answer; the parent logs it and counts.
       const why = error instanceof Error ? (error.stack ?? error.message) : String(error)

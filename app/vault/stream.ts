@@ -1,6 +1,6 @@
 import { assert } from "../base/assert.ts"
 import { createReader } from "./reader.ts"
-import type { Refused, SealKey } from "./seal.ts"
+import type { Opened, Refused, SealKey } from "./seal.ts"
 import { nonceBytes, suiteNameOf, tagBytes } from "./suite.ts"
 
 /**
@@ -27,11 +27,10 @@ export interface StreamHeader {
   readonly bytes: Uint8Array
 }
 
-export type OpenedStream =
-  | { readonly kind: "opened"; readonly bytes: number }
-  /** What is there is genuine, and the rest is missing. */
-  | { readonly kind: "truncated" }
-  | Refused
+export type OpenedStream = { readonly kind: "opened"; readonly bytes: number } | Truncated | Refused
+
+/** What is there is genuine, and the rest is missing. */
+type Truncated = { readonly kind: "truncated" }
 
 const mark = 0xb8
 const format = 1
@@ -53,14 +52,7 @@ export async function* sealStream(
   source: Source,
   attached: Uint8Array = new Uint8Array(),
 ): AsyncGenerator<Uint8Array, void> {
-  assert(attached.length <= attachedBytesMax, "an attachment is small")
-  const header = Buffer.alloc(fixedBytes)
-  header[0] = mark
-  header[1] = (format << 4) | key.suite.code
-  header.write(key.id, 2, "hex")
-  crypto.getRandomValues(header.subarray(10, 42))
-  header.writeUInt32BE(attached.length, 42)
-  const whole = Buffer.concat([header, attached])
+  const whole = createHeader(key, attached)
   yield whole
   const pieceKey = keyOf(key, whole, label)
   await using reader = createReader(source)
@@ -68,6 +60,37 @@ export async function* sealStream(
     const { bytes, last } = await reader.take(pieceBytes)
     yield key.suite.seal(pieceKey, nonceOf(number, last), none, bytes)
     if (last) return
+  }
+}
+
+/** All at once, for what lies in memory anyway. */
+export function sealWhole(key: SealKey, label: string, plain: Uint8Array): Buffer {
+  const header = createHeader(key, none)
+  const pieceKey = keyOf(key, header, label)
+  const sealed: Uint8Array[] = [header]
+  for (let number = 0, at = 0; at < plain.length || number === 0; number++, at += pieceBytes) {
+    const isLast = at + pieceBytes >= plain.length
+    sealed.push(key.suite.seal(pieceKey, nonceOf(number, isLast), none, plain.subarray(at, at + pieceBytes)))
+  }
+  return Buffer.concat(sealed)
+}
+
+/** All at once; nothing is handed over before all of it is proven. */
+export function openWhole(key: SealKey, label: string, sealed: Uint8Array): Opened | Truncated {
+  const header = parseHeader(sealed)
+  if (header === undefined) return { kind: "unknown_format" }
+  if (header.suite !== key.suite.name || header.keyId !== key.id) return { kind: "wrong_key", keyId: header.keyId }
+  const pieceKey = keyOf(key, header.bytes, label)
+  const pieces: Uint8Array[] = []
+  for (let number = 0, at = header.bytes.length; ; number++) {
+    const bytes = sealed.subarray(at, at + pieceBytes + tagBytes)
+    at += bytes.length
+    const last = at >= sealed.length
+    const plain = key.suite.open(pieceKey, nonceOf(number, last), none, bytes)
+    if (plain === undefined) return refusal(key, pieceKey, number, bytes, last)
+    if (plain.length === 0 && number > 0) return { kind: "tampered" }
+    pieces.push(plain)
+    if (last) return { kind: "opened", plain: Buffer.concat(pieces) }
   }
 }
 
@@ -110,6 +133,17 @@ export function pieceOpener(key: SealKey, label: string, { bytes: header }: Stre
     key.suite.open(pieceKey, nonceOf(number, last), none, sealed)
 }
 
+function createHeader(key: SealKey, attached: Uint8Array): Buffer {
+  assert(attached.length <= attachedBytesMax, "an attachment is small")
+  const header = Buffer.alloc(fixedBytes)
+  header[0] = mark
+  header[1] = (format << 4) | key.suite.code
+  header.write(key.id, 2, "hex")
+  crypto.getRandomValues(header.subarray(10, 42))
+  header.writeUInt32BE(attached.length, 42)
+  return Buffer.concat([header, attached])
+}
+
 /** @param source a whole sealed stream, or its beginning */
 export async function readStreamHeader(source: Source): Promise<StreamHeader | undefined> {
   await using reader = createReader(source)
@@ -117,19 +151,30 @@ export async function readStreamHeader(source: Source): Promise<StreamHeader | u
 }
 
 async function takeHeader(reader: ReturnType<typeof createReader>): Promise<StreamHeader | undefined> {
-  const { bytes } = await reader.take(fixedBytes)
-  if (bytes.length < fixedBytes || bytes[0] !== mark || bytes[1]! >> 4 !== format) return undefined
-  const fixed = Buffer.from(bytes)
-  const suite = suiteNameOf(fixed[1]! & 15)
-  const length = fixed.readUInt32BE(42)
-  if (suite === undefined || length > attachedBytesMax) return undefined
-  const attached = length === 0 ? none : (await reader.take(length)).bytes
-  if (attached.length < length) return undefined
-  return { suite, keyId: fixed.toString("hex", 2, 10), attached, bytes: Buffer.concat([fixed, attached]) }
+  const { bytes: fixed } = await reader.take(fixedBytes)
+  const length = attachedBytesOf(fixed)
+  if (length === undefined) return undefined
+  return parseHeader(length === 0 ? fixed : Buffer.concat([fixed, (await reader.take(length)).bytes]))
+}
+
+/** How much stands between the fixed part of a header and the first piece; `undefined` where it is no header. */
+function attachedBytesOf(fixed: Uint8Array): number | undefined {
+  if (fixed.length < fixedBytes || fixed[0] !== mark || fixed[1]! >> 4 !== format) return undefined
+  const length = Buffer.from(fixed.buffer, fixed.byteOffset, fixed.length).readUInt32BE(42)
+  return length > attachedBytesMax ? undefined : length
+}
+
+/** @param begin at least the header */
+function parseHeader(begin: Uint8Array): StreamHeader | undefined {
+  const length = attachedBytesOf(begin)
+  const suite = suiteNameOf(begin[1]! & 15)
+  if (length === undefined || suite === undefined || begin.length < fixedBytes + length) return undefined
+  const bytes = Buffer.from(begin.subarray(0, fixedBytes + length))
+  return { suite, keyId: bytes.toString("hex", 2, 10), attached: bytes.subarray(fixedBytes), bytes }
 }
 
 /** A stream that was cut between two pieces ends with one that says it is not the end. */
-function refusal(key: SealKey, pieceKey: Uint8Array, number: number, bytes: Uint8Array, last: boolean): OpenedStream {
+function refusal(key: SealKey, pieceKey: Uint8Array, number: number, bytes: Uint8Array, last: boolean): Refused | Truncated {
   const cutBefore = last && bytes.length === 0
   const isWhole = last && key.suite.open(pieceKey, nonceOf(number, false), none, bytes) !== undefined
   return { kind: cutBefore || isWhole ? "truncated" : "tampered" }

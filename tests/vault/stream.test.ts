@@ -2,7 +2,15 @@ import { describe, expect, test } from "bun:test"
 import { existsSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs"
 import { openSealedFile } from "../../app/vault/random-access.ts"
 import { createSealKey, type SealKey } from "../../app/vault/seal.ts"
-import { type OpenedStream, openStream, pieceBytes, readStreamHeader, sealStream } from "../../app/vault/stream.ts"
+import {
+  type OpenedStream,
+  openStream,
+  openWhole,
+  pieceBytes,
+  readStreamHeader,
+  sealStream,
+  sealWhole,
+} from "../../app/vault/stream.ts"
 import { openFile, readFileHeader, sealFile } from "../../app/vault/stream-file.ts"
 import { tempFolder } from "../support/shared.ts"
 import { testedSuites, utf8 } from "./support.ts"
@@ -151,6 +159,27 @@ describe.each(testedSuites)("$title", (suite) => {
     expect((await openFile(key, "backup", file, folder.file("cut"))).kind).toBe("tampered")
     expect(existsSync(folder.file("cut"))).toBe(false)
     expect(await readFileHeader(plain)).toBeUndefined()
+  })
+
+  test("what lies in memory is sealed and opened at once, in the same format", async () => {
+    for (const length of [0, 10, pieceBytes, 2 * pieceBytes, 2 * pieceBytes + 7]) {
+      const plain = content(length)
+      const whole = sealWhole(key, "index", plain)
+      expect((await opened(key, whole, "index")).plain.equals(plain)).toBe(true)
+      const back = openWhole(key, "index", await sealed(key, plain, "index", attached))
+      expect(back.kind === "opened" && Buffer.from(back.plain).equals(plain)).toBe(true)
+      for (let n = 0; n < 40; n++) {
+        const changed = openWhole(key, "index", flip(whole, Math.floor(Math.random() * whole.length)))
+        expect(changed.kind).not.toBe("opened")
+      }
+    }
+    const whole = sealWhole(key, "index", content(2 * pieceBytes + 7))
+    expect(openWhole(key, "index", whole.subarray(0, headBytes + sealedPieceBytes)).kind).toBe("truncated")
+    expect(openWhole(key, "index", whole.subarray(0, headBytes)).kind).toBe("truncated")
+    expect(openWhole(key, "backup", whole).kind).toBe("tampered")
+    expect(openWhole(createSealKey(suite), "index", whole).kind).toBe("wrong_key")
+    expect(openWhole(key, "index", content(50)).kind).toBe("unknown_format")
+    expect(openWhole(key, "index", content(0)).kind).toBe("unknown_format")
   })
 
   test("a file is read here and there, and only what was written there", async () => {

@@ -11,6 +11,7 @@ import type { Result } from "./base/result.ts"
 import { selfCommand } from "./base/self.ts"
 import { createTracer, type Tracer } from "./base/trace.ts"
 import { version } from "./base/version.ts"
+import { openBoxFolder } from "./box/open.ts"
 import type { CliNeeds, Engines } from "./cli/needs.ts"
 import type { Config } from "./config/config.ts"
 import { openChecksums } from "./enrolment/checksums.ts"
@@ -28,8 +29,8 @@ import { type EnginePool, openPool } from "./inference/pool.ts"
 import { createJudge, pairThresholds, presentThresholds } from "./pipeline/judge.ts"
 import { servedModels } from "./pipeline/models.ts"
 import { createRefinements } from "./pipeline/refine.ts"
-import { openDataFolder as openFolder } from "./store/data-folder.ts"
-import type { Store, WatchCommit } from "./store/store.ts"
+import { openDataFolder } from "./store/data-folder.ts"
+import type { Vault } from "./vault/vault.ts"
 
 /** Starting and stopping: config → open → wire → serve → close in reverse. The one place where things meet. */
 
@@ -38,11 +39,11 @@ const needs: CliNeeds = {
   openEngines,
   openGallery: openGalleryAlone,
   listModels: (config) => listModels(modelOptions(config)),
-  resetAdminKey: async (config) => {
-    const store = openDataFolder(config)
-    if (store.kind === "failed") return store
-    const key = openKeys(store.value).resetAdminKey()
-    store.value.close()
+  resetAdminKey: async ({ dataFolder }) => {
+    const opened = openDataFolder(dataFolder)
+    if (opened.kind === "failed") return opened
+    const key = openKeys(opened.store).resetAdminKey()
+    opened.store.close()
     return { kind: "ok", value: key }
   },
   runEngine: async (socketPath) => {
@@ -53,12 +54,13 @@ const needs: CliNeeds = {
 }
 
 /** The box: answers over HTTP until the process is told to stop. */
-async function serve(config: Config, opened: Lifetimes, log: Log): Promise<Result<void>> {
+async function serve(config: Config, opened: Lifetimes, log: Log): ReturnType<CliNeeds["serve"]> {
   const metrics = createMetrics()
-  const store = openDataFolder(config, (seconds) => metrics.commitSeconds.observe(seconds))
-  if (store.kind === "failed") return store
-  opened.adopt(store.value, ({ close }) => close())
-  const keys = openKeys(store.value)
+  const folder = openBoxFolder(config, { log, watchCommit: (seconds) => metrics.commitSeconds.observe(seconds) })
+  if (folder.kind !== "ok") return folder
+  const { store, vault } = opened.adopt(folder.value, ({ store }) => store.close())
+  sayExposure(vault, log)
+  const keys = openKeys(store)
   const admin = keys.ensureAdminKey(config.adminKey)
   opened.defer(watchEventLoop((lagSeconds) => metrics.eventLoopLagSeconds.observe(lagSeconds)))
   const tracer = await openTracer(config, opened, log, metrics)
@@ -66,14 +68,15 @@ async function serve(config: Config, opened: Lifetimes, log: Log): Promise<Resul
   const located = await locate(config, log)
   if (located.kind === "failed") return located
   const set = located.value
-  const gallery = opened.adopt(await openGallery(store.value, { log, indexFolder: indexFolderOf(config.dataFolder) }), (open) =>
-    open.close(),
+  const gallery = opened.adopt(
+    await openGallery(store, vault, { log, indexFolder: indexFolderOf(config.dataFolder) }),
+    (open) => open.close(),
   )
   const pool = opened.adopt(openEnginePool(config, set, log, metrics), (open) => open.close())
 
-  const sightings = openSightings(store.value)
+  const sightings = openSightings(store, vault, gallery.nameOf)
   const live = createLive<RefinedAnswer>({ sightings, metrics }, config.sightings)
-  const kept = { store: store.value, sightings, metrics, log }
+  const kept = { store, sightings, metrics, log }
   opened.adopt(keepRetention(kept, config.sightings), (retention) => retention.close())
 
   const shelf = openShelf(config.dataFolder, config.backup)
@@ -89,7 +92,8 @@ async function serve(config: Config, opened: Lifetimes, log: Log): Promise<Resul
   const enrolments = opened.adopt(
     await openEnrolments(
       {
-        store: store.value,
+        store,
+        vault,
         gallery,
         pool,
         space: set.embedding.space,
@@ -118,7 +122,8 @@ async function serve(config: Config, opened: Lifetimes, log: Log): Promise<Resul
     refinements,
     backups,
     keys,
-    creates: openCreates(store.value),
+    creates: openCreates(store, vault),
+    vault,
     enrolments,
     models: servedModels(set),
     thresholds: pairThresholds(curve, options),
@@ -167,20 +172,24 @@ async function openEngines(config: Config): Promise<Result<Engines>> {
   return { kind: "failed", why: reasons.join("; ") }
 }
 
-async function openGalleryAlone(config: Config): ReturnType<CliNeeds["openGallery"]> {
-  const store = openDataFolder(config)
-  if (store.kind === "failed") return store
-  const gallery = await openGallery(store.value, { log: quietLog(), indexFolder: indexFolderOf(config.dataFolder) })
+async function openGalleryAlone(config: Config, seals = true): ReturnType<CliNeeds["openGallery"]> {
+  const log = quietLog()
+  const folder = openBoxFolder(config, { log, seals })
+  if (folder.kind !== "ok") return folder
+  const { store, vault } = folder.value
+  const gallery = await openGallery(store, vault, { log, indexFolder: indexFolderOf(config.dataFolder) })
   const close = async () => {
     await gallery.close()
-    store.value.close()
+    store.close()
   }
-  return { kind: "ok", value: { ...gallery, checksums: openChecksums(store.value), close } }
+  return { kind: "ok", value: { ...gallery, checksums: openChecksums(store, vault), exposure: vault.exposure, close } }
 }
 
-function openDataFolder(config: Config, watchCommit?: WatchCommit): Result<Store> {
-  const opened = openFolder(config.dataFolder, watchCommit)
-  return opened.kind === "ok" ? { kind: "ok", value: opened.store } : opened
+/** What a thief of the disk could read, at every start. */
+function sayExposure({ exposure }: Vault, log: Log): void {
+  const { text, remedy } = exposure
+  if (exposure.level === "warn") log.warn({ remedy }, text)
+  else log.info(text)
 }
 
 async function locate(config: Config, log: Log): Promise<Result<ModelSet>> {
@@ -219,7 +228,7 @@ function listen<Server>(start: () => Server, { http: { host, port } }: Config): 
 }
 
 /** Closes what was opened, also when opening stopped half-way. */
-async function opening(log: Log, work: (opened: Lifetimes, log: Log) => Promise<Result<void>>): Promise<Result<void>> {
+async function opening<Ended>(log: Log, work: (opened: Lifetimes, log: Log) => Promise<Ended>): Promise<Ended> {
   await using opened = createLifetimes()
   return await work(opened, log)
 }

@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto"
 import { assert } from "../base/assert.ts"
 import type { Store } from "../store/store.ts"
+import type { Place } from "../vault/seal.ts"
+import type { Vault } from "../vault/vault.ts"
 
 /** What a request with this idempotency key made, the first time. */
 export interface MadeBefore {
@@ -27,8 +29,12 @@ const keptMs = 24 * 60 * 60 * 1000
 const rowsMaxDefault = 100_000
 
 /** `wallClockMs` and `rowsMax` are for tests. */
-export function openCreates(store: Store, wallClockMs = Date.now, rowsMax = rowsMaxDefault): Creates {
-  const select = store.prepare<{ requestHash: Uint8Array; entityId: string; note: string | null }>(`
+/** Whose key seals the notes: they are gone within a day. */
+const notesOwner = "site/creates"
+const notePlace = (keyHash: Uint8Array): Place => ({ table: "creates", column: "note", row: keyHash.toHex() })
+
+export function openCreates(store: Store, vault: Vault, wallClockMs = Date.now, rowsMax = rowsMaxDefault): Creates {
+  const select = store.prepare<{ requestHash: Uint8Array; entityId: string; note: Uint8Array | null }>(`
     select request_hash as requestHash, entity_id as entityId, note from creates where key_hash = ? and created_at_ms > ?`)
   const insert = store.prepare<{ number: number }>(`
     insert into creates (key_hash, request_hash, entity_id, note, created_at_ms) values (?, ?, ?, ?, ?) returning number`)
@@ -36,17 +42,25 @@ export function openCreates(store: Store, wallClockMs = Date.now, rowsMax = rows
   const deleteFirst = store.prepare("delete from creates where number <= ?")
   const claimed = new Set<string>()
 
+  function sealed(keyHash: Uint8Array, note: unknown): Uint8Array {
+    vault.ensureKey(notesOwner)
+    return vault.seal(notesOwner, notePlace(keyHash), Buffer.from(JSON.stringify(note)))
+  }
+
   return {
     find(key) {
-      const row = select.get(hash(key), wallClockMs() - keptMs)
-      return row && { ...row, note: row.note === null ? undefined : JSON.parse(row.note) }
+      const keyHash = hash(key)
+      const row = select.get(keyHash, wallClockMs() - keptMs)
+      if (row === undefined) return undefined
+      const note = row.note && vault.open(notesOwner, notePlace(keyHash), row.note)
+      return { ...row, note: note === null ? undefined : JSON.parse(Buffer.from(note).toString()) }
     },
 
     record(key, { requestHash, entityId, note }) {
       const atMs = wallClockMs()
       deleteOld.run(atMs - keptMs)
-      const json = note === undefined ? null : JSON.stringify(note)
-      const row = insert.get(hash(key), requestHash, entityId, json, atMs)
+      const keyHash = hash(key)
+      const row = insert.get(keyHash, requestHash, entityId, note === undefined ? null : sealed(keyHash, note), atMs)
       assert(row !== undefined, "a new row has a number")
       deleteFirst.run(row.number - rowsMax)
     },

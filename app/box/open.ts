@@ -28,6 +28,8 @@ export interface FolderOptions {
 export interface FolderNeeds {
   readonly log: Pick<Log, "info" | "warn">
   readonly watchCommit?: WatchCommit
+  /** Whether a folder that is to be sealed is sealed now; by itself yes. */
+  readonly seals?: boolean
   /** Where the master key may come from, beside the key file. */
   readonly env?: Readonly<Record<string, string | undefined>>
 }
@@ -39,6 +41,8 @@ export interface FolderNeeds {
 export function openBoxFolder(options: FolderOptions, needs: FolderNeeds): OpenedBoxFolder {
   const opened = openUnlocked(options, needs)
   if (opened.kind !== "to_seal") return opened
+  if (needs.seals === false)
+    return { kind: "failed", why: `the sealing of ${options.dataFolder} was interrupted: start the box, which goes on with it` }
   const sealed = sealFolder(options, needs)
   if (sealed.kind !== "ok") return sealed
   const again = openUnlocked(options, needs)
@@ -47,7 +51,7 @@ export function openBoxFolder(options: FolderOptions, needs: FolderNeeds): Opene
     : again
 }
 
-function openUnlocked({ dataFolder, vault }: FolderOptions, { watchCommit, env, log }: FolderNeeds) {
+function openUnlocked({ dataFolder, vault }: FolderOptions, { watchCommit, env, log, seals = true }: FolderNeeds) {
   const opened = openDataFolder(dataFolder, watchCommit)
   if (opened.kind === "failed") return opened
   const { store } = opened
@@ -56,6 +60,8 @@ function openUnlocked({ dataFolder, vault }: FolderOptions, { watchCommit, env, 
     if (unlocked.note !== undefined) log.warn({ why: unlocked.note }, "the vault's suite")
     return { kind: "ok", value: { store, vault: unlocked.vault } } as const
   }
+  if (unlocked.kind === "to_seal" && unlocked.plain !== undefined && !seals)
+    return { kind: "ok", value: { store, vault: unlocked.plain } } as const
   store.close()
   return unlocked.kind === "locked" ? unlocked : ({ kind: "to_seal" } as const)
 }
@@ -78,7 +84,7 @@ function sealFolder({ dataFolder, vault: { suite, ...options } }: FolderOptions,
     if (unlocked.kind === "locked") return unlocked
     // Somebody else was quicker, and has sealed it.
     if (unlocked.kind === "opened") return { kind: "ok" }
-    const vault = unlocked.begun ? unlocked.begin() : store.transact<Vault>(unlocked.begin)
+    const vault = unlocked.plain === undefined ? unlocked.begin() : store.transact<Vault>(unlocked.begin)
     sealAll(tables, sealersOf(store, vault), () => store.wipeFree(), log)
     return { kind: "ok" }
   } finally {

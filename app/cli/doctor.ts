@@ -5,8 +5,10 @@ import type { Config } from "../config/config.ts"
 import type { Space } from "../face/embedding.ts"
 import type { ModelListing } from "../inference/models.ts"
 import type { PoolStatus } from "../inference/pool.ts"
+import { findMasterKeys } from "../vault/master.ts"
+import { masterPlaces } from "../vault/open.ts"
 import { type BoxOptions, boxCommand, end, printJson, withConfig } from "./command.ts"
-import { checkEngines, checkGallery, checkModels } from "./doctor/box.ts"
+import { checkEngines, checkGallery, checkModels, checkNewSealing, checkSealing } from "./doctor/box.ts"
 import { checkDataFolder } from "./doctor/data-folder.ts"
 import { type Finding, fail, formatFindings, ok } from "./doctor/finding.ts"
 import { checkMachine, readMachineFacts } from "./doctor/machine.ts"
@@ -75,11 +77,16 @@ async function examineGallery(
 ): Promise<readonly Finding[]> {
   // Opening makes the files; the doctor only looks.
   const untouched = !existsSync(config.dataFolder) || readdirSync(config.dataFolder).length === 0
-  if (untouched) return [ok("gallery", "none yet: nobody has been enrolled")]
-  const opened = await needs.openGallery(config)
+  if (untouched)
+    return [
+      ok("gallery", "none yet: nobody has been enrolled"),
+      checkNewSealing(findMasterKeys(masterPlaces(config.dataFolder, config.vault))),
+    ]
+  const opened = await needs.openGallery(config, false)
   const spaces = new Set(listing.sets.map((set) => set.space))
   try {
-    return checkGallery(opened, inUse, spaces)
+    const findings = checkGallery(opened, inUse, spaces)
+    return opened.kind === "ok" ? [...findings, checkSealing(opened.value.exposure)] : findings
   } finally {
     if (opened.kind === "ok") await opened.value.close()
   }

@@ -40,7 +40,7 @@ export function galleryCommand(context: CliContext): Command {
 async function doWork(work: Work, context: CliContext, config: Config, options: BoxOptions): Promise<Outcome> {
   work.before?.(config)
   const opened = await context.needs.openGallery(config)
-  if (opened.kind === "failed") return opened
+  if (opened.kind !== "ok") return opened
   try {
     const { outcome, result, words } = await work.run(context, opened.value, config)
     if (options.json === true) printJson(context, result)

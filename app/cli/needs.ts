@@ -5,6 +5,8 @@ import type { Gallery } from "../gallery/gallery.ts"
 import type { ModelSet } from "../inference/manifest.ts"
 import type { ModelListing } from "../inference/models.ts"
 import type { EnginePool } from "../inference/pool.ts"
+import type { Exposure } from "../vault/exposure.ts"
+import type { Locked } from "./outcome.ts"
 import type { Terminal } from "./terminal.ts"
 
 /** Running engines of one model set, without a data folder. At least one engine is ready. */
@@ -14,15 +16,16 @@ export interface Engines {
   close(): Promise<void>
 }
 
-/** The gallery of a data folder, with the checksums of what its faces were made from. */
-export type OpenedGallery = Gallery & { readonly checksums: Checksums }
+/** The gallery of a data folder, with the checksums of what its faces were made from, and what a thief of the disk could read. */
+export type OpenedGallery = Gallery & { readonly checksums: Checksums; readonly exposure: Exposure }
 
 /** What `main.ts` hands the commands. Whatever is opened logs warnings and errors alone, for the result stands on standard output. */
 export interface CliNeeds {
   /** Until the process is told to stop. */
-  serve(config: Config): Promise<Result<void>>
+  serve(config: Config): Promise<Result<void> | Locked>
   openEngines(config: Config): Promise<Result<Engines>>
-  openGallery(config: Config): Promise<Result<OpenedGallery>>
+  /** @param seals whether a folder that is to be sealed is sealed now; by itself yes */
+  openGallery(config: Config, seals?: boolean): Promise<Result<OpenedGallery> | Locked>
   listModels(config: Config): Promise<ModelListing>
   /** The new admin key; the old one is void from then on. */
   resetAdminKey(config: Config): Promise<Result<string>>

@@ -43,7 +43,7 @@ export async function withEngines(
 /** As `withEngines`, with the gallery of the data folder. */
 export async function withBox(config: Config, needs: CliNeeds, work: (box: OpenedBox) => Promise<Outcome>): Promise<Outcome> {
   const gallery = await needs.openGallery(config)
-  if (gallery.kind === "failed") return gallery
+  if (gallery.kind !== "ok") return gallery
   try {
     return await withEngines(config, needs, ({ set, analyze }) => {
       const { search, facesSearched } = gallery.value

@@ -15,7 +15,7 @@ export function serveCommand(context: CliContext): Command {
     .action(async (options: ServeOptions) => {
       const served = withConfig(options, async (config): Promise<Outcome> => {
         const stopped = await context.needs.serve(config)
-        return stopped.kind === "failed" ? stopped : { kind: "yes" }
+        return stopped.kind === "ok" ? { kind: "yes" } : stopped
       })
       await end(context, options, served)
     })

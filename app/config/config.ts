@@ -12,6 +12,7 @@ import { sightingsOptions } from "../events/options.ts"
 import { httpOptions } from "../http/options.ts"
 import { inferenceOptions } from "../inference/options.ts"
 import { recognitionOptions } from "../pipeline/options.ts"
+import { vaultOptions } from "../vault/options.ts"
 
 /** `edge-config/*.jsonc`: every key is optional, an unknown one is an error. */
 const configFile = z.strictObject({
@@ -22,6 +23,7 @@ const configFile = z.strictObject({
   enrolments: enrolmentsOptions.prefault({}),
   sightings: sightingsOptions.prefault({}),
   backup: backupOptions.prefault({}),
+  vault: vaultOptions.prefault({}),
   telemetry: telemetryOptions.prefault({}),
 })
 
@@ -36,6 +38,7 @@ const environment = z.object({
   GATEHOUSE_ENGINES: z.union([z.literal("auto"), whole]).optional(),
   GATEHOUSE_MODEL_SET: z.string().min(1).optional(),
   OTEL_EXPORTER_OTLP_ENDPOINT: z.string().min(1).optional(),
+  GATEHOUSE_MASTER_KEY_FILE: z.string().min(1).optional(),
   GATEHOUSE_ADMIN_KEY: z.string().min(16, "at least 16 characters").optional(),
 })
 
@@ -87,6 +90,7 @@ export function readConfig(
       dataFolder: told.data.GATEHOUSE_DATA,
       http: { host, port },
       inference: { engines, modelSet },
+      vault: { keyFile: told.data.GATEHOUSE_MASTER_KEY_FILE },
       telemetry: { otlpEndpoint: told.data.OTEL_EXPORTER_OTLP_ENDPOINT },
     }),
   )
@@ -98,6 +102,7 @@ export function readConfig(
     value: Object.freeze({
       ...parsed.data,
       dataFolder: resolve(parsed.data.dataFolder),
+      vault: { ...parsed.data.vault, keyFile: parsed.data.vault.keyFile && resolve(parsed.data.vault.keyFile) },
       modelsFolder: join(resourcesFolder(), "models"),
       modelSearchFolders: modelFolder !== undefined ? [resolve(modelFolder)] : neighbouringModels(),
       adminKey: told.data.GATEHOUSE_ADMIN_KEY,

@@ -1,5 +1,7 @@
 import type { Space } from "../face/embedding.ts"
+import { checksumDigestColumn } from "../gallery/secrets.ts"
 import type { Store } from "../store/store.ts"
+import type { Vault } from "../vault/vault.ts"
 
 /** Of each face the checksum of the picture or vector it was made from: the same one is not enrolled twice for the same person. */
 export interface Checksums {
@@ -9,15 +11,16 @@ export interface Checksums {
   record(faceId: string, checksum: Uint8Array): void
 }
 
-export function openChecksums(store: Store): Checksums {
+export function openChecksums(store: Store, vault: Vault): Checksums {
   const select = store.prepare<{ id: string }>(`
     select faces.id from face_sources join faces on faces.number = face_number
     where sha256 = ? and subject_id = ? and space_number = (select number from spaces where name = ?) limit 1`)
   const insert = store.prepare("insert into face_sources (face_number, sha256) select number, ? from faces where id = ?")
+  const digestOf = (checksum: Uint8Array) => vault.digest(checksumDigestColumn, checksum)
   return {
-    find: (subjectId, space, checksum) => select.get(checksum, subjectId, space)?.id,
+    find: (subjectId, space, checksum) => select.get(digestOf(checksum), subjectId, space)?.id,
     record: (faceId, checksum) => {
-      insert.run(checksum, faceId)
+      insert.run(digestOf(checksum), faceId)
     },
   }
 }

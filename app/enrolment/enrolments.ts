@@ -63,7 +63,7 @@ const fullRetryAfterS = 30
 export async function openEnrolments(needs: EnrolmentsNeeds, options: EnrolmentsOptions): Promise<Enrolments> {
   const { store, metrics } = needs
   const jobs = openJobs(store, Date.now)
-  const report = openReport(store)
+  const report = openReport(store, needs.vault, needs.gallery.nameOf)
   const reports = keepReports(store, options)
   const spool = createSpool(join(needs.dataFolder, "enrolments"), options)
   const progress = createProgress(jobs.get, options)

@@ -1,6 +1,7 @@
 import { assert } from "../base/assert.ts"
 import type { LookAlike } from "../pipeline/look-alikes.ts"
 import type { SqlValue, Statement, Store } from "../store/store.ts"
+import type { Vault } from "../vault/vault.ts"
 import type { Item, ItemResult, PersonKey } from "./item.ts"
 import type { JobItem, JobItemsPage, JobItemsQuery } from "./job.ts"
 
@@ -28,7 +29,7 @@ interface ItemRow {
   readonly sha256: Uint8Array | null
 }
 
-interface LookAlikeRow extends LookAlike {
+interface LookAlikeRow extends Omit<LookAlike, "name"> {
   readonly position: number
 }
 
@@ -37,8 +38,11 @@ const pageMax = 1000
 const whyCharactersMax = 500
 const fileCharactersMax = 300
 
-/** What became of the items of each job. Names leave with the people they belong to. */
-export function openReport(store: Store) {
+/**
+ * What became of the items of each job. Names leave with the people they belong to.
+ * @param nameOf a person of the gallery, by the subject's id
+ */
+export function openReport(store: Store, _vault: Vault, nameOf: (subjectId: string) => string | undefined) {
   const selectPerson = store.prepare<{ number: number; subjectId: string | null }>(`
     select number, subject_id as subjectId from enrolment_people
     where enrolment_number = ? and name = ? and external_id is ? limit 1`)
@@ -53,8 +57,7 @@ export function openReport(store: Store) {
     select ?, ?, id, ?, ? from subjects where id = ? on conflict do nothing`)
   const selectDone = store.prepare("select 1 from enrolment_items where enrolment_number = ? and position = ?")
   const selectLookAlikes = store.prepare<LookAlikeRow>(`
-    select position, subject_id as subjectId, name, similarity, decision
-    from enrolment_look_alikes join subjects on subjects.id = subject_id
+    select position, subject_id as subjectId, similarity, decision from enrolment_look_alikes
     where enrolment_number = ? and position between ? and ? order by position, similarity desc`)
   const selectEnrolled = store.prepare<{ position: number; faceId: string }>(`
     select position, face_id as faceId from enrolment_items as item
@@ -78,6 +81,14 @@ export function openReport(store: Store) {
     const present = pages.get(sql) ?? store.prepare<ItemRow>(sql)
     pages.set(sql, present)
     return present
+  }
+
+  /** Who was deleted in this very moment is left out. */
+  function named(rows: readonly LookAlikeRow[]): readonly LookAlike[] {
+    return rows.flatMap(({ subjectId, similarity, decision }) => {
+      const name = nameOf(subjectId)
+      return name === undefined ? [] : [{ subjectId, name, similarity, decision }]
+    })
   }
 
   return {
@@ -115,7 +126,7 @@ export function openReport(store: Store) {
       const last = items.at(-1)
       if (last === undefined) return { items: [] }
       const near = Map.groupBy(selectLookAlikes.all(job, items[0]?.position ?? 0, last.position), ({ position }) => position)
-      const told = items.map((row) => toItem(row, near.get(row.position) ?? []))
+      const told = items.map((row) => toItem(row, named(near.get(row.position) ?? [])))
       return rows.length > limit ? { items: told, next: last.position } : { items: told }
     },
   }
@@ -145,7 +156,7 @@ function pageSql(condition: string): string {
     where item.enrolment_number = ? and position > ? ${condition} order by position limit ?`
 }
 
-function toItem(row: ItemRow, lookAlikes: readonly LookAlikeRow[]): JobItem {
+function toItem(row: ItemRow, lookAlikes: readonly LookAlike[]): JobItem {
   const { position, file, result, sha256 } = row
   const given = Object.entries({
     name: row.name,
@@ -155,6 +166,5 @@ function toItem(row: ItemRow, lookAlikes: readonly LookAlikeRow[]): JobItem {
     faceId: row.faceId,
     sha256: sha256 === null ? null : Buffer.from(sha256).toString("hex"),
   }).filter(([, value]) => value !== null)
-  const near = lookAlikes.map(({ subjectId, name, similarity, decision }) => ({ subjectId, name, similarity, decision }))
-  return { position, file, result, ...Object.fromEntries(given), lookAlikes: near }
+  return { position, file, result, ...Object.fromEntries(given), lookAlikes }
 }

@@ -8,6 +8,7 @@ import { lookAlikesOf } from "../pipeline/look-alikes.ts"
 import type { RecognitionOptions } from "../pipeline/options.ts"
 import type { Store } from "../store/store.ts"
 import { storageTrouble } from "../store/trouble.ts"
+import type { Vault } from "../vault/vault.ts"
 import { openSource } from "./archive/open.ts"
 import { openChecksums } from "./checksums.ts"
 import { enrolItem } from "./enrol-item.ts"
@@ -24,7 +25,8 @@ import { workOff } from "./work.ts"
 
 export interface RunnerNeeds {
   readonly store: Store
-  readonly gallery: Pick<Gallery, "subjects" | "addSubject" | "updateSubject" | "addFace" | "lookAlikes">
+  readonly vault: Vault
+  readonly gallery: Pick<Gallery, "nameOf" | "subjects" | "addSubject" | "updateSubject" | "addFace" | "lookAlikes">
   readonly pool: PolitePool
   /** The space the engines embed into. */
   readonly space: Space
@@ -64,7 +66,7 @@ const lookAgainItems = 4 * atOnce
 export function startRunner(needs: RunnerNeeds, parts: RunnerParts, { itemsMax }: Pick<EnrolmentsOptions, "itemsMax">): Runner {
   const { store, gallery, metrics, log } = needs
   const { jobs, report, reports, spool, progress } = parts
-  const checksums = openChecksums(store)
+  const checksums = openChecksums(store, needs.vault)
   const limits = { imageBytesMax: needs.imageBytesMax, itemsMax }
   const stopping = new AbortController()
   let present: { readonly id: string; readonly cancelling: AbortController } | undefined

@@ -1,15 +1,17 @@
 import { assert } from "../base/assert.ts"
 import type { Store } from "../store/store.ts"
 import { isDiskFull, storageTrouble } from "../store/trouble.ts"
+import type { Vault } from "../vault/vault.ts"
 import type { NewSighting, Recorded, Sighting, Sightings } from "./sighting.ts"
 import { openSightingLists } from "./sighting-lists.ts"
-import { openSightingRows } from "./sighting-rows.ts"
+import { type NameOf, openSightingRows } from "./sighting-rows.ts"
 
 /** Measured: 200,000 sightings of one face, without pictures, took 468 bytes each with their indexes. */
 export const rowBytes = 512
 
-export function openSightings(store: Store): Sightings {
-  const rows = openSightingRows(store)
+/** @param nameOf a subject of the gallery, which keeps the names */
+export function openSightings(store: Store, _vault: Vault, nameOf: NameOf): Sightings {
+  const rows = openSightingRows(store, nameOf)
   const lists = openSightingLists(store, rows)
   const followers: ((sighting: Sighting) => void)[] = []
 

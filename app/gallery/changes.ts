@@ -3,8 +3,17 @@ import type { Store } from "../store/store.ts"
 export interface FaceChange {
   readonly seq: number
   readonly faceNumber: number
-  /** The face's vector as it is in the table; absent when it is gone by now. */
+  /** The face's vector; absent when it is gone by now, or does not open. */
   readonly vector: Uint8Array | null
+}
+
+/** As it is in the table. The last three are absent when the face is gone by now. */
+export interface FaceChangeRow {
+  readonly seq: number
+  readonly faceNumber: number
+  readonly id: string | null
+  readonly subjectId: string | null
+  readonly stored: Uint8Array | null
 }
 
 export type Changes = ReturnType<typeof openChanges>
@@ -18,8 +27,8 @@ export function openChanges(store: Store) {
     "insert into changes (entity, kind, entity_id, face_number, space_number, at_ms) values (?, ?, ?, ?, ?, ?)",
   )
   const selectLast = store.prepare<{ seq: number }>("select coalesce(max(seq), 0) as seq from changes")
-  const selectFaces = store.prepare<FaceChange>(`
-    select changes.seq, changes.face_number as faceNumber, faces.vector
+  const selectFaces = store.prepare<FaceChangeRow>(`
+    select changes.seq, changes.face_number as faceNumber, faces.id, subject_id as subjectId, faces.vector as stored
     from changes left join faces on faces.number = changes.face_number
     where changes.space_number = ? and changes.seq > ?
     order by changes.seq limit ?`)
@@ -32,6 +41,6 @@ export function openChanges(store: Store) {
       insert.run("face", kind, id, faceNumber, spaceNumber, atMs)
     },
     lastSeq: (): number => selectLast.get()?.seq ?? 0,
-    facesSince: (spaceNumber: number, seq: number, limit: number): FaceChange[] => selectFaces.all(spaceNumber, seq, limit),
+    facesSince: (spaceNumber: number, seq: number, limit: number): FaceChangeRow[] => selectFaces.all(spaceNumber, seq, limit),
   }
 }

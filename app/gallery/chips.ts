@@ -1,34 +1,50 @@
 import type { FaceChip } from "../face/face.ts"
-import type { Landmarks } from "../face/geometry.ts"
 import type { Store } from "../store/store.ts"
+import type { Place } from "../vault/seal.ts"
+import type { Vault } from "../vault/vault.ts"
+import { ownerOfSubject } from "./secrets.ts"
 
+/** The last two are absent for a face of which none is kept. */
 interface ChipRow {
+  readonly subjectId: string
   readonly jpeg: Uint8Array | null
-  readonly width: number
-  readonly height: number
-  readonly landmarks: string
+  readonly about: Uint8Array | null
 }
+
+/** A face that has a number by now. */
+export interface ChipOwner {
+  readonly number: number
+  readonly id: string
+  readonly subjectId: string
+}
+
+const jpegPlace = (faceId: string): Place => ({ table: "face_chips", column: "jpeg", row: faceId })
+const aboutPlace = (faceId: string): Place => ({ table: "face_chips", column: "about", row: faceId })
 
 export type Chips = ReturnType<typeof openChips>
 
 /** The pictures that faces were taken from, in a table of their own: no search and no list reads past them. */
-export function openChips(store: Store) {
-  const insert = store.prepare("insert into face_chips (face_number, jpeg, width, height, landmarks) values (?, ?, ?, ?, ?)")
+export function openChips(store: Store, vault: Vault) {
+  const insert = store.prepare("insert into face_chips (face_number, jpeg, about) values (?, ?, ?)")
   const select = store.prepare<ChipRow>(`
-    select jpeg, width, height, landmarks from faces left join face_chips on face_number = number where id = ?`)
+    select subject_id as subjectId, jpeg, about from faces left join face_chips on face_number = number where id = ?`)
 
   return {
     /** In the transaction that adds the face; it goes with the face. */
-    add(faceNumber: number, { jpeg, size, landmarks }: FaceChip): void {
-      insert.run(faceNumber, jpeg, size.width, size.height, JSON.stringify(landmarks))
+    add({ number, id, subjectId }: ChipOwner, { jpeg, size, landmarks }: FaceChip): void {
+      const owner = ownerOfSubject(subjectId)
+      const about = Buffer.from(JSON.stringify({ size, landmarks }))
+      insert.run(number, vault.seal(owner, jpegPlace(id), jpeg), vault.seal(owner, aboutPlace(id), about))
     },
 
-    /** `null` for a face of which none is kept, `undefined` when there is no such face. */
+    /** `null` for a face of which none is kept, `undefined` when there is no such face. Throws `BrokenSeal`. */
     of(faceId: string): FaceChip | null | undefined {
       const row = select.get(faceId)
-      if (row === undefined || row.jpeg === null) return row === undefined ? undefined : null
-      const { jpeg, width, height, landmarks } = row
-      return { jpeg, size: { width, height }, landmarks: JSON.parse(landmarks) as Landmarks }
+      if (row === undefined || row.jpeg === null || row.about === null) return row === undefined ? undefined : null
+      const owner = ownerOfSubject(row.subjectId)
+      const about = Buffer.from(vault.open(owner, aboutPlace(faceId), row.about)).toString()
+      const jpeg = vault.open(owner, jpegPlace(faceId), row.jpeg)
+      return { jpeg, ...(JSON.parse(about) as Pick<FaceChip, "size" | "landmarks">) }
     },
   }
 }

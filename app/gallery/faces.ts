@@ -2,16 +2,12 @@ import { assert } from "../base/assert.ts"
 import { type Space, spaceDimension, toUnit } from "../face/embedding.ts"
 import type { Quality } from "../face/quality.ts"
 import type { Store, Transaction } from "../store/store.ts"
+import type { Vault } from "../vault/vault.ts"
 import type { Changes } from "./changes.ts"
 import type { Chips } from "./chips.ts"
 import type { AddedFace, Also, GalleryFace, NewFace, Page, PageQuery, SpaceCount } from "./gallery.ts"
 import { pageOf, rowsMax } from "./page.ts"
-
-/** A face with its vector, under the number by which indexes know it. */
-export interface NumberedVector {
-  readonly number: number
-  readonly vector: Uint8Array
-}
+import { type Openers, openVector, sealVector } from "./secrets.ts"
 
 /** A face that still exists, with its person's present name and the time in which the person is recognised. */
 export interface NamedFace {
@@ -50,11 +46,15 @@ interface FaceKey {
   readonly space: Space
 }
 
+type NamedRow = Omit<NamedFace, "name"> & { readonly details: Uint8Array }
+
 export type Faces = ReturnType<typeof openFaces>
 
 /** `changed` is called after the commit, once for each space that a transaction touched. */
 export function openFaces(
   store: Store,
+  vault: Vault,
+  openers: Openers,
   changes: Changes,
   chips: Chips,
   wallClockMs: () => number,
@@ -86,11 +86,8 @@ export function openFaces(
     `select ${keyColumns} from faces join spaces on spaces.number = space_number where faces.id = ?`,
   )
   const remove = store.prepare("delete from faces where number = ?")
-  const selectVectors = store.prepare<NumberedVector>(
-    "select number, vector from faces where space_number = ? and number > ? order by number limit ?",
-  )
-  const selectNamed = store.prepare<NamedFace>(`
-    select faces.id as faceId, subject_id as subjectId, name, valid_from_ms as validFromMs, valid_until_ms as validUntilMs
+  const selectNamed = store.prepare<NamedRow>(`
+    select faces.id as faceId, subject_id as subjectId, details, valid_from_ms as validFromMs, valid_until_ms as validUntilMs
     from faces join subjects on subjects.id = subject_id where number = ?`)
   const selectSubjectId = store.prepare<{ subjectId: string }>("select subject_id as subjectId from faces where number = ?")
   /** Neither a face's person nor its number ever changes, so nothing in it grows old. */
@@ -125,9 +122,10 @@ export function openFaces(
         const quality = face.quality === undefined ? null : JSON.stringify(face.quality)
         insertSpace.run(face.space)
         const spaceNumber = selectSpace.get(face.space)?.number ?? 0
-        const row = insert.get(id, face.subjectId, spaceNumber, toBytes(unit), face.source, quality, createdAtMs)
+        const vector = sealVector(vault, { id, subjectId: face.subjectId, space: face.space }, toBytes(unit))
+        const row = insert.get(id, face.subjectId, spaceNumber, vector, face.source, quality, createdAtMs)
         assert(row !== undefined, "a new face has a number")
-        if (face.chip !== undefined) chips.add(row.number, face.chip)
+        if (face.chip !== undefined) chips.add({ number: row.number, id, subjectId: face.subjectId }, face.chip)
         touch.run(createdAtMs, face.subjectId)
         changes.recordFace("added", id, row.number, spaceNumber, createdAtMs)
         also?.(id)
@@ -166,8 +164,6 @@ export function openFaces(
 
     spaces: (): readonly SpaceCount[] => selectSpaces.all(),
     spaceNumber: (space: Space): number | undefined => selectSpace.get(space)?.number,
-    vectorsAfter: (spaceNumber: number, number: number, limit: number): readonly NumberedVector[] =>
-      selectVectors.all(spaceNumber, number, limit),
     /** Whose face it is, or was; `undefined` when it is unknown. */
     subjectIdOf(number: number): string | undefined {
       const known = subjectIds.get(number)
@@ -179,8 +175,19 @@ export function openFaces(
       subjectIds.set(number, subjectId)
       return subjectId
     },
-    named: (number: number): NamedFace | undefined => selectNamed.get(number),
-    vectorOf: (id: string): StoredVector | undefined => selectVector.get(id),
+    /** `undefined` for a face that is gone, and for one of somebody whose seal is broken: a search names neither. */
+    named(number: number): NamedFace | undefined {
+      const row = selectNamed.get(number)
+      if (row === undefined) return undefined
+      const { details, ...face } = row
+      const name = openers.name(face.subjectId, details)
+      return name === undefined ? undefined : { ...face, name }
+    },
+    /** Throws `BrokenSeal`. */
+    vectorOf(id: string): StoredVector | undefined {
+      const row = selectVector.get(id)
+      return row && { ...row, vector: openVector(vault, { id, ...row }, row.vector) }
+    },
   }
 }
 

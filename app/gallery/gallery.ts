@@ -69,7 +69,7 @@ export interface SubjectsQuery extends PageQuery {
 export type Also = (id: string) => void
 
 /** Whether a change asked for still makes sense, judged by what is there at that moment. */
-export type OnlyIf = (present: Subject) => boolean
+export type OnlyIf = (present: Pick<Subject, "version">) => boolean
 
 type ExternalIdTaken = {
   readonly kind: "external_id_taken"
@@ -123,6 +123,8 @@ export interface Gallery {
   addSubject(subject: NewSubject, also?: Also): AddedSubject
   subject(id: string): Subject | undefined
   /** By creation. */
+  /** Of a subject, as it is now; `undefined` when there is none, or its seal is broken (the log names it). */
+  nameOf(subjectId: string): string | undefined
   subjects(query: SubjectsQuery): Page<Subject>
   updateSubject(id: string, change: SubjectChange, onlyIf?: OnlyIf): UpdatedSubject
   /** With all faces. */

@@ -1,8 +1,8 @@
 import { assert } from "../base/assert.ts"
 import { type Space, spaceDimension } from "../face/embedding.ts"
 import type { FaceChange } from "./changes.ts"
-import type { NumberedVector } from "./faces.ts"
 import { buildWidth, type IndexCounts, linksPerNode, type SharedIndexes } from "./shared-index.ts"
+import type { NumberedVector } from "./vectors.ts"
 
 /** One filling of an index. Usually there is one; while its successor is being built there are two, and both follow. */
 export interface Generation {

@@ -3,13 +3,13 @@ import { type BackoffOptions, nextDelayMs } from "../base/backoff.ts"
 import type { Log } from "../base/log.ts"
 import type { Space } from "../face/embedding.ts"
 import type { FaceChange } from "./changes.ts"
-import type { NumberedVector } from "./faces.ts"
 import type { IndexStatus } from "./gallery.ts"
 import { type LoadedHnswlib, loadHnswlib } from "./hnswlib.ts"
 import { createGeneration, type Generation } from "./index-generation.ts"
 import { type IndexThread, startIndexThread } from "./index-thread.ts"
 import { type SharedSearch, searchShared } from "./search-shared.ts"
 import { type Neighbours, searchWidthFor } from "./shared-index.ts"
+import type { NumberedVector } from "./vectors.ts"
 
 /** The index of one space: a derived copy in memory, filled from SQLite and following its log of changes. */
 export interface SpaceIndex {

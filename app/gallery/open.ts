@@ -2,6 +2,7 @@ import { join } from "node:path"
 import { type Log, silentLog } from "../base/log.ts"
 import type { Space } from "../face/embedding.ts"
 import type { Store } from "../store/store.ts"
+import type { Vault } from "../vault/vault.ts"
 import { openChanges } from "./changes.ts"
 import { checkIndex, type IndexCheck } from "./check.ts"
 import { openChips } from "./chips.ts"
@@ -11,10 +12,12 @@ import { openGroupMembers } from "./group-members.ts"
 import { openSpaceIndex, type SpaceIndex } from "./index.ts"
 import { startIndexWorker } from "./index-thread.ts"
 import { searchOthers, searchSubjects } from "./search.ts"
+import { createOpeners } from "./secrets.ts"
 import { scannedMaxDefault } from "./shared-index.ts"
 import { openSubjects } from "./subjects.ts"
 import { openValidVectors } from "./valid-vectors.ts"
 
+import { openVectors } from "./vectors.ts"
 export interface GalleryOptions {
   readonly log?: Log
   /** Up to so many faces of a space are compared one by one, which is exact; above it a graph is built beside them. */
@@ -28,20 +31,22 @@ export interface GalleryOptions {
 }
 
 /** Resolves when every index holds its faces: from then on searches are quick, and exact until its graph is built. */
-export async function openGallery(store: Store, options: GalleryOptions = {}): Promise<Gallery> {
+export async function openGallery(store: Store, vault: Vault, options: GalleryOptions = {}): Promise<Gallery> {
   const wallClockMs = options.wallClockMs ?? Date.now
   const changes = openChanges(store)
-  const chips = openChips(store)
-  const faces = openFaces(store, changes, chips, wallClockMs, (space) => indexes.get(space)?.follow())
-  const subjects = openSubjects(store, faces, changes, wallClockMs)
+  const chips = openChips(store, vault)
+  const openers = createOpeners(vault, options.log ?? silentLog)
+  const vectors = openVectors(store, changes, openers)
+  const faces = openFaces(store, vault, openers, changes, chips, wallClockMs, (space) => indexes.get(space)?.follow())
+  const subjects = openSubjects(store, vault, openers, faces, changes, wallClockMs)
   const indexes = new Map<Space, SpaceIndex>()
 
   function indexOf(space: Space, spaceNumber: number): SpaceIndex {
     const present = indexes.get(space)
     if (present !== undefined) return present
     const index = openSpaceIndex(space, {
-      vectorsAfter: (number, limit) => faces.vectorsAfter(spaceNumber, number, limit),
-      changesSince: (seq, limit) => changes.facesSince(spaceNumber, seq, limit),
+      vectorsAfter: (number, limit) => vectors.after({ space, spaceNumber }, number, limit),
+      changesSince: (seq, limit) => vectors.changedSince({ space, spaceNumber }, seq, limit),
       lastSeq: changes.lastSeq,
       facesCount: () => faces.spaces().find((count) => count.space === space)?.faces ?? 0,
       snapshotPath: options.indexFolder === undefined ? undefined : join(options.indexFolder, snapshotName(space)),
@@ -57,13 +62,21 @@ export async function openGallery(store: Store, options: GalleryOptions = {}): P
   await Promise.all([...indexes.values()].map((index) => index.started))
 
   const membersOf = openGroupMembers(store, changes.lastSeq)
-  const searchNeeds = { faces, validVectors: openValidVectors(store), membersOf, indexOf, wallClockMs }
+  const searchNeeds = {
+    faces,
+    vectorsAfter: vectors.after,
+    validVectors: openValidVectors(store, openers),
+    membersOf,
+    indexOf,
+    wallClockMs,
+  }
   return {
     createSubject: subjects.create,
     addSubject: subjects.add,
     subject: subjects.get,
     subjects: subjects.page,
     updateSubject: subjects.update,
+    nameOf: subjects.nameOf,
     deleteSubject: subjects.delete,
     addFace: faces.add,
     face: faces.get,
@@ -88,7 +101,10 @@ export async function openGallery(store: Store, options: GalleryOptions = {}): P
     },
     async checkIndexes() {
       const checks: IndexCheck[] = []
-      for (const [space, index] of indexes) checks.push(await checkIndex(faces, index, space, faces.spaceNumber(space) ?? 0))
+      for (const [space, index] of indexes) {
+        const numbered = { space, spaceNumber: faces.spaceNumber(space) ?? 0 }
+        checks.push(await checkIndex(faces, vectors, index, numbered))
+      }
       return checks
     },
     indexStatus: () => [...indexes.values()].map((index) => index.status()),

@@ -8,6 +8,7 @@ import { createBest, dotAt } from "./scan.ts"
 import type { Neighbours } from "./shared-index.ts"
 import { isValidAt } from "./subject-details.ts"
 import type { ValidVectors } from "./valid-vectors.ts"
+import type { NumberedSpace, Vectors } from "./vectors.ts"
 
 /** How many faces are asked for each wanted subject at first: people have a few photographs each. */
 const facesPerSubject = 4
@@ -28,6 +29,7 @@ const askedWideMax = 2048
 export interface SearchNeeds {
   readonly wallClockMs: () => number
   readonly faces: Faces
+  readonly vectorsAfter: Vectors["after"]
   readonly validVectors: ValidVectors
   readonly membersOf: GroupMembers
   readonly indexOf: (space: Space, spaceNumber: number) => SpaceIndex
@@ -53,15 +55,15 @@ export async function searchSubjects(
   const members = group === undefined ? undefined : needs.membersOf(spaceNumber, group)
   if (members?.length === 0) return []
   const index = needs.indexOf(space, spaceNumber)
+  const numbered = { space, spaceNumber }
   for (let asked = Math.max(askedMin, count * facesPerSubject); ; asked *= widening) {
     const among = members === undefined || isWide(members, asked, index) ? undefined : members
-    const nearest =
-      (await index.search(unit, asked, among)) ?? (await compareAll(needs.faces, spaceNumber, unit, asked, members))
+    const nearest = (await index.search(unit, asked, among)) ?? (await compareAll(needs, numbered, unit, asked, members))
     const { candidates, invalidPeople } = nearestOfEach(needs, nearest, count, members)
     // Fewer than asked: there are no more faces, however wide we ask.
     if (candidates.length >= count || nearest.labels.length < asked) return candidates.slice(0, count)
     if (members === undefined && asked >= askedAmongExpiredMax && invalidPeople >= expiredPeopleMin) {
-      const valid = await compareValid(needs, spaceNumber, unit, count)
+      const valid = await compareValid(needs, numbered, unit, count)
       return nearestOfEach(needs, valid, count).candidates
     }
   }
@@ -109,10 +111,10 @@ function nearestOfEach(
 }
 
 /** The nearest face of each of the `count` nearest people among those who have not expired, however many have. */
-async function compareValid(needs: SearchNeeds, spaceNumber: number, unit: Float32Array, count: number): Promise<Neighbours> {
+async function compareValid(needs: SearchNeeds, space: NumberedSpace, unit: Float32Array, count: number): Promise<Neighbours> {
   const atMs = needs.wallClockMs()
   const nearestOf = new Map<string, { number: number; similarity: number }>()
-  for (const page of needs.validVectors(spaceNumber, atMs)) {
+  for (const page of needs.validVectors(space, atMs)) {
     for (const { subjectId, number, vector, ...validity } of page) {
       if (!isValidAt(atMs, validity)) continue
       const score = dotAt(unit, toVector(vector), 0)
@@ -128,8 +130,8 @@ async function compareValid(needs: SearchNeeds, spaceNumber: number, unit: Float
 
 /** While there is no index: straight from the table, in pages, so that others get their turn in between. */
 async function compareAll(
-  faces: Faces,
-  spaceNumber: number,
+  { vectorsAfter }: SearchNeeds,
+  space: NumberedSpace,
   unit: Float32Array,
   count: number,
   members?: Float64Array,
@@ -137,7 +139,7 @@ async function compareAll(
   const best = createBest(count)
   let number = 0
   for (;;) {
-    const page = faces.vectorsAfter(spaceNumber, number, pageFaces)
+    const page = vectorsAfter(space, number, pageFaces)
     const last = page.at(-1)
     if (last === undefined) return best.neighbours()
     for (const face of page) {

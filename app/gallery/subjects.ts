@@ -1,5 +1,6 @@
 import { assert } from "../base/assert.ts"
 import type { Statement, Store } from "../store/store.ts"
+import type { Vault } from "../vault/vault.ts"
 import type { Changes } from "./changes.ts"
 import type { Faces } from "./faces.ts"
 import type {
@@ -14,32 +15,50 @@ import type {
   UpdatedSubject,
 } from "./gallery.ts"
 import { pageOf, rowsMax } from "./page.ts"
+import { type Openers, ownerOfSubject } from "./secrets.ts"
 import { patch, type SubjectChange, whyUnfit } from "./subject-details.ts"
-import { type Conditions, pageSql, type SubjectRow, subjectColumns, toSubject, valuesOf } from "./subject-rows.ts"
+import {
+  type Conditions,
+  externalIdDigest,
+  nameDigest,
+  pageSql,
+  type SubjectRow,
+  subjectColumns,
+  toSubject,
+  valuesOf,
+} from "./subject-rows.ts"
 
 export const nameCharactersMax = 200
 
 export type Subjects = ReturnType<typeof openSubjects>
 
 /** Ids are UUIDv7: they sort by the time of their creation. */
-export function openSubjects(store: Store, faces: Faces, changes: Changes, wallClockMs: () => number) {
+export function openSubjects(
+  store: Store,
+  vault: Vault,
+  openers: Openers,
+  faces: Faces,
+  changes: Changes,
+  wallClockMs: () => number,
+) {
   const insert = store.prepare(`
-    insert into subjects (id, name, external_id, metadata, valid_from_ms, valid_until_ms, consent_note, created_at_ms, updated_at_ms)
-    values (?, ?, ?, ?, ?, ?, ?, ?, ?)`)
+    insert into subjects (id, details, name_digest, external_id_digest, valid_from_ms, valid_until_ms, created_at_ms, updated_at_ms)
+    values (?, ?, ?, ?, ?, ?, ?, ?)`)
   const selectOne = store.prepare<SubjectRow>(`select ${subjectColumns} from subjects where id = ?`)
-  const selectByExternalId = store.prepare<{ id: string }>("select id from subjects where external_id = ? and id <> ?")
+  const selectByExternalId = store.prepare<{ id: string }>("select id from subjects where external_id_digest = ? and id <> ?")
   const update = store.prepare(`
-    update subjects set name = ?, external_id = ?, metadata = ?, valid_from_ms = ?, valid_until_ms = ?, consent_note = ?,
-    updated_at_ms = ?, version = version + 1 where id = ?`)
+    update subjects set details = ?, name_digest = ?, external_id_digest = ?, valid_from_ms = ?, valid_until_ms = ?, updated_at_ms = ?, version = version + 1 where id = ?`)
   const insertGroup = store.prepare("insert into subject_groups (name, subject_id) values (?, ?)")
   const deleteGroups = store.prepare("delete from subject_groups where subject_id = ?")
+  const selectVersion = store.prepare<{ version: number }>("select version from subjects where id = ?")
+  const selectDetails = store.prepare<{ details: Uint8Array }>("select details from subjects where id = ?")
   const remove = store.prepare("delete from subjects where id = ?")
   const count = store.prepare<{ count: number }>("select count(*) as count from subjects")
   const pageStatements = new Map<string, Statement<SubjectRow>>()
 
   const get = (id: string): Subject | undefined => {
     const row = selectOne.get(id)
-    return row === undefined ? undefined : toSubject(row)
+    return row === undefined ? undefined : toSubject(vault, row)
   }
 
   /** The subject as it now stands in the transaction that wrote it. */
@@ -53,7 +72,8 @@ export function openSubjects(store: Store, faces: Faces, changes: Changes, wallC
   function obstacle(id: string, fields: NewSubject) {
     const why = whyUnfit(fields)
     if (why !== undefined) return { kind: "unfit", why } as const
-    const holder = fields.externalId === undefined ? undefined : selectByExternalId.get(fields.externalId, id)
+    const holder =
+      fields.externalId === undefined ? undefined : selectByExternalId.get(externalIdDigest(vault, fields.externalId), id)
     return holder === undefined ? undefined : ({ kind: "external_id_taken", subjectId: holder.id } as const)
   }
 
@@ -69,7 +89,8 @@ export function openSubjects(store: Store, faces: Faces, changes: Changes, wallC
       const found = obstacle(id, fields)
       if (found !== undefined) return found
       const atMs = wallClockMs()
-      insert.run(id, ...valuesOf(fields), atMs, atMs)
+      vault.createKey(ownerOfSubject(id))
+      insert.run(id, ...valuesOf(vault, id, fields), atMs, atMs)
       writeGroups(id, fields.groups)
       changes.recordSubject("added", id, atMs)
       also?.(id)
@@ -89,6 +110,11 @@ export function openSubjects(store: Store, faces: Faces, changes: Changes, wallC
     add,
     get,
 
+    nameOf(id: string): string | undefined {
+      const row = selectDetails.get(id)
+      return row && openers.name(id, row.details)
+    },
+
     create(name: string): Subject {
       const added = add({ name })
       assert(added.kind === "added", "a name alone is in nobody's way")
@@ -96,9 +122,16 @@ export function openSubjects(store: Store, faces: Faces, changes: Changes, wallC
     },
 
     page({ limit, after = "", name, externalId, group }: SubjectsQuery): Page<Subject> {
-      const values = [group, name, externalId].filter((value) => value !== undefined)
+      const digests = [
+        ...(name === undefined ? [] : [nameDigest(vault, name)]),
+        ...(externalId === undefined ? [] : [externalIdDigest(vault, externalId)]),
+      ]
+      const values = [...(group === undefined ? [] : [group]), ...digests]
       const rows = selectPage({ group, name, externalId }).all(...values, after, rowsMax(limit))
-      return pageOf(rows.map(toSubject), limit)
+      return pageOf(
+        rows.map((row) => toSubject(vault, row)),
+        limit,
+      )
     },
 
     update(id: string, change: SubjectChange, onlyIf: OnlyIf = () => true): UpdatedSubject {
@@ -111,7 +144,7 @@ export function openSubjects(store: Store, faces: Faces, changes: Changes, wallC
         const found = obstacle(id, fields)
         if (found !== undefined) return found
         const atMs = wallClockMs()
-        update.run(...valuesOf(fields), atMs, id)
+        update.run(...valuesOf(vault, id, fields), atMs, id)
         if (change.groups !== undefined) writeGroups(id, fields.groups)
         changes.recordSubject("changed", id, atMs)
         return { kind: "updated", subject: present(id) }
@@ -120,12 +153,14 @@ export function openSubjects(store: Store, faces: Faces, changes: Changes, wallC
 
     delete: (id: string, onlyIf: OnlyIf = () => true): DeletedSubject =>
       store.transact<DeletedSubject>((transaction) => {
-        const before = get(id)
+        // Who does not open any more can still be deleted.
+        const before = selectVersion.get(id)
         if (before === undefined) return { kind: "no_subject" }
-        if (!onlyIf(before)) return { kind: "changed_since", subject: before }
+        if (!onlyIf(before)) return { kind: "changed_since", subject: present(id) }
         const atMs = wallClockMs()
         faces.deleteAllOf(id, transaction, atMs)
         remove.run(id)
+        vault.shredKey(ownerOfSubject(id))
         changes.recordSubject("deleted", id, atMs)
         return { kind: "deleted" }
       }),

@@ -234,6 +234,16 @@ export const systemAnswer = z
     ),
     engineRestarts: z.int(),
     queue: z.strictObject({ waiting: z.int(), waitingMax: z.int() }),
+    sealing: z
+      .strictObject({
+        sealed: z.boolean(),
+        suite: z.enum(["aes", "gm"]).optional(),
+        by: z.string().optional().describe("the libraries at work"),
+        level: z.enum(["ok", "warn"]).describe("warn: one theft is enough"),
+        text: z.string().describe("what somebody reads who takes the disk of the data"),
+        remedy: z.string().optional(),
+      })
+      .describe("whether the data folder is sealed"),
     gallery: z.strictObject({
       subjects: z.int(),
       faces: z.int(),

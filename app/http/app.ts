@@ -4,6 +4,7 @@ import { assert } from "../base/assert.ts"
 import { StorageTrouble } from "../base/storage-trouble.ts"
 import { elapsedMs, nowTickMs } from "../base/ticks.ts"
 import { type RequestSpan, toTraceparent } from "../base/trace.ts"
+import { BrokenSeal } from "../vault/broken.ts"
 import { crossOrigin } from "./cors.ts"
 import { type Door, pass } from "./door.ts"
 import { type AnyEvent, eventStream, type Listener } from "./event-stream.ts"
@@ -64,6 +65,10 @@ export function createHttpApp(needs: HttpNeeds, described: readonly Route[] = al
     if (error instanceof StorageTrouble) {
       needs.log.error({ requestId: c.var.requestId, route: c.var.route, why: error.message }, "a request failed at the disk")
       return sendProblem(c, problem("unavailable", `nothing was changed: ${error.message}`, { retryAfterS: diskRetryAfterS }))
+    }
+    if (error instanceof BrokenSeal) {
+      needs.log.error({ requestId: c.var.requestId, route: c.var.route, why: error.message }, "a stored value is refused")
+      return sendProblem(c, problem("internal", `a stored value is refused: ${error.message}`))
     }
     needs.log.error({ requestId: c.var.requestId, route: c.var.route, err: error }, "a bug: the request was not answered")
     return sendProblem(c, problem("internal", "something is broken in the box; its log has the cause under this requestId"))

@@ -17,6 +17,7 @@ import type { ServedModels } from "../pipeline/models.ts"
 import type { RecognitionOptions } from "../pipeline/options.ts"
 import type { RecognizeNeeds } from "../pipeline/recognize.ts"
 import type { Refinements } from "../pipeline/refine.ts"
+import type { Vault } from "../vault/vault.ts"
 import type { HttpOptions } from "./options.ts"
 import type { RefinedAnswer } from "./sighting-answers.ts"
 
@@ -35,6 +36,7 @@ export interface HttpNeeds {
   readonly keys: Pick<Keys, "verify">
   readonly creates: Creates
   readonly enrolments: Enrolments
+  readonly vault: Pick<Vault, "isSealed" | "suite" | "exposure">
   /** What the engines serve; every embedding of theirs lives in `models.space`. */
   readonly models: ServedModels
   /** For one picture against another. */

@@ -39,7 +39,13 @@ export interface VaultTables extends KeyTable, RotationTable, SecretTable {
 export type OpenedVault =
   | { readonly kind: "opened"; readonly vault: Vault; readonly note?: string }
   /** A master key is there, and the folder is not sealed, or not wholly: nobody may serve from it now (sealing.ts). */
-  | { readonly kind: "to_seal"; readonly begun: boolean; readonly begin: () => Vault }
+  | {
+      readonly kind: "to_seal"
+      /** The sealed vault; in a transaction. */
+      readonly begin: () => Vault
+      /** For who only looks. Absent when the sealing has begun: then rows of both kinds are there. */
+      readonly plain?: Vault
+    }
   /** The master key is missing, or another one. */
   | { readonly kind: "locked"; readonly why: string }
 
@@ -77,12 +83,15 @@ export function openVault(
   if (first !== undefined) {
     const { suite } = openSuite(suiteName, libcrypto)
     const begin = () => beginSealing(tables, places, masterKey(suite, first.material), first.source)
-    return { kind: "to_seal", begun: false, begin }
+    return { kind: "to_seal", begin, plain: plain(tables) }
   }
   const why = whyNamedInVain(places)
   if (why !== undefined) return { kind: "locked", why }
-  return { kind: "opened", vault: plainVault(openSuite("aes").suite, tables) }
+  return { kind: "opened", vault: plain(tables) }
 }
+
+/** Signs by the suite that is always there. */
+const plain = (tables: VaultTables): Vault => plainVault(openSuite("aes").suite, tables)
 
 function openSealed(
   tables: VaultTables,
@@ -96,7 +105,7 @@ function openSealed(
   if (unlocked.kind === "failed") return { kind: "locked", why: unlocked.why }
   const { masters, source } = unlocked.value
   const vault = vaultOf(tables, places, openKeys(tables, masters), source)
-  if (tables.isSealing()) return { kind: "to_seal", begun: true, begin: () => vault }
+  if (tables.isSealing()) return { kind: "to_seal", begin: () => vault }
   return { kind: "opened", vault, ...(note !== undefined && { note }) }
 }
 

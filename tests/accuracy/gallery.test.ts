@@ -6,6 +6,7 @@ import { nameOf } from "../../app/pipeline/name.ts"
 import { decisionOptions } from "../../app/pipeline/options.ts"
 import { openStore } from "../../app/store/store.ts"
 import { tempFolder } from "../support/shared.ts"
+import { plainVaultOf } from "../support/vault.ts"
 import { canJudge, embedPhotographs, judgedSets } from "./photographs.ts"
 
 const knownCount = 100
@@ -26,7 +27,7 @@ for (const name of judgedSets) {
       using folder = tempFolder()
       const opened = openStore(folder.file("gatehouse.db"))
       if (opened.kind === "failed") throw new Error(opened.why)
-      const gallery = await openGallery(opened.store)
+      const gallery = await openGallery(opened.store, plainVaultOf(opened.store))
       const { space, calibration } = set.embedding
       const vectorOf = (file: string | undefined) => vectors.get(file ?? "") ?? new Float32Array()
       for (const [person, [first]] of known) {

@@ -6,6 +6,7 @@ import { openStore } from "../../app/store/store.ts"
 import { fillGallery } from "../../scripts/bench/search/fill.ts"
 import { randomFrom, randomVector, spaceOf } from "../gallery/support.ts"
 import { tempFolder } from "../support/shared.ts"
+import { plainVaultOf } from "../support/vault.ts"
 
 setDefaultTimeout(120_000)
 
@@ -31,7 +32,7 @@ test("stats, rebuild and check on a folder large enough for a graph, then with a
     for (let i = 0; i < count; i++) all.set(randomVector(dimension, random), i * dimension)
     return all
   }
-  fillGallery(opened.store, { space, dimension, faces: 10_100, facesPerPerson: 1, vectors })
+  fillGallery(opened.store, plainVaultOf(opened.store), { space, dimension, faces: 10_100, facesPerPerson: 1, vectors })
   opened.store.close()
 
   expect(await run("rebuild", folder.path)).toEqual({ code: 0, said: { faces: 10_100 } } as never)

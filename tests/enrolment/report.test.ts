@@ -3,6 +3,7 @@ import { openJobs } from "../../app/enrolment/jobs.ts"
 import { openReport } from "../../app/enrolment/report.ts"
 import { keepReports } from "../../app/enrolment/reports.ts"
 import { openBox } from "../gallery/support.ts"
+import { plainVaultOf } from "../support/vault.ts"
 
 const noPicture = { kind: "refused", reason: "no_face", why: "" } as const
 
@@ -25,7 +26,7 @@ test("every page of every list walks an index, however many items there are", as
     asked.push(sql)
     return box.store.prepare(sql)
   }
-  const report = openReport({ ...box.store, prepare })
+  const report = openReport({ ...box.store, prepare }, plainVaultOf(box.store), box.gallery.nameOf)
   for (const result of [undefined, "enrolled", "no_face", "refused", "look_alike"] as const)
     report.page(1, { limit: 10, result })
   const pages = asked.filter((sql) => sql.includes("from enrolment_items as item left join"))
@@ -43,7 +44,7 @@ test("every page of every list walks an index, however many items there are", as
 
 test("reports beyond those kept leave, the oldest first, with all they say; jobs that are not over stay", async () => {
   await using box = await openBox()
-  const report = openReport(box.store)
+  const report = openReport(box.store, plainVaultOf(box.store), box.gallery.nameOf)
   const { id: subjectId } = box.gallery.createSubject("Ada")
   const numbers = [newJob(box.store, "waiting"), newJob(box.store), newJob(box.store), newJob(box.store)].map(
     ({ number }) => number,
@@ -66,7 +67,7 @@ test("reports beyond those kept leave, the oldest first, with all they say; jobs
 
 test("no name of a person stays in any table of jobs when the person is deleted", async () => {
   await using box = await openBox()
-  const report = openReport(box.store)
+  const report = openReport(box.store, plainVaultOf(box.store), box.gallery.nameOf)
   const { number } = newJob(box.store)
   const name = "Wilhelmina Testfigur"
   const ada = box.gallery.createSubject("Ada").id
@@ -93,7 +94,7 @@ test("no name of a person stays in any table of jobs when the person is deleted"
 
 test("… nor that of one whose pictures were all left out, and who became known in another way", async () => {
   await using box = await openBox()
-  const report = openReport(box.store)
+  const report = openReport(box.store, plainVaultOf(box.store), box.gallery.nameOf)
   const { number } = newJob(box.store)
   const people = [{ name: "Wilhelmina" }, { name: "Somebody", externalId: "w-7" }, { name: "Ada" }]
   box.store.transact<void>(() => {

@@ -5,25 +5,33 @@ import { openSightings } from "../../app/events/sightings.ts"
 import type { Gallery } from "../../app/gallery/gallery.ts"
 import { openGallery } from "../../app/gallery/open.ts"
 import { openStore, type Store } from "../../app/store/store.ts"
+import type { Vault } from "../../app/vault/vault.ts"
 import { tempFolder } from "../support/shared.ts"
+import { plainVaultOf } from "../support/vault.ts"
 
 export interface Memory extends AsyncDisposable {
+  /** File of the database. */
+  readonly path: string
   readonly store: Store
+  readonly vault: Vault
   readonly gallery: Gallery
   readonly sightings: Sightings
 }
 
 /** What was seen, over a real database with a real gallery beside it. */
-export async function openMemory(): Promise<Memory> {
+export async function openMemory(vaultOf: (store: Store) => Vault = plainVaultOf): Promise<Memory> {
   const folder = tempFolder()
   const opened = openStore(folder.file("box.db"))
   if (opened.kind === "failed") throw new Error(opened.why)
   const { store } = opened
-  const gallery = await openGallery(store)
+  const vault = vaultOf(store)
+  const gallery = await openGallery(store, vault)
   return {
+    path: folder.file("box.db"),
     store,
+    vault,
     gallery,
-    sightings: openSightings(store),
+    sightings: openSightings(store, vault, gallery.nameOf),
     [Symbol.asyncDispose]: async () => {
       await gallery.close()
       store.close()

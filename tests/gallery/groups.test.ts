@@ -2,6 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 import { similarity } from "../../app/face/embedding.ts"
 import { openGroupMembers } from "../../app/gallery/group-members.ts"
 import { fillGallery } from "../../scripts/bench/search/fill.ts"
+import { plainVaultOf } from "../support/vault.ts"
 import { enrol, openBox, randomFrom, randomVector, spaceOf, until } from "./support.ts"
 
 setDefaultTimeout(60_000)
@@ -30,7 +31,14 @@ async function filledBox(scannedMax: number) {
     for (let i = 0; i < count; i++) all.set(vectors[from + i]!, i * dimension)
     return all
   }
-  fillGallery(box.store, { space, dimension, faces: people, facesPerPerson: 1, vectors: given, groupsOf })
+  fillGallery(box.store, plainVaultOf(box.store), {
+    space,
+    dimension,
+    faces: people,
+    facesPerPerson: 1,
+    vectors: given,
+    groupsOf,
+  })
   await box.reopen({ scannedMax })
   await until(() => box.gallery.indexStatus()[0]?.state === "ready", "the index is there")
   return box

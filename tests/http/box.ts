@@ -28,6 +28,7 @@ import { openStore } from "../../app/store/store.ts"
 import { paintedJudge } from "../support/judge.ts"
 import { paintedSpace, readPainted } from "../support/painted.ts"
 import { tempFolder } from "../support/shared.ts"
+import { plainVaultOf } from "../support/vault.ts"
 
 export const testKey = "gh_test_only_0123456789abcdefghijklmn"
 
@@ -83,8 +84,9 @@ export async function openTestBox(overrides: Partial<HttpNeeds> = {}, databasePa
   if (opened.kind === "failed") throw new Error(opened.why)
   const keys = openKeys(opened.store)
   keys.ensureAdminKey(testKey)
-  const gallery = await openGallery(opened.store)
-  const sightings = openSightings(opened.store)
+  const vault = plainVaultOf(opened.store)
+  const gallery = await openGallery(opened.store, vault)
+  const sightings = openSightings(opened.store, vault, gallery.nameOf)
   const sightingOptions = overrides.sightingOptions ?? sightingsOptions.parse({})
   const metrics = overrides.metrics ?? createMetrics()
   const live = createLive<RefinedAnswer>({ sightings, metrics }, sightingOptions)
@@ -92,7 +94,7 @@ export async function openTestBox(overrides: Partial<HttpNeeds> = {}, databasePa
   const refinements = createRefinements(recognition.refine, silentLog)
   const pool = overrides.pool ?? { analyze: readPainted, status: () => readyStatus }
   const thresholds = { match: 0.6, uncertain: 0.3 }
-  const enrolmentNeeds = { store: opened.store, gallery, pool, space: paintedSpace, thresholds, recognition, metrics }
+  const enrolmentNeeds = { store: opened.store, vault, gallery, pool, space: paintedSpace, thresholds, recognition, metrics }
   const enrolments = await openEnrolments(
     { ...enrolmentNeeds, imageBytesMax: 100_000, dataFolder: folder?.path ?? dirname(databasePath ?? ""), log: silentLog },
     enrolmentsOptions.parse({ diskFreeBytesMin: 0 }),
@@ -107,7 +109,8 @@ export async function openTestBox(overrides: Partial<HttpNeeds> = {}, databasePa
     refinements,
     backups: { list: async () => [], status: () => ({ state: "idle" }), begin: () => "begun" },
     keys,
-    creates: openCreates(opened.store),
+    creates: openCreates(opened.store, vault),
+    vault,
     enrolments,
     models: { detector: "painted/1", embedder: "painted/1", space: paintedSpace },
     thresholds,

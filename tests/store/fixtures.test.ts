@@ -7,12 +7,15 @@ import { openKeys } from "../../app/access/keys.ts"
 import { projectRoot } from "../../app/base/paths.ts"
 import { exitCodes } from "../../app/cli/outcome.ts"
 import { openSightings } from "../../app/events/sightings.ts"
+import type { Gallery } from "../../app/gallery/gallery.ts"
 import { openGallery } from "../../app/gallery/open.ts"
 import { migrations } from "../../app/store/migrations/index.ts"
 import { openStore, type Store } from "../../app/store/store.ts"
+import type { Vault } from "../../app/vault/vault.ts"
 import { databaseName, type Expected, readEnrolment } from "../fixtures/fixture.ts"
 import { randomFrom } from "../gallery/support.ts"
 import { tempFolder } from "../support/shared.ts"
+import { plainVaultOf } from "../support/vault.ts"
 
 /** Data folders as older programs left them, by the number of their schema (scripts/fixture.ts). */
 const fixturesFolder = join(projectRoot, "tests/fixtures")
@@ -35,7 +38,8 @@ function copyOf(fixture: string, as: string): string {
 async function expectAnswers(path: string, expected: Expected): Promise<void> {
   const opened = openStore(path)
   if (opened.kind === "failed") throw new Error(opened.why)
-  const gallery = await openGallery(opened.store)
+  const vault = plainVaultOf(opened.store)
+  const gallery = await openGallery(opened.store, vault)
   try {
     expect(opened.store.prepare("pragma integrity_check").get()).toEqual({ integrity_check: "ok" })
     expect(opened.store.prepare("pragma foreign_key_check").all()).toEqual([])
@@ -48,9 +52,9 @@ async function expectAnswers(path: string, expected: Expected): Promise<void> {
       expect(found).toEqual(candidates.map((one) => ({ ...one, similarity: expect.closeTo(one.similarity, 5) })))
     }
     for (const [id, jpeg] of Object.entries(expected.images ?? {})) expect(gallery.faceImage(id)?.jpeg.toBase64()).toBe(jpeg)
-    expectSightings(opened.store, expected)
+    expectSightings(opened.store, vault, gallery, expected)
     const { enrolment } = expected
-    if (enrolment !== undefined) expect(readEnrolment(opened.store, enrolment.job.id)).toEqual(enrolment)
+    if (enrolment !== undefined) expect(readEnrolment(opened.store, vault, gallery, enrolment.job.id)).toEqual(enrolment)
     const keys = openKeys(opened.store)
     expect(keys.verify(expected.adminKey)).toEqual({ role: "admin" })
     expect(keys.ensureAdminKey()).toEqual({ kind: "kept" })
@@ -60,14 +64,19 @@ async function expectAnswers(path: string, expected: Expected): Promise<void> {
   }
 }
 
-function expectSightings(store: Store, { sightings = [], snapshots = {}, create }: Expected): void {
-  const present = openSightings(store)
+function expectSightings(
+  store: Store,
+  vault: Vault,
+  gallery: Gallery,
+  { sightings = [], snapshots = {}, create }: Expected,
+): void {
+  const present = openSightings(store, vault, gallery.nameOf)
   expect(present.recordedAfter(0, 1000)).toMatchObject([...sightings])
   expect(present.totals().sightings).toBe(sightings.length)
   for (const [id, jpeg] of Object.entries(snapshots)) expect(present.snapshot(id)?.toBase64()).toBe(jpeg)
   if (create === undefined) return
   const { key, entityId, recordedAtMs } = create
-  expect(openCreates(store, () => recordedAtMs).find(key)?.entityId).toBe(entityId)
+  expect(openCreates(store, vault, () => recordedAtMs).find(key)?.entityId).toBe(entityId)
 }
 
 test("there is a data folder for every schema there ever was since one was kept", () => {

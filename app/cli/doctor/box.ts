@@ -3,6 +3,9 @@ import type { Space } from "../../face/embedding.ts"
 import type { Gallery } from "../../gallery/gallery.ts"
 import type { ModelListing } from "../../inference/models.ts"
 import type { PoolStatus } from "../../inference/pool.ts"
+import { type Exposure, exposureOf } from "../../vault/exposure.ts"
+import type { findMasterKeys } from "../../vault/master.ts"
+import type { Locked } from "../outcome.ts"
 import { counted } from "../terminal.ts"
 import { type Finding, fail, ok, warn } from "./finding.ts"
 
@@ -47,10 +50,11 @@ export function checkEngines(status: Result<PoolStatus>): readonly Finding[] {
 
 /** `spaces`: those the model sets at hand embed into. */
 export function checkGallery(
-  opened: Result<Pick<Gallery, "counts" | "indexStatus">>,
+  opened: Result<Pick<Gallery, "counts" | "indexStatus">> | Locked,
   inUse: Space | undefined,
   spaces: ReadonlySet<string>,
 ): readonly Finding[] {
+  if (opened.kind === "locked") return [fail("sealing", "the data folder is locked", opened.why)]
   if (opened.kind === "failed") return [fail("gallery", "cannot be opened", opened.why)]
   const counts = opened.value.counts()
   const findings: Finding[] = [ok("gallery", `${counted(counts.subjects, "subject")}, ${counted(counts.faces, "face")}`)]
@@ -84,4 +88,14 @@ export function checkGallery(
         : ok("index", `${index.space}: ${counted(index.faces, "face")}, ${index.state}, ${index.variant}`),
     )
   return findings
+}
+
+export function checkSealing({ level, text, remedy = "" }: Exposure): Finding {
+  return level === "ok" ? ok("sealing", text) : warn("sealing", text, remedy)
+}
+
+/** Of a folder that the first start will make. */
+export function checkNewSealing(found: ReturnType<typeof findMasterKeys>): Finding {
+  if (found.kind === "failed") return fail("sealing", "the master key cannot be used", found.why)
+  return checkSealing(exposureOf(found.value[0]?.source))
 }

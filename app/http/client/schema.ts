@@ -1110,6 +1110,22 @@ export interface components {
                 threads: number;
                 version: string;
             };
+            /** @description whether the data folder is sealed */
+            sealing: {
+                /** @description the libraries at work */
+                by?: string;
+                /**
+                 * @description warn: one theft is enough
+                 * @enum {string}
+                 */
+                level: "ok" | "warn";
+                remedy?: string;
+                sealed: boolean;
+                /** @enum {string} */
+                suite?: "aes" | "gm";
+                /** @description what somebody reads who takes the disk of the data */
+                text: string;
+            };
             sightings: {
                 bytes: number;
                 listeners: number;

@@ -63,6 +63,7 @@ export function systemRoutes(needs: HttpNeeds): Route[] {
           engineRestarts: status.restarts,
           queue: { waiting: status.waiting, waitingMax: status.waitingMax },
           gallery: gallery.counts(),
+          sealing: sealingOf(needs),
           index: gallery.indexStatus(),
           thresholds: toDecidedBy(needs.judge({})),
           pairThresholds: needs.thresholds,
@@ -88,6 +89,13 @@ export function systemRoutes(needs: HttpNeeds): Route[] {
       },
     }),
   ]
+}
+
+/** Whether the data folder is sealed, by what, and what a thief of the disk could read all the same. */
+function sealingOf({ vault: { isSealed, suite, exposure } }: HttpNeeds) {
+  const { level, text, remedy } = exposure
+  const sealed = isSealed ? ({ sealed: true, suite: suite.name, by: suite.by } as const) : ({ sealed: false } as const)
+  return { ...sealed, level, text, ...(remedy === undefined ? {} : { remedy }) }
 }
 
 /** Brings up to date what is counted elsewhere. */

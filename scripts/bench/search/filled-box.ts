@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { z } from "zod"
 import { parseSpace, type Space } from "../../../app/face/embedding.ts"
 import { openStore } from "../../../app/store/store.ts"
+import { plainVaultOf } from "../../../tests/support/vault.ts"
 import { type DemoBox, startBox } from "../../demo/box.ts"
 import type { Target } from "../support/client.ts"
 import { fillGallery } from "./fill.ts"
@@ -31,7 +32,7 @@ export async function fillFolder(faces: number, groupsOf?: (person: number) => r
   const opened = openStore(join(folder, "gatehouse.db"))
   if (opened.kind === "failed") throw new Error(opened.why)
   const filling = { space, dimension: source.dimension, faces, facesPerPerson, vectors: source.gallery }
-  fillGallery(opened.store, { ...filling, ...(groupsOf !== undefined && { groupsOf }) })
+  fillGallery(opened.store, plainVaultOf(opened.store), { ...filling, ...(groupsOf !== undefined && { groupsOf }) })
   opened.store.close()
   const configFile = join(folder, "bench.jsonc")
   await writeFile(configFile, JSON.stringify(configuration))

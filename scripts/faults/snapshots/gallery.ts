@@ -5,6 +5,7 @@ import { parseSpace, type Space, toUnit } from "../../../app/face/embedding.ts"
 import type { Gallery } from "../../../app/gallery/gallery.ts"
 import { indexFolderOf, openGallery, snapshotName } from "../../../app/gallery/open.ts"
 import { openStore, type Store } from "../../../app/store/store.ts"
+import { plainVaultOf } from "../../../tests/support/vault.ts"
 import { fillGallery } from "../../bench/search/fill.ts"
 import { createRandom } from "../../bench/support/statistics.ts"
 
@@ -32,7 +33,13 @@ export async function makeSnapshotGallery(folder: string): Promise<SnapshotGalle
   const [space, otherSpace] = [spaceCalled("first"), spaceCalled("second")]
   await using opened = await openAt(folder)
   for (const name of [space, otherSpace])
-    fillGallery(opened.store, { space: name, dimension, faces: people, facesPerPerson: 1, vectors: vectorsOf })
+    fillGallery(opened.store, plainVaultOf(opened.store), {
+      space: name,
+      dimension,
+      faces: people,
+      facesPerPerson: 1,
+      vectors: vectorsOf,
+    })
   await opened.reopen()
   await whenReady(opened.gallery)
   // Written after the graph is built; the gallery says nothing of it, so the files are waited for.
@@ -85,7 +92,11 @@ async function openAt(folder: string, log: Log = silentLog) {
   const open = async (): Promise<{ store: Store; gallery: Gallery }> => {
     const opened = openStore(join(folder, "gatehouse.db"))
     if (opened.kind === "failed") throw new Error(opened.why)
-    const gallery = await openGallery(opened.store, { log, scannedMax: 1000, indexFolder: indexFolderOf(folder) })
+    const gallery = await openGallery(opened.store, plainVaultOf(opened.store), {
+      log,
+      scannedMax: 1000,
+      indexFolder: indexFolderOf(folder),
+    })
     return { store: opened.store, gallery }
   }
   const box = await open()

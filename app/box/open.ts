@@ -1,5 +1,13 @@
+import { rmSync } from "node:fs"
 import { join } from "node:path"
+import { notesSealer } from "../access/creates.ts"
 import type { Log } from "../base/log.ts"
+import { StorageTrouble } from "../base/storage-trouble.ts"
+import { checksumsSealer } from "../enrolment/checksums.ts"
+import { enrolmentSealers } from "../enrolment/sealers.ts"
+import { snapshotSealer } from "../events/snapshots.ts"
+import { indexFolderOf } from "../gallery/open.ts"
+import { subjectSealer } from "../gallery/sealers.ts"
 import { claimDataFolder, dataFolderFiles, openDataFolder } from "../store/data-folder.ts"
 import { openStore, type Store, type WatchCommit } from "../store/store.ts"
 import { openVaultRows } from "../store/vault-rows.ts"
@@ -67,8 +75,15 @@ function openUnlocked({ dataFolder, vault }: FolderOptions, { watchCommit, env, 
 }
 
 /** What every table holds that is to be sealed; each folder exports its own. */
-function sealersOf(_store: Store, _vault: Vault): readonly Sealer[] {
-  return []
+function sealersOf(store: Store, vault: Vault): readonly Sealer[] {
+  // People first: what others hold of them is sealed by their keys.
+  return [
+    subjectSealer(store, vault),
+    checksumsSealer(store, vault),
+    notesSealer(store, vault),
+    snapshotSealer(store, vault),
+    ...enrolmentSealers(store, vault),
+  ]
 }
 
 function sealFolder({ dataFolder, vault: { suite, ...options } }: FolderOptions, { env, log }: FolderNeeds): OpenedSealing {
@@ -85,8 +100,16 @@ function sealFolder({ dataFolder, vault: { suite, ...options } }: FolderOptions,
     // Somebody else was quicker, and has sealed it.
     if (unlocked.kind === "opened") return { kind: "ok" }
     const vault = unlocked.plain === undefined ? unlocked.begin() : store.transact<Vault>(unlocked.begin)
-    sealAll(tables, sealersOf(store, vault), () => store.wipeFree(), log)
+    const wipe = () => {
+      store.wipeFree()
+      // Built anew from what is sealed now, and sealed itself.
+      rmSync(indexFolderOf(dataFolder), { recursive: true, force: true })
+    }
+    sealAll(tables, sealersOf(store, vault), wipe, log)
     return { kind: "ok" }
+  } catch (error) {
+    if (error instanceof StorageTrouble) return { kind: "failed", why: `${dataFolder} cannot be sealed: ${error.message}` }
+    throw error
   } finally {
     store.close()
   }

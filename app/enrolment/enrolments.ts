@@ -1,6 +1,8 @@
 import { join } from "node:path"
 import type { Metrics } from "../base/metrics.ts"
 import type { Page, PageQuery } from "../gallery/gallery.ts"
+import type { Store } from "../store/store.ts"
+import type { Vault } from "../vault/vault.ts"
 import { type Format, formatOf } from "./archive/open.ts"
 import type { Job, JobItemsPage, JobItemsQuery } from "./job.ts"
 import { openJobs } from "./jobs.ts"
@@ -9,7 +11,8 @@ import { createProgress, type Listening } from "./progress.ts"
 import { openReport } from "./report.ts"
 import { keepReports } from "./reports.ts"
 import { type RunnerNeeds, startRunner } from "./runner.ts"
-import { createSpool, type Spooled, type Upload } from "./spool.ts"
+import { archiveKey, jobOwners, ownerOfJob } from "./secrets.ts"
+import { createSpool, type Spooled, spoolFolder, type Upload } from "./spool.ts"
 
 /** What an upload is asked to become. */
 export interface Asked {
@@ -61,13 +64,14 @@ const fullRetryAfterS = 30
 
 /** Goes on with what an earlier run of the box has left. */
 export async function openEnrolments(needs: EnrolmentsNeeds, options: EnrolmentsOptions): Promise<Enrolments> {
-  const { store, metrics } = needs
-  const jobs = openJobs(store, Date.now)
-  const report = openReport(store, needs.vault, needs.gallery.nameOf)
-  const reports = keepReports(store, options)
-  const spool = createSpool(join(needs.dataFolder, "enrolments"), options)
+  const { store, vault, metrics } = needs
+  const jobs = openJobs(store, vault, Date.now)
+  const report = openReport(store, vault, needs.gallery.nameOf)
+  const reports = keepReports(store, vault, options)
+  const spool = createSpool(join(needs.dataFolder, spoolFolder), options, (id) => archiveKey(vault, id))
   const progress = createProgress(jobs.get, options)
   await spool.sweep(jobs.active().map(({ id }) => id))
+  shredOrphans(store, vault)
   const runner = startRunner(needs, { jobs, report, reports, spool, progress }, options)
   let uploads = 0
   let closing = false
@@ -75,10 +79,14 @@ export async function openEnrolments(needs: EnrolmentsNeeds, options: Enrolments
   async function receive(upload: Upload, { format, ...asked }: Asked, created: (id: string) => void): Promise<Accepted> {
     const id = Bun.randomUUIDv7()
     const spooled = await spool.receive(id, upload)
-    if (spooled.kind !== "spooled") return spooled
-    const found = spooled.bytes === 0 ? undefined : await formatOf(spool.pathOf(id))
+    if (spooled.kind !== "spooled") {
+      vault.shredKey(ownerOfJob(id))
+      return spooled
+    }
+    const found = spooled.bytes === 0 ? undefined : await formatOf(() => spool.open(id))
     if (found !== format) {
       await spool.remove(id)
+      vault.shredKey(ownerOfJob(id))
       const what =
         spooled.bytes === 0 ? "empty" : found === undefined ? "no zip, no tar and no NDJSON" : `${found}, not ${format}`
       return {
@@ -94,6 +102,7 @@ export async function openEnrolments(needs: EnrolmentsNeeds, options: Enrolments
     } catch (error) {
       // Whatever it was, nobody has been told of this archive.
       await spool.remove(id)
+      vault.shredKey(ownerOfJob(id))
       throw error
     }
   }
@@ -151,4 +160,12 @@ export async function openEnrolments(needs: EnrolmentsNeeds, options: Enrolments
     if (waiting >= options.waitingMax) return `${waiting} enrolments wait, as many as may; wait for one, or cancel one`
     return uploads >= options.uploadsMax ? `${uploads} uploads are on their way, as many as may; try again shortly` : undefined
   }
+}
+
+/** Keys of uploads that were cut off by a kill before there was a job. */
+function shredOrphans(store: Store, vault: Vault): void {
+  const select = store.prepare<{ owner: string }>(`
+    select owner from data_keys where owner between ?1 and ?1 || '~'
+    and not exists (select 1 from enrolments where id = substr(owner, length(?1) + 1))`)
+  for (const { owner } of select.all(jobOwners)) vault.shredKey(owner)
 }

@@ -2,8 +2,10 @@ import { assert } from "../base/assert.ts"
 import type { Page, PageQuery } from "../gallery/gallery.ts"
 import { pageOf, rowsMax } from "../gallery/page.ts"
 import type { Store } from "../store/store.ts"
+import type { Vault } from "../vault/vault.ts"
 import type { Format } from "./archive/open.ts"
 import type { Job, JobState } from "./job.ts"
+import { ownerOfJob, placeOfWhy } from "./secrets.ts"
 
 export interface NewJob {
   readonly id: string
@@ -27,10 +29,11 @@ export interface Counted {
 }
 
 interface JobRow {
+  readonly number: number
   readonly id: string
   readonly format: Format
   readonly state: JobState
-  readonly why: string | null
+  readonly why: Uint8Array | null
   readonly requestedBy: string
   readonly groups: string
   readonly bytes: number
@@ -59,17 +62,18 @@ export interface ActiveJob {
 
 export type Jobs = ReturnType<typeof openJobs>
 
-const columns = `id, format, state, why, requested_by as requestedBy, groups, bytes, sha256, total, done, enrolled, duplicates,
+const columns = `number, id, format, state, why, requested_by as requestedBy, groups, bytes, sha256, total, done, enrolled, duplicates,
   refused, look_alikes as lookAlikes, people_added as peopleAdded, created_at_ms as createdAtMs, started_at_ms as startedAtMs,
   ended_at_ms as endedAtMs`
 
 /** The rows of the jobs. Ids are UUIDv7: they sort by the time of their creation. */
-export function openJobs(store: Store, wallClockMs: () => number) {
+export function openJobs(store: Store, vault: Vault, wallClockMs: () => number) {
   const insert = store.prepare(`
     insert into enrolments (id, format, state, requested_by, groups, bytes, sha256, created_at_ms)
     values (?, ?, 'waiting', ?, ?, ?, ?, ?)`)
   const select = store.prepare<JobRow>(`select ${columns} from enrolments where id = ?`)
   const selectPage = store.prepare<JobRow>(`select ${columns} from enrolments where id < ? order by id desc limit ?`)
+  const selectId = store.prepare<{ id: string }>("select id from enrolments where number = ?")
   const selectNumber = store.prepare<{ number: number }>("select number from enrolments where id = ?")
   const selectActive = store.prepare<Omit<ActiveJob, "groups"> & { groups: string }>(`
     select number, id, format, bytes, groups, done_before as doneBefore from enrolments
@@ -85,7 +89,7 @@ export function openJobs(store: Store, wallClockMs: () => number) {
 
   const get = (id: string): Job | undefined => {
     const row = select.get(id)
-    return row === undefined ? undefined : toJob(row)
+    return row === undefined ? undefined : toJob(vault, row)
   }
 
   return {
@@ -95,6 +99,7 @@ export function openJobs(store: Store, wallClockMs: () => number) {
     /** @param also runs in the same transaction */
     add({ id, format, bytes, sha256, requestedBy, groups }: NewJob, also: () => void): Job {
       return store.transact<Job>(() => {
+        vault.ensureKey(ownerOfJob(id))
         insert.run(id, format, requestedBy, JSON.stringify(groups), bytes, sha256, wallClockMs())
         also()
         const job = get(id)
@@ -105,7 +110,10 @@ export function openJobs(store: Store, wallClockMs: () => number) {
 
     /** Newest first. */
     page({ limit, after = "~" }: PageQuery): Page<Job> {
-      return pageOf(selectPage.all(after, rowsMax(limit)).map(toJob), limit)
+      return pageOf(
+        selectPage.all(after, rowsMax(limit)).map((row) => toJob(vault, row)),
+        limit,
+      )
     },
 
     /** In the order in which they are worked off. */
@@ -118,7 +126,13 @@ export function openJobs(store: Store, wallClockMs: () => number) {
 
     /** Whether it was not over before. */
     end: (number: number, state: Extract<JobState, "finished" | "failed" | "cancelled">, why: string | null = null): boolean =>
-      end.run(state, why, wallClockMs(), number) > 0,
+      store.transact<boolean>(() => {
+        const id = why === null ? undefined : selectId.get(number)?.id
+        // The words may hold what somebody called a file.
+        const sealed =
+          why === null || id === undefined ? null : vault.seal(ownerOfJob(id), placeOfWhy(number), Buffer.from(why))
+        return end.run(state, sealed, wallClockMs(), number) > 0
+      }),
 
     /** To be called in the transaction of what is counted. */
     count(number: number, added: Counted): void {
@@ -128,10 +142,11 @@ export function openJobs(store: Store, wallClockMs: () => number) {
   }
 }
 
-function toJob({ why, groups, sha256, total, startedAtMs, endedAtMs, ...rest }: JobRow): Job {
+function toJob(vault: Vault, { number, why, groups, sha256, total, startedAtMs, endedAtMs, ...rest }: JobRow): Job {
+  const words = why === null ? undefined : vault.tryOpen(ownerOfJob(rest.id), placeOfWhy(number), why)
   return {
     ...rest,
-    ...(why === null ? {} : { why }),
+    ...(words && { why: words.kind === "opened" ? Buffer.from(words.plain).toString() : words.why }),
     groups: JSON.parse(groups) as string[],
     sha256: Buffer.from(sha256).toString("hex"),
     ...(total === null ? {} : { total }),

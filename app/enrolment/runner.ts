@@ -105,7 +105,7 @@ export function startRunner(needs: RunnerNeeds, parts: RunnerParts, { itemsMax }
 
   async function work(job: ActiveJob, signal: AbortSignal): Promise<void> {
     if (!existsSync(spool.pathOf(job.id))) return end(job, "failed", "its archive is not there any more; send it again")
-    const source = openSource(job.format, spool.pathOf(job.id), limits)
+    const source = openSource(job.format, () => spool.open(job.id), limits)
     const survey = await source.survey(signal)
     if (signal.aborted) return
     if (survey.kind === "failed") return end(job, "failed", survey.why)

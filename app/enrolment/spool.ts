@@ -1,7 +1,13 @@
 import { createHash } from "node:crypto"
-import { existsSync } from "node:fs"
-import { type FileHandle, mkdir, open, readdir, rm, stat, statfs } from "node:fs/promises"
+import { existsSync, readdirSync } from "node:fs"
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat, statfs } from "node:fs/promises"
 import { join } from "node:path"
+import { BrokenSeal } from "../vault/broken.ts"
+import { openSealedFile } from "../vault/random-access.ts"
+import type { SealKey } from "../vault/seal.ts"
+import { sealStream } from "../vault/stream.ts"
+import { readFileHeader, sealFile } from "../vault/stream-file.ts"
+import { type ArchiveFile, fileAt } from "./archive/bytes.ts"
 import type { EnrolmentsOptions } from "./options.ts"
 
 /** A body on its way in, piece by piece: what is not asked for stays with the sender. */
@@ -30,21 +36,36 @@ export type Spooled =
 /** Archives lie here from their upload to the end of their job. They hold pictures of people: nobody else may read them. */
 export interface Spool {
   pathOf(id: string): string
+  /** What was sent, as it was sent, however it lies on the disk. Throws where that was changed. */
+  open(id: string): Promise<ArchiveFile>
   receive(id: string, upload: Upload): Promise<Spooled>
   remove(id: string): Promise<void>
-  /** Removes what no job needs: uploads that were cut off by a kill. */
+  /** Removes what no job needs: uploads that were cut off by a kill. Seals what came before there was a key. */
   sweep(needed: readonly string[]): Promise<void>
   heldBytes(): number
 }
+
+/** Below the data folder. */
+export const spoolFolder = "enrolments"
+
+/** What a sealed archive is, for whoever opens the stream. */
+const label = "enrolment"
 
 /** What is not yet on disk must not pile up: the database's own fsync would wait for all of it. */
 const syncEveryBytes = 8 * 1024 * 1024
 /** An upload that does not say its size is given room in steps. */
 const holdMoreBytes = 1024 * 1024
 
+/** Archives that wait or are worked off, by their paths below the data folder. */
+export function spooledFiles(dataFolder: string): readonly string[] {
+  const folder = join(dataFolder, spoolFolder)
+  return existsSync(folder) ? readdirSync(folder).map((name) => join(spoolFolder, name)) : []
+}
+
 export function createSpool(
   folder: string,
   { spoolBytesMax, diskFreeBytesMin }: Pick<EnrolmentsOptions, "spoolBytesMax" | "diskFreeBytesMin">,
+  keyOf: (id: string) => SealKey | undefined = () => undefined,
 ): Spool {
   const tooLarge: Spooled = { kind: "too_large", bytesMax: spoolBytesMax }
   const held = new Map<string, number>()
@@ -73,34 +94,60 @@ export function createSpool(
   async function write(id: string, upload: Upload, file: FileHandle): Promise<Spooled> {
     const hash = createHash("sha256")
     let bytes = 0
-    let unsynced = 0
-    for (;;) {
-      const step = await upload.next()
-      if (step.kind === "cut" || step.kind === "too_slow") return step
-      if (step.kind === "end") break
-      bytes += step.bytes.length
-      const heldForIt = held.get(id) ?? 0
-      if (bytes > heldForIt) {
-        const more = bytes - heldForIt + holdMoreBytes
-        const found = bytes > spoolBytesMax ? tooLarge : await obstacle(more)
-        if (found !== undefined) return found
-        held.set(id, heldForIt + more)
-      }
-      hash.update(step.bytes)
-      await writeAll(file, step.bytes)
-      unsynced += step.bytes.length
-      if (unsynced >= syncEveryBytes) {
-        await file.datasync()
-        unsynced = 0
+    let stopped: Spooled | undefined
+
+    /** To the end of the upload, or to what stops it. */
+    async function* received(): AsyncGenerator<Uint8Array> {
+      for (;;) {
+        const step = await upload.next()
+        if (step.kind === "end") return
+        if (step.kind !== "bytes") {
+          stopped = step
+          return
+        }
+        bytes += step.bytes.length
+        const heldForIt = held.get(id) ?? 0
+        if (bytes > heldForIt) {
+          const more = bytes - heldForIt + holdMoreBytes
+          stopped = bytes > spoolBytesMax ? tooLarge : await obstacle(more)
+          if (stopped !== undefined) return
+          held.set(id, heldForIt + more)
+        }
+        hash.update(step.bytes)
+        yield step.bytes
       }
     }
+
+    const key = keyOf(id)
+    await writeSynced(file, key === undefined ? received() : sealStream(key, label, received()))
+    if (stopped !== undefined) return stopped
     await file.sync()
     held.set(id, bytes)
     return { kind: "spooled", bytes, sha256: hash.digest() }
   }
 
+  async function openArchive(id: string): Promise<ArchiveFile> {
+    const key = keyOf(id)
+    if (key === undefined) return await fileAt(pathOf(id))()
+    const opened = await openSealedFile(key, label, pathOf(id))
+    if (opened.kind === "opened") return opened.file
+    throw new BrokenSeal(`${pathOf(id)} is not what was sealed there (${opened.kind}): send the archive again`)
+  }
+
+  /** An archive of before the folder was sealed. */
+  async function sealPresent(id: string): Promise<void> {
+    const key = keyOf(id)
+    if (key === undefined || (await readFileHeader(pathOf(id))) !== undefined) return
+    const draft = `${pathOf(id)}.draft`
+    await rm(draft, { force: true })
+    await sealFile(key, label, pathOf(id), draft)
+    await rename(draft, pathOf(id))
+    await syncFolder(folder)
+  }
+
   return {
     pathOf,
+    open: openArchive,
     heldBytes,
     remove,
 
@@ -131,8 +178,23 @@ export function createSpool(
         const path = join(folder, name)
         if (!kept.has(path)) await rm(path, { recursive: true, force: true })
       }
-      for (const id of needed) if (existsSync(pathOf(id))) held.set(id, (await stat(pathOf(id))).size)
+      for (const id of needed) {
+        if (!existsSync(pathOf(id))) continue
+        await sealPresent(id)
+        held.set(id, (await stat(pathOf(id))).size)
+      }
     },
+  }
+}
+
+async function writeSynced(file: FileHandle, source: AsyncIterable<Uint8Array>): Promise<void> {
+  let unsynced = 0
+  for await (const bytes of source) {
+    await writeAll(file, bytes)
+    unsynced += bytes.length
+    if (unsynced < syncEveryBytes) continue
+    await file.datasync()
+    unsynced = 0
   }
 }
 

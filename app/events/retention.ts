@@ -99,7 +99,7 @@ export interface Removal {
 /** One bounded step; call it until nothing is removed. */
 export function openRetention(
   store: Store,
-  sightings: Pick<Sightings, "totals">,
+  sightings: Pick<Sightings, "totals" | "shredMonths">,
   { bytesMax, ageMaxDays, freeBytesMin = 0 }: Pick<SightingsOptions, "bytesMax" | "ageMaxDays"> & Partial<FreeBytes>,
 ) {
   const clock = openTrustedClock(store)
@@ -148,6 +148,11 @@ export function openRetention(
   }
 
   function remove(upToNumber: number): number {
-    return upToNumber === 0 ? 0 : store.transact<number>(() => removeUpTo.run(upToNumber, stepRows))
+    if (upToNumber === 0) return 0
+    return store.transact<number>(() => {
+      const removed = removeUpTo.run(upToNumber, stepRows)
+      sightings.shredMonths()
+      return removed
+    })
   }
 }

@@ -102,6 +102,8 @@ export interface Sightings {
   snapshot(id: string): Uint8Array | undefined
   /** False when there is none of that id. */
   delete(id: string): boolean
+  /** In the transaction that removed some: the pictures of a month of which none is left are nobody's to read any more. */
+  shredMonths(): void
   /** In the order of recording, those after `number`. */
   recordedAfter(number: number, limit: number): readonly Sighting[]
   /** Number of the newest ever recorded, also when it is gone; 0 when there was none. */

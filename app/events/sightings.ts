@@ -5,14 +5,17 @@ import type { Vault } from "../vault/vault.ts"
 import type { NewSighting, Recorded, Sighting, Sightings } from "./sighting.ts"
 import { openSightingLists } from "./sighting-lists.ts"
 import { type NameOf, openSightingRows } from "./sighting-rows.ts"
+import { openMonthShredder, openSnapshots } from "./snapshots.ts"
 
 /** Measured: 200,000 sightings of one face, without pictures, took 468 bytes each with their indexes. */
 export const rowBytes = 512
 
 /** @param nameOf a subject of the gallery, which keeps the names */
-export function openSightings(store: Store, _vault: Vault, nameOf: NameOf): Sightings {
+export function openSightings(store: Store, vault: Vault, nameOf: NameOf): Sightings {
   const rows = openSightingRows(store, nameOf)
   const lists = openSightingLists(store, rows)
+  const snapshots = openSnapshots(store, vault)
+  const shredMonths = openMonthShredder(store, vault)
   const followers: ((sighting: Sighting) => void)[] = []
 
   const insert = store.prepare<{ number: number }>(
@@ -26,10 +29,6 @@ export function openSightings(store: Store, _vault: Vault, nameOf: NameOf): Sigh
        (sighting_number, position, camera, captured_at_ms, x, y, width, height, score, quality_score, decision, subject_id, similarity)
      values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (select id from subjects where id = ?), ?)`,
   )
-  const insertSnapshot = store.prepare("insert into sighting_snapshots (sighting_number, jpeg) values (?, ?)")
-  const selectSnapshot = store.prepare<{ jpeg: Uint8Array }>(
-    "select jpeg from sightings join sighting_snapshots on sighting_number = number where id = ?",
-  )
   const deleteOne = store.prepare("delete from sightings where id = ?")
   const selectNewest = store.prepare<{ seq: number }>("select seq from sqlite_sequence where name = 'sightings'")
   const selectOldest = store.prepare<{ number: number }>("select number from sightings order by number limit 1")
@@ -39,14 +38,15 @@ export function openSightings(store: Store, _vault: Vault, nameOf: NameOf): Sigh
 
   function insertAll({ camera, requestId, capturedAtMs, image, faces, snapshot }: NewSighting): Sighting {
     const bytes = snapshot?.length ?? null
-    const values = [Bun.randomUUIDv7(), camera, requestId, capturedAtMs, Date.now(), image.width, image.height, bytes]
+    const recordedAtMs = Date.now()
+    const values = [Bun.randomUUIDv7(), camera, requestId, capturedAtMs, recordedAtMs, image.width, image.height, bytes]
     const number = insert.get(...values)?.number
     assert(number !== undefined, "an inserted sighting has a number")
     for (const [position, { box, score, qualityScore, decision, subjectId, similarity }] of faces.entries()) {
       const where = [number, position, camera, capturedAtMs, box.x, box.y, box.width, box.height]
       insertFace.run(...where, score, qualityScore, decision, subjectId ?? null, similarity ?? null)
     }
-    if (snapshot !== undefined) insertSnapshot.run(number, snapshot)
+    if (snapshot !== undefined) snapshots.add(number, recordedAtMs, snapshot)
     const sighting = rows.ofNumbers([number])[0]
     assert(sighting !== undefined, "an inserted sighting can be read")
     return sighting
@@ -79,8 +79,14 @@ export function openSightings(store: Store, _vault: Vault, nameOf: NameOf): Sigh
 
     ...lists,
     get: rows.get,
-    snapshot: (id) => selectSnapshot.get(id)?.jpeg,
-    delete: (id) => store.transact<boolean>(() => deleteOne.run(id) > 0),
+    snapshot: snapshots.of,
+    delete: (id) =>
+      store.transact<boolean>(() => {
+        const deleted = deleteOne.run(id) > 0
+        shredMonths()
+        return deleted
+      }),
+    shredMonths,
     newestNumber: () => selectNewest.get()?.seq ?? 0,
     oldestNumber: () => selectOldest.get()?.number,
     totals() {

@@ -28,6 +28,15 @@ export type ToIndex =
 export interface SnapshotKey {
   readonly path: string
   readonly space: string
+  /** What it is sealed with; absent where nothing is sealed. */
+  readonly sealing?: SnapshotSealing
+}
+
+/** A `SealKey` of the vault, as it goes from one thread to another. */
+export interface SnapshotSealing {
+  readonly suite: "aes" | "gm"
+  readonly id: string
+  readonly bytes: Uint8Array
 }
 
 export type FromIndex =

@@ -1,3 +1,4 @@
+import { existsSync, rmSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import { type BackoffOptions, nextDelayMs } from "../base/backoff.ts"
 import type { Log } from "../base/log.ts"
@@ -6,6 +7,7 @@ import type { FaceChange } from "./changes.ts"
 import type { IndexStatus } from "./gallery.ts"
 import { type LoadedHnswlib, loadHnswlib } from "./hnswlib.ts"
 import { createGeneration, type Generation } from "./index-generation.ts"
+import type { SnapshotKey, SnapshotSealing } from "./index-messages.ts"
 import { type IndexThread, startIndexThread } from "./index-thread.ts"
 import { type SharedSearch, searchShared } from "./search-shared.ts"
 import { type Neighbours, searchWidthFor } from "./shared-index.ts"
@@ -26,6 +28,8 @@ export interface SpaceIndex {
   snapshot(): SnapshotState
   /** Resolves when nothing is being built or saved. */
   settled(): Promise<void>
+  /** Overwrites the vectors of faces that were deleted, and writes the snapshot anew; without one that is whole there is none. */
+  overwriteRemoved(): Promise<void>
   close(): Promise<void>
 }
 
@@ -43,6 +47,8 @@ export interface SpaceIndexNeeds {
   readonly startWorker: () => Worker
   /** File of its snapshot; absent: it is built anew at every start. */
   readonly snapshotPath: string | undefined
+  /** What the snapshot is sealed with. */
+  readonly snapshotSealing?: SnapshotSealing | undefined
   /** Up to so many faces are compared one by one; above it a graph is built beside them. */
   readonly scannedMax: number
   readonly log: Log
@@ -57,6 +63,7 @@ const comparedHereMax = 20_000
 const buildDelayMs = 1000
 /** With more to do than this, every core builds; a few new faces need one. */
 const allCoresFrom = 10_000
+const fillingLookMs = 20
 const restartBackoff: BackoffOptions = { firstMs: 100, maxMs: 30_000 }
 /** Once so many, and a fifth of all, are dead, a new graph is made beside the old one: walking around the dead is slow. */
 const deadMin = 1000
@@ -69,7 +76,7 @@ export function openSpaceIndex(space: Space, needs: SpaceIndexNeeds): SpaceIndex
 }
 
 /** Every answer is right, and slow: the caller compares. */
-function withoutLibrary(space: Space, why: string, { log, facesCount }: SpaceIndexNeeds): SpaceIndex {
+function withoutLibrary(space: Space, why: string, { log, facesCount, snapshotPath }: SpaceIndexNeeds): SpaceIndex {
   log.warn({ space, variant: "exact", why }, "index library")
   return {
     started: Promise.resolve(),
@@ -78,6 +85,7 @@ function withoutLibrary(space: Space, why: string, { log, facesCount }: SpaceInd
     status: () => ({ space, faces: facesCount(), state: "ready", progress: 1, variant: "exact" }),
     snapshot: () => ({ kind: "unused" }),
     settled: () => Promise.resolve(),
+    overwriteRemoved: async () => removeSnapshot(snapshotPath),
     close: () => Promise.resolve(),
   }
 }
@@ -102,6 +110,11 @@ function withLibrary(space: Space, library: Extract<LoadedHnswlib, { kind: "ok" 
   let closing = false
 
   const threadNeeds = { startWorker: needs.startWorker, log: log.child({ space }) }
+  const snapshotAt = (path: string): SnapshotKey => ({
+    path,
+    space,
+    ...(needs.snapshotSealing && { sealing: needs.snapshotSealing }),
+  })
   const theBuilder = () => (builder ??= startIndexThread(threadNeeds))
 
   async function start(): Promise<void> {
@@ -132,7 +145,7 @@ function withLibrary(space: Space, library: Extract<LoadedHnswlib, { kind: "ok" 
 
   async function loadSnapshot(mine: Generation): Promise<void> {
     if (needs.snapshotPath === undefined) return
-    const snapshot = { path: needs.snapshotPath, space }
+    const snapshot = snapshotAt(needs.snapshotPath)
     const told = await theBuilder().ask({ kind: "load", id: ++lastId, index: mine.index, snapshot, lastSeq: needs.lastSeq() })
     if (told?.kind === "loaded" && told.ok) {
       savedBuilt = mine.counts().built
@@ -258,12 +271,35 @@ function withLibrary(space: Space, library: Extract<LoadedHnswlib, { kind: "ok" 
     const { built } = mine.counts()
     if (needs.snapshotPath === undefined || mine !== current) return
     if (savedBuilt > 0 && built - savedBuilt < Math.max(1000, built * 0.02)) return
-    const snapshot = { path: needs.snapshotPath, space }
+    await saveNow(mine, needs.snapshotPath)
+  }
+
+  async function saveNow(mine: Generation, path: string): Promise<boolean> {
+    const { built } = mine.counts()
+    const snapshot = snapshotAt(path)
     const told = await theBuilder().ask({ kind: "save", id: ++lastId, index: mine.index, snapshot, seq: mine.cursor() })
     if (told?.kind === "saved") {
       savedBuilt = built
       log.info({ space, faces: built, bytes: told.bytes }, "snapshot of the index written")
     } else if (told?.kind === "failed") log.error({ space, why: told.why }, "snapshot of the index not written")
+    return told?.kind === "saved"
+  }
+
+  async function settled(): Promise<void> {
+    while (building !== undefined) await building
+  }
+
+  async function overwriteRemoved(): Promise<void> {
+    takeOver()
+    // One that is being filled would take them over later.
+    while (next !== undefined && !next.filled && !closing) await Bun.sleep(fillingLookMs)
+    takeOver()
+    for (const mine of [current, next]) if (mine?.filled === true) shared.tidy(mine.index)
+    await settled()
+    if (needs.snapshotPath === undefined || !existsSync(needs.snapshotPath)) return
+    const saved =
+      current !== undefined && current.counts().built > 0 && !closing && (await saveNow(current, needs.snapshotPath))
+    if (!saved) removeSnapshot(needs.snapshotPath)
   }
 
   return {
@@ -289,9 +325,8 @@ function withLibrary(space: Space, library: Extract<LoadedHnswlib, { kind: "ok" 
     },
 
     snapshot: () => snapshotState,
-    async settled() {
-      while (building !== undefined) await building
-    },
+    settled,
+    overwriteRemoved,
 
     status() {
       const variant = `hnswlib ${library.variant}`
@@ -312,6 +347,11 @@ function withLibrary(space: Space, library: Extract<LoadedHnswlib, { kind: "ok" 
       next?.close()
     },
   }
+}
+
+/** It is derived, and built anew. */
+function removeSnapshot(path: string | undefined): void {
+  if (path !== undefined) rmSync(path, { force: true })
 }
 
 interface Queued {

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test"
 import { writeFileSync } from "node:fs"
+import { fileAt } from "../../app/enrolment/archive/bytes.ts"
 import { type Format, formatOf } from "../../app/enrolment/archive/open.ts"
 import { personVector } from "../support/painted.ts"
 import { tempFolder } from "../support/shared.ts"
@@ -214,7 +215,7 @@ test("a file is what its first bytes say", async () => {
     [new Uint8Array(), undefined],
   ] as const) {
     writeFileSync(folder.file("x"), bytes)
-    expect(await formatOf(folder.file("x"))).toBe(format)
+    expect(await formatOf(fileAt(folder.file("x")))).toBe(format)
   }
 })
 

@@ -1,8 +1,12 @@
-import { expect, test } from "bun:test"
+import { describe, expect, test } from "bun:test"
 import { createHash } from "node:crypto"
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { openSource } from "../../app/enrolment/archive/open.ts"
 import { createSpool, type Upload, type UploadStep } from "../../app/enrolment/spool.ts"
+import { createSealKey } from "../../app/vault/seal.ts"
+import { openSuite } from "../../app/vault/suites.ts"
 import { type TempFolder, tempFolder } from "../support/shared.ts"
+import { pictures, zipOf } from "./support.ts"
 
 const mebibyte = 1024 * 1024
 
@@ -78,4 +82,66 @@ test("a start removes what no job needs, and counts what one does", async () => 
   for (const id of ["a", "b"]) writeFileSync(spool.pathOf(id), "12345")
   await spool.sweep(["a", "gone"])
   expect([existsSync(spool.pathOf("a")), existsSync(spool.pathOf("b")), spool.heldBytes()]).toEqual([true, false, 5])
+})
+
+describe.each(["aes", "gm"] as const)("sealed, %s", (suite) => {
+  const key = createSealKey(openSuite(suite).suite)
+  const sealedIn = (folder: TempFolder) =>
+    createSpool(folder.file("enrolments"), { spoolBytesMax: 10 * mebibyte, diskFreeBytesMin: 0 }, () => key)
+  const archive = zipOf(pictures("Wilhelmina/1.jpg", "Wilhelmina/2.jpg", "Ada/1.jpg"), 0)
+
+  function upload(bytes: Uint8Array): Upload {
+    const steps: UploadStep[] = [
+      { kind: "bytes", bytes: bytes.subarray(0, 1000) },
+      { kind: "bytes", bytes: bytes.subarray(1000) },
+    ]
+    return { declaredBytes: undefined, next: async () => steps.shift() ?? { kind: "end" } }
+  }
+
+  test("an archive lies there sealed, and is read as it was sent", async () => {
+    using folder = tempFolder()
+    const spool = sealedIn(folder)
+    const spooled = await spool.receive("a", upload(archive))
+    expect(spooled).toMatchObject({
+      kind: "spooled",
+      bytes: archive.length,
+      sha256: createHash("sha256").update(archive).digest(),
+    })
+    const file = readFileSync(spool.pathOf("a"))
+    expect(Buffer.from(archive).includes("Wilhelmina")).toBe(true)
+    expect(file.includes("Wilhelmina") || file.includes("PK")).toBe(false)
+    const source = openSource("zip", () => spool.open("a"), { imageBytesMax: mebibyte, itemsMax: 100 })
+    expect(await source.survey(new AbortController().signal)).toEqual({ kind: "ok", items: 3 })
+    const items = await Array.fromAsync(source.items(() => false))
+    expect(items.map((item) => item.kind === "item" && [item.person?.name, item.file, item.content.kind])).toEqual([
+      ["Wilhelmina", "1.jpg", "picture"],
+      ["Wilhelmina", "2.jpg", "picture"],
+      ["Ada", "1.jpg", "picture"],
+    ])
+  })
+
+  test("an upload that is cut leaves nothing, one that is changed on the disk is refused", async () => {
+    using folder = tempFolder()
+    const spool = sealedIn(folder)
+    expect((await spool.receive("cut", uploadOf([mebibyte, "cut"], 3 * mebibyte))).kind).toBe("cut")
+    expect(existsSync(spool.pathOf("cut"))).toBe(false)
+    await spool.receive("a", upload(archive))
+    const file = readFileSync(spool.pathOf("a"))
+    file[file.length - 30]! ^= 1
+    writeFileSync(spool.pathOf("a"), file)
+    expect(spool.open("a")).rejects.toThrow("send the archive again")
+  })
+
+  test("one that came before the folder was sealed is sealed at the start", async () => {
+    using folder = tempFolder()
+    await spoolIn(folder).receive("a", upload(archive))
+    const spool = sealedIn(folder)
+    expect(readFileSync(spool.pathOf("a")).equals(archive)).toBe(true)
+    await spool.sweep(["a"])
+    expect(readFileSync(spool.pathOf("a")).includes("Wilhelmina")).toBe(false)
+    await spool.sweep(["a"])
+    await using opened = await spool.open("a")
+    expect(Buffer.from(await opened.read(0, archive.length)).equals(archive)).toBe(true)
+    expect(readdirSync(folder.file("enrolments"))).toEqual(["a.upload"])
+  })
 })

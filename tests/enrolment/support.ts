@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs"
 import { gzipSync } from "node:zlib"
 import { zipSync } from "fflate"
 import { packTar } from "modern-tar"
+import { fileAt } from "../../app/enrolment/archive/bytes.ts"
 import type { ArchiveLimits } from "../../app/enrolment/archive/limits.ts"
 import { type Format, openSource } from "../../app/enrolment/archive/open.ts"
 import type { Item, Survey } from "../../app/enrolment/item.ts"
@@ -52,7 +53,7 @@ export async function readArchive(
   using folder = tempFolder()
   const path = folder.file("archive")
   writeFileSync(path, bytes)
-  const source = openSource(format, path, limits)
+  const source = openSource(format, fileAt(path), limits)
   const survey = await source.survey(new AbortController().signal)
   const items: Item[] = []
   if (survey.kind === "failed") return { survey, items, broken: undefined }

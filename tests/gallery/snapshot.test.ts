@@ -2,6 +2,8 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { loadHnswlib } from "../../app/gallery/hnswlib.ts"
 import { readSnapshot, writeSnapshot } from "../../app/gallery/snapshot.ts"
+import { createSealKey } from "../../app/vault/seal.ts"
+import { openSuite } from "../../app/vault/suites.ts"
 import { damaged } from "../../scripts/faults/snapshots/damage.ts"
 import { makeSnapshotGallery, startOn } from "../../scripts/faults/snapshots/gallery.ts"
 import { tempFolder } from "../support/shared.ts"
@@ -47,6 +49,38 @@ test("a snapshot comes back as it was written, and leaves no draft behind", () =
     why: expect.stringContaining("a@00000000/20"),
   })
   expect(readdirSync(folder.file("index"))).toEqual(["a.graph"])
+})
+
+test.each(["aes", "gm"] as const)("a sealed one (%s) opens with its key alone, and tells nothing without", (suite) => {
+  using folder = tempFolder()
+  const { id, bytes } = createSealKey(openSuite(suite).suite)
+  const snapshot = { path: folder.file("a.graph"), space: "a@00000000/20", sealing: { suite, id, bytes } }
+  const graph = links()
+  writeSnapshot(snapshot, 7, graph)
+  expect(readSnapshot(snapshot, 7)).toEqual({ kind: "ok", seq: 7, links: Buffer.from(graph) })
+  const file = readFileSync(snapshot.path)
+  expect(file.includes(Buffer.from(graph).subarray(500, 540))).toBe(false)
+  expect(file.includes("GHINDEX1") || file.includes("a@00000000")).toBe(false)
+  const why = (sealing: typeof snapshot.sealing | undefined) => {
+    const { path, space } = snapshot
+    const read = readSnapshot({ path, space, ...(sealing && { sealing }) }, 7)
+    return read.kind === "ok" ? "it was taken" : read.why
+  }
+  expect(why(undefined)).toBe("it is no snapshot of an index")
+  expect(why({ ...snapshot.sealing, id: "00".repeat(8) })).toBe("it is sealed by another key")
+  expect(why({ ...snapshot.sealing, bytes: bytes.map((byte) => byte ^ 1) })).toBe("it was changed after it was sealed")
+  expect(readSnapshot({ ...snapshot, space: "b@00000000/20" }, 7)).toMatchObject({ why: "it was changed after it was sealed" })
+  const other = { ...snapshot, path: folder.file("b.graph"), space: "b@00000000/20" }
+  writeSnapshot(other, 7, graph)
+  for (let i = 0; i < 100; i++) {
+    const { what, bytes } = damaged(file, readFileSync(other.path), random)
+    if (bytes === undefined) continue
+    writeFileSync(snapshot.path, bytes)
+    expect([what, readSnapshot(snapshot, 7).kind]).toEqual([what, "none"])
+  }
+  // One that was written before the folder was sealed.
+  writeSnapshot({ path: snapshot.path, space: snapshot.space }, 7, graph)
+  expect(why(snapshot.sealing)).toBe("it is not sealed")
 })
 
 test("500 damaged files are refused", () => {

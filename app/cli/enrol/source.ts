@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises"
 import type { Result } from "../../base/result.ts"
+import { fileAt } from "../../enrolment/archive/bytes.ts"
 import type { ArchiveLimits } from "../../enrolment/archive/limits.ts"
 import { formatOf, openSource } from "../../enrolment/archive/open.ts"
 import { folderSource, listPeople } from "../../enrolment/folder.ts"
@@ -49,7 +50,7 @@ async function openAt(
       value: { source: folderSource(people.value, limits, details.value.externalId), details: details.value },
     }
   }
-  const format = await formatOf(path)
+  const format = await formatOf(fileAt(path))
   if (format === undefined || (options.vectors !== undefined && format !== "ndjson")) {
     const wanted = options.vectors === undefined ? "a zip, tar or NDJSON file" : "a file of JSON lines (NDJSON)"
     return { kind: "failed", why: `${path} is, by its first bytes, not ${wanted}` }
@@ -58,5 +59,5 @@ async function openAt(
     return { kind: "failed", why: "--external-id is one person's, of a folder; in a file of JSON lines each says its own" }
   const details = readPeopleOptions(options, 1)
   if (details.kind === "failed") return details
-  return { kind: "ok", value: { source: openSource(format, path, limits), details: details.value } }
+  return { kind: "ok", value: { source: openSource(format, fileAt(path), limits), details: details.value } }
 }

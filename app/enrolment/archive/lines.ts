@@ -2,7 +2,7 @@ import { z } from "zod"
 import { externalId, subjectName } from "../../gallery/subject-fields.ts"
 import { base64Picture, vectorFields } from "../../pipeline/given.ts"
 import type { Content, Item, Refusal, Source, Survey, Told } from "../item.ts"
-import { chunksOf } from "./chunks.ts"
+import { chunksOf, type OpenFile } from "./bytes.ts"
 import { type ArchiveLimits, tooLargePicture, whyTooMany } from "./limits.ts"
 
 const person = { name: subjectName.optional(), externalId: externalId.optional() }
@@ -18,13 +18,13 @@ const lineOverheadBytes = 128 * 1024
 const lineBreak = 0x0a
 
 /** A file of JSON objects, one a line (NDJSON): `personLine`. Empty lines are left aside. */
-export function linesSource(path: string, limits: ArchiveLimits): Source {
+export function linesSource(file: OpenFile, limits: ArchiveLimits): Source {
   const lineBytesMax = Math.ceil(limits.imageBytesMax / 3) * 4 + lineOverheadBytes
 
   return {
     async survey(signal): Promise<Survey> {
       let items = 0
-      for await (const _ of linesOf(path, 0)) {
+      for await (const _ of linesOf(file, 0)) {
         if (signal.aborted) return { kind: "failed", why: "it was told to stop" }
         items += 1
         if (items > limits.itemsMax) return { kind: "failed", why: whyTooMany(limits) }
@@ -34,7 +34,7 @@ export function linesSource(path: string, limits: ArchiveLimits): Source {
 
     async *items(isDone): AsyncGenerator<Told> {
       let position = 0
-      for await (const { number, text } of linesOf(path, lineBytesMax)) {
+      for await (const { number, text } of linesOf(file, lineBytesMax)) {
         if (!isDone(position)) yield { kind: "item", position, file: `line ${number}`, ...readLine(text, limits) }
         position += 1
       }
@@ -76,7 +76,7 @@ interface Line {
 }
 
 /** Lines that are not empty. Of a longer one no more than `bytesMax` is ever held. */
-async function* linesOf(path: string, bytesMax: number): AsyncGenerator<Line> {
+async function* linesOf(file: OpenFile, bytesMax: number): AsyncGenerator<Line> {
   let number = 1
   let parts: Uint8Array[] = []
   let bytes = 0
@@ -90,7 +90,7 @@ async function* linesOf(path: string, bytesMax: number): AsyncGenerator<Line> {
   }
   const line = (): Line => ({ number, text: bytes > bytesMax ? undefined : Buffer.concat(parts) })
 
-  for await (const chunk of chunksOf(path)) {
+  for await (const chunk of chunksOf(file)) {
     let from = 0
     for (let at = chunk.indexOf(lineBreak); at >= 0; at = chunk.indexOf(lineBreak, from)) {
       take(chunk.subarray(from, at))

@@ -1,5 +1,5 @@
 import type { Source } from "../item.ts"
-import { firstBytes } from "./chunks.ts"
+import { firstBytes, type OpenFile } from "./bytes.ts"
 import type { ArchiveLimits } from "./limits.ts"
 import { linesSource } from "./lines.ts"
 import { isGzip, tarSource } from "./tar.ts"
@@ -8,14 +8,14 @@ import { zipSource } from "./zip.ts"
 export const formats = ["zip", "tar", "ndjson"] as const
 export type Format = (typeof formats)[number]
 
-export function openSource(format: Format, path: string, limits: ArchiveLimits): Source {
+export function openSource(format: Format, file: OpenFile, limits: ArchiveLimits): Source {
   switch (format) {
     case "zip":
-      return zipSource(path, limits)
+      return zipSource(file, limits)
     case "tar":
-      return tarSource(path, limits)
+      return tarSource(file, limits)
     case "ndjson":
-      return linesSource(path, limits)
+      return linesSource(file, limits)
   }
 }
 
@@ -23,8 +23,8 @@ export function openSource(format: Format, path: string, limits: ArchiveLimits):
 const tarMark = { at: 257, text: "ustar" } as const
 
 /** What a file is, by its first bytes: names and media types are claims. `undefined` when it is none of them. */
-export async function formatOf(path: string): Promise<Format | undefined> {
-  const first = await firstBytes(path, 512)
+export async function formatOf(file: OpenFile): Promise<Format | undefined> {
+  const first = await firstBytes(file, 512)
   const text = (from: number, to: number) => String.fromCharCode(...first.subarray(from, to))
   // The second is that of an empty zip file.
   if (text(0, 4) === "PK\u0003\u0004" || text(0, 4) === "PK\u0005\u0006") return "zip"

@@ -1,25 +1,24 @@
-import { stat } from "node:fs/promises"
 import { Readable, Transform } from "node:stream"
 import { createGunzip } from "node:zlib"
 import { createTarDecoder, type ParsedTarEntry } from "modern-tar"
 import type { Content, Source } from "../item.ts"
-import { chunksOf, firstBytes } from "./chunks.ts"
+import { chunksOf, firstBytes, type OpenFile } from "./bytes.ts"
 import { type ArchiveLimits, tooLargePicture, unpackedBytesMax, whyTooMuch, wordsOf } from "./limits.ts"
 import { archiveSource, type Damaged, type OpenArchive } from "./source.ts"
 
 /** A tar file, packed by gzip or not: read from its beginning to its end, each time. */
-export function tarSource(path: string, limits: ArchiveLimits): Source {
-  return archiveSource(() => openTar(path), limits)
+export function tarSource(file: OpenFile, limits: ArchiveLimits): Source {
+  return archiveSource(() => openTar(file), limits)
 }
 
 export function isGzip(first: Uint8Array): boolean {
   return first[0] === 0x1f && first[1] === 0x8b
 }
 
-async function openTar(path: string): Promise<OpenArchive | Damaged> {
-  const { size } = await stat(path)
-  const file = Readable.from(chunksOf(path), { objectMode: false })
-  const unpacked = isGzip(await firstBytes(path, 2)) ? gunzip(file, size) : file
+async function openTar(openFile: OpenFile): Promise<OpenArchive | Damaged> {
+  const size = await bytesOf(openFile)
+  const file = Readable.from(chunksOf(openFile), { objectMode: false })
+  const unpacked = isGzip(await firstBytes(openFile, 2)) ? gunzip(file, size) : file
   const entries = webStream(unpacked)
     .pipeThrough(createTarDecoder({ strict: true }))
     .getReader()
@@ -56,6 +55,11 @@ async function openTar(path: string): Promise<OpenArchive | Damaged> {
       file.destroy()
     },
   }
+}
+
+async function bytesOf(openFile: OpenFile): Promise<number> {
+  await using file = await openFile()
+  return file.bytes
 }
 
 async function readEntry({ header, body }: ParsedTarEntry, limits: ArchiveLimits): Promise<Content | Damaged> {

@@ -1,8 +1,8 @@
-import { type FileHandle, open } from "node:fs/promises"
 import { promisify } from "node:util"
 import { crc32, inflateRaw } from "node:zlib"
-import { type Entry, openPromise, type ZipFile } from "yauzl"
+import { type Entry, fromRandomAccessReaderPromise, RandomAccessReader, type ZipFile } from "yauzl"
 import type { Content, Source } from "../item.ts"
+import type { ArchiveFile, OpenFile } from "./bytes.ts"
 import { hostilePath } from "./layout.ts"
 import { type ArchiveLimits, tooLargePicture, unreadable, wordsOf } from "./limits.ts"
 import { archiveSource, type Damaged, type OpenArchive } from "./source.ts"
@@ -15,18 +15,46 @@ const deflated = 8
 const packedOverheadBytes = 64 * 1024
 
 /** A zip file: the list at its end is read entry by entry, and each picture by itself, in the thread pool. */
-export function zipSource(path: string, limits: ArchiveLimits): Source {
-  return archiveSource(() => openZip(path), limits)
+export function zipSource(file: OpenFile, limits: ArchiveLimits): Source {
+  return archiveSource(() => openZip(file), limits)
 }
 
-async function openZip(path: string): Promise<OpenArchive | Damaged> {
+/** Only ever asked for pieces: streams are not read by us. */
+class FileReader extends RandomAccessReader {
+  private readonly file: ArchiveFile
+
+  constructor(file: ArchiveFile) {
+    super()
+    this.file = file
+  }
+
+  override read(buffer: Buffer, offset: number, length: number, position: number, done: (error: Error | null) => void): void {
+    this.file.read(position, length).then(
+      (bytes) => {
+        buffer.set(bytes, offset)
+        done(bytes.length < length ? new Error("it ends in the middle") : null)
+      },
+      (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),
+    )
+  }
+
+  override close(done: (error: Error | null) => void): void {
+    this.file[Symbol.asyncDispose]().then(
+      () => done(null),
+      (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),
+    )
+  }
+}
+
+async function openZip(openFile: OpenFile): Promise<OpenArchive | Damaged> {
+  const file = await openFile()
   let zip: ZipFile
   try {
-    zip = await openPromise(path, { lazyEntries: true, autoClose: false })
+    zip = await fromRandomAccessReaderPromise(new FileReader(file), file.bytes, { lazyEntries: true, autoClose: false })
   } catch (error) {
+    await file[Symbol.asyncDispose]()
     return { kind: "failed", why: `it is no zip file that can be read: ${wordsOf(error)}` }
   }
-  const file = await open(path, "r")
   const entries = zip.eachEntry()
   let present: Entry | undefined
   return {
@@ -47,14 +75,11 @@ async function openZip(path: string): Promise<OpenArchive | Damaged> {
     },
     read: async (limits) =>
       present === undefined ? unreadable("nothing was asked for") : readEntry(zip, file, present, limits),
-    async [Symbol.asyncDispose]() {
-      zip.close()
-      await file.close()
-    },
+    [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
   }
 }
 
-async function readEntry(zip: ZipFile, file: FileHandle, entry: Entry, limits: ArchiveLimits): Promise<Content> {
+async function readEntry(zip: ZipFile, file: ArchiveFile, entry: Entry, limits: ArchiveLimits): Promise<Content> {
   const { compressedSize, uncompressedSize, compressionMethod } = entry
   if (uncompressedSize > limits.imageBytesMax) return tooLargePicture(uncompressedSize, limits)
   if (compressedSize > limits.imageBytesMax + packedOverheadBytes) return tooLargePicture(compressedSize, limits)
@@ -63,9 +88,8 @@ async function readEntry(zip: ZipFile, file: FileHandle, entry: Entry, limits: A
     return unreadable(`it is packed by method ${compressionMethod}; stored and deflated ones are read`)
   try {
     const { fileDataStart } = await zip.readLocalFileHeaderPromise(entry, { minimal: true })
-    const packed = new Uint8Array(compressedSize)
-    const { bytesRead } = await file.read(packed, 0, compressedSize, fileDataStart)
-    if (bytesRead < compressedSize) return unreadable("the zip file ends before this picture does")
+    const packed = await file.read(fileDataStart, compressedSize)
+    if (packed.length < compressedSize) return unreadable("the zip file ends before this picture does")
     const bytes = compressionMethod === stored ? packed : await unpack(packed, uncompressedSize)
     if (bytes.length !== uncompressedSize || crc32(bytes) !== entry.crc32)
       return unreadable("what is in the zip file is not what its list says (size or checksum)")

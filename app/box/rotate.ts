@@ -1,0 +1,101 @@
+import type { Result } from "../base/result.ts"
+import { openVaultRows } from "../store/vault-rows.ts"
+import type { Keys } from "../vault/keys.ts"
+import { findMasterKeys, type MasterPlaces } from "../vault/master.ts"
+import { nextKeyFile, promoteNextKeyFile, readKeyFile, writeKeyFile } from "../vault/master-file.ts"
+import { createMaterial, type MasterKey, masterKey } from "../vault/master-key.ts"
+import { createRotation } from "../vault/rotation.ts"
+import type { Suite } from "../vault/suite.ts"
+import type { OpenedFolder } from "./open.ts"
+
+/** What came of a rotation. */
+export interface Rotated {
+  readonly masterId: string
+  /** Of the one before: nothing needs it any more. */
+  readonly retiredId: string
+  readonly keys: number
+  /** Whether it was begun by an earlier run that was killed. */
+  readonly resumed: boolean
+}
+
+/** Laid under the new key in one transaction: some 20 ms, in which the box cannot write. */
+const keysPerStep = 1000
+
+/**
+ * Gives the folder another master key, also while a box runs on it: that takes the new one as soon as it meets it. Killed at any
+ * moment, everything opens as before, and the next call goes on.
+ * @param told how many keys are done, after each step
+ */
+export async function rotateMasterKey(
+  { store, vault }: OpenedFolder,
+  places: MasterPlaces,
+  told: (keys: number) => void = () => undefined,
+): Promise<Result<Rotated>> {
+  if (vault.sealed === undefined)
+    return { kind: "failed", why: "the data folder is not sealed: give the box a master key first (vault.keyFile)" }
+  const { keys } = vault.sealed
+  const rotation = createRotation(openVaultRows(store), keys)
+  const resumed = keys.masters().retired.length > 0
+  if (!resumed) {
+    const next = nextKey(vault.suite, places, keys)
+    if (next.kind === "failed") return next
+    const begun = rotation.begin(next.value)
+    if (begun.kind === "refused") return { kind: "failed", why: begun.why }
+  }
+  const settled = settleKeyFile(vault.suite, places, keys.masters().current.id)
+  if (settled.kind === "failed") return settled
+  for (let done = 0; ; ) {
+    const step = rotation.step(keysPerStep)
+    if (step.kind === "stuck")
+      return { kind: "failed", why: `${step.why}; the old master key is kept for them until they are erased` }
+    if (step.kind === "finished") {
+      const { retiredId } = step
+      return { kind: "ok", value: { masterId: keys.masters().current.id, retiredId, keys: done, resumed } }
+    }
+    if (step.kind === "idle") return { kind: "failed", why: "another process has ended the rotation" }
+    done += step.keys
+    told(done)
+    // Whoever waits to write gets the lock.
+    await Bun.sleep(1)
+  }
+}
+
+/** One that is offered besides the present one; of a key file we make it ourselves. */
+function nextKey(suite: Suite, places: MasterPlaces, keys: Keys): Result<MasterKey> {
+  const found = findMasterKeys(places)
+  if (found.kind === "failed") return found
+  const { current } = keys.masters()
+  const offered = found.value.map(({ material, source }) => ({ key: masterKey(suite, material), source }))
+  const next = offered.find(({ key }) => key.id !== current.id)
+  if (next !== undefined) return { kind: "ok", value: next.key }
+  const source = offered.find(({ key }) => key.id === current.id)?.source
+  if (source?.from !== "file") {
+    const place =
+      source?.from === "environment"
+        ? "GATEHOUSE_MASTER_KEY_NEXT"
+        : "a second credential of the unit, gatehouse-master-next, and start the box again"
+    return { kind: "failed", why: `the next master key is not there: give it in ${place}, then run this again` }
+  }
+  const material = createMaterial()
+  const written = writeKeyFile(nextKeyFile(source.path), material)
+  return written.kind === "failed" ? written : { kind: "ok", value: masterKey(suite, material) }
+}
+
+/**
+ * The next key file takes the place of the present one where the folder lies under it already. To be called after a rotation has
+ * begun, and at every start: a kill may have come between the two.
+ */
+export function settleKeyFile(suite: Suite, { keyFile, dataFolder }: MasterPlaces, masterId: string): Result<void> {
+  if (keyFile === undefined) return { kind: "ok", value: undefined }
+  const next = readKeyFile(nextKeyFile(keyFile), dataFolder)
+  if (next === undefined) return { kind: "ok", value: undefined }
+  if (next.kind === "failed") return next
+  if (masterKey(suite, next.value).id !== masterId) return { kind: "ok", value: undefined }
+  try {
+    promoteNextKeyFile(keyFile)
+    return { kind: "ok", value: undefined }
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    return { kind: "failed", why: `${nextKeyFile(keyFile)} could not take the place of ${keyFile}: ${why}` }
+  }
+}

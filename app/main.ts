@@ -1,8 +1,12 @@
+import { join } from "node:path"
 import { openCreates } from "./access/creates.ts"
 import { openKeys } from "./access/keys.ts"
+import { forgetInBackups, forgetInBackupsElsewhere } from "./backup/forget.ts"
 import { makeBackupElsewhere } from "./backup/process.ts"
+import { asideFolders } from "./backup/restore.ts"
 import { keepBackups } from "./backup/schedule.ts"
 import { openShelf } from "./backup/shelf.ts"
+import type { Holding } from "./base/holding.ts"
 import { createLifetimes, type Lifetimes } from "./base/lifetimes.ts"
 import { createLog, type Log } from "./base/log.ts"
 import { createMetrics, type Metrics } from "./base/metrics.ts"
@@ -11,26 +15,34 @@ import type { Result } from "./base/result.ts"
 import { selfCommand } from "./base/self.ts"
 import { createTracer, type Tracer } from "./base/trace.ts"
 import { version } from "./base/version.ts"
+import { type HoldingsNeeds, holdingsOf } from "./box/holdings.ts"
 import { openBoxFolder } from "./box/open.ts"
 import type { CliNeeds, Engines } from "./cli/needs.ts"
 import type { Config } from "./config/config.ts"
 import { openChecksums } from "./enrolment/checksums.ts"
 import { openEnrolments } from "./enrolment/enrolments.ts"
+import { spooledFiles } from "./enrolment/spool.ts"
 import { createLive } from "./events/live.ts"
 import { createWorkshop } from "./events/pictures/workshop.ts"
 import { keepRetention } from "./events/retention.ts"
 import { openSightings } from "./events/sightings.ts"
 import { indexFolderOf, openGallery } from "./gallery/open.ts"
+import { ownerOfSubject } from "./gallery/secrets.ts"
 import type { RefinedAnswer } from "./http/sighting-answers.ts"
 import { cacheAnswers } from "./inference/cache.ts"
 import type { ModelSet } from "./inference/manifest.ts"
 import { listModels, locateModelSet } from "./inference/models.ts"
 import { type EnginePool, openPool } from "./inference/pool.ts"
+import { createEraser } from "./people/eraser.ts"
+import { readLedgerFile } from "./people/ledger.ts"
+import { openPeople, type People } from "./people/people.ts"
 import { createJudge, pairThresholds, presentThresholds } from "./pipeline/judge.ts"
 import { servedModels } from "./pipeline/models.ts"
 import { createRefinements } from "./pipeline/refine.ts"
-import { openDataFolder } from "./store/data-folder.ts"
-import type { Vault } from "./vault/vault.ts"
+import { dataFolderFiles, openDataFolder } from "./store/data-folder.ts"
+import { openVaultRows } from "./store/vault-rows.ts"
+import { openSuite } from "./vault/suites.ts"
+import { plainVault, type Vault } from "./vault/vault.ts"
 
 /** Starting and stopping: config → open → wire → serve → close in reverse. The one place where things meet. */
 
@@ -38,6 +50,13 @@ const needs: CliNeeds = {
   serve: (config) => opening(createLog(), (opened, log) => serve(config, opened, log)),
   openEngines,
   openGallery: openGalleryAlone,
+  openPeople: openPeopleAlone,
+  forgetInBackups: (dataFolder, folder) => {
+    const erased = readLedgerFile(join(dataFolder, dataFolderFiles.erased))
+    return forgetInBackups(openShelf(dataFolder, { folder, keep: 1, bytesMax: 0 }), (copy) =>
+      forgetIn(copy, [...erased.keys()]),
+    )
+  },
   listModels: (config) => listModels(modelOptions(config)),
   resetAdminKey: async ({ dataFolder }) => {
     const opened = openDataFolder(dataFolder)
@@ -84,6 +103,12 @@ async function serve(config: Config, opened: Lifetimes, log: Log): ReturnType<Cl
     makeBackupElsewhere(selfCommand(), config.dataFolder, file, number, signal)
   const backups = opened.adopt(keepBackups({ shelf, make, metrics, log }, config.backup), (open) => open.close())
 
+  const analyze = cacheAnswers(pool.analyze, set.embedding.space, config.inference.cache, metrics)
+  const answers: Holding = { name: "answers", tables: [], files: () => [], eraseCopies: async () => analyze.forgetAll() }
+  const people = opened.adopt(await openRights({ store, vault, gallery, sightings }, config, log, [answers]), (open) =>
+    open.close(),
+  )
+
   const refinements = opened.adopt(createRefinements(config.recognition.refine, log), (open) => open.close())
 
   const { curve } = set.embedding.calibration
@@ -111,7 +136,6 @@ async function serve(config: Config, opened: Lifetimes, log: Log): ReturnType<Cl
 
   const { createHttpApp } = await import("./http/app.ts")
   const { serveHttp } = await import("./http/serve.ts")
-  const analyze = cacheAnswers(pool.analyze, set.embedding.space, config.inference.cache, metrics)
   const app = createHttpApp({
     pool: { ...pool, analyze },
     gallery,
@@ -125,6 +149,7 @@ async function serve(config: Config, opened: Lifetimes, log: Log): ReturnType<Cl
     creates: openCreates(store, vault),
     vault,
     enrolments,
+    people,
     models: servedModels(set),
     thresholds: pairThresholds(curve, options),
     judge,
@@ -173,16 +198,71 @@ async function openEngines(config: Config): Promise<Result<Engines>> {
 }
 
 async function openGalleryAlone(config: Config, seals = true): ReturnType<CliNeeds["openGallery"]> {
+  const opened = await openAlone(config, seals)
+  if (opened.kind !== "ok") return opened
+  const { store, vault, gallery, close } = opened.value
+  return { kind: "ok", value: { ...gallery, checksums: openChecksums(store, vault), exposure: vault.exposure, close } }
+}
+
+async function openPeopleAlone(config: Config): ReturnType<CliNeeds["openPeople"]> {
+  const opened = await openAlone(config)
+  return opened.kind === "ok" ? { kind: "ok", value: { ...opened.value.people, close: opened.value.close } } : opened
+}
+
+async function openAlone(config: Config, seals = true) {
   const log = quietLog()
   const folder = openBoxFolder(config, { log, seals })
   if (folder.kind !== "ok") return folder
   const { store, vault } = folder.value
   const gallery = await openGallery(store, vault, { log, indexFolder: indexFolderOf(config.dataFolder) })
+  const sightings = openSightings(store, vault, gallery.nameOf)
+  const people = await openRights({ store, vault, gallery, sightings }, config, log)
   const close = async () => {
+    await people.close()
     await gallery.close()
     store.close()
   }
-  return { kind: "ok", value: { ...gallery, checksums: openChecksums(store, vault), exposure: vault.exposure, close } }
+  return { kind: "ok", value: { store, vault, gallery, people, close } } as const
+}
+
+/** Before anybody is served: whoever was erased, and came back with an older backup, is erased again. */
+function openRights(
+  needs: HoldingsNeeds,
+  { dataFolder, backup }: Config,
+  log: Log,
+  more: readonly Holding[] = [],
+): Promise<People> {
+  const { store, vault, gallery } = needs
+  const shelf = openShelf(dataFolder, backup)
+  const eraseFromBackups = async (subjectIds: readonly string[]) => {
+    const { shredded, unsealed } = await shelf.shred(subjectIds.map(ownerOfSubject))
+    const { rewritten, left } =
+      unsealed === 0 ? { rewritten: [], left: [] } : await forgetInBackupsElsewhere(selfCommand(), dataFolder, shelf.folder)
+    return { keysTaken: shredded, rewritten: rewritten.length, left }
+  }
+  const copiesLeft = () => [...asideFolders(dataFolder), ...spooledFiles(dataFolder)]
+  const holdings = [...more, ...holdingsOf(needs)]
+  const ledgerPath = join(dataFolder, dataFolderFiles.erased)
+  return openPeople({ store, vault, gallery, holdings, eraseFromBackups, copiesLeft, log }, ledgerPath)
+}
+
+/** In a data folder made of a backup that is not sealed. */
+async function forgetIn(dataFolder: string, subjectIds: readonly string[]): Promise<Result<boolean>> {
+  const opened = openDataFolder(dataFolder)
+  if (opened.kind === "failed") return opened
+  const { store } = opened
+  const vault = plainVault(openSuite("aes").suite, openVaultRows(store))
+  const gallery = await openGallery(store, vault)
+  try {
+    const sightings = openSightings(store, vault, gallery.nameOf)
+    const eraser = createEraser(store, holdingsOf({ store, vault, gallery, sightings }))
+    const present = subjectIds.filter(eraser.isThere)
+    for (const subjectId of present) await eraser.erase(subjectId)
+    return { kind: "ok", value: present.length > 0 }
+  } finally {
+    await gallery.close()
+    store.close()
+  }
 }
 
 /** What a thief of the disk could read, at every start. */

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs"
+import { existsSync, readdirSync } from "node:fs"
 import { mkdir, open, readdir, rename, rm, statfs } from "node:fs/promises"
 import { dirname, join, relative, resolve } from "node:path"
 import type { Result } from "../base/result.ts"
@@ -72,6 +72,11 @@ export async function restoreBackup(
     const why = error instanceof Error ? error.message : String(error)
     return { kind: "failed", why: `${dataFolder} could not be restored: ${why}; what was there is still there` }
   }
+}
+
+/** Names of the folders in which a restore has put what was there before. */
+export function asideFolders(dataFolder: string): readonly string[] {
+  return existsSync(dataFolder) ? readdirSync(dataFolder).filter((name) => name.startsWith(asidePrefix)) : []
 }
 
 /** What would have to give way, by name. */

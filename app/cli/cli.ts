@@ -12,6 +12,7 @@ import { identifyCommand } from "./identify.ts"
 import { modelsCommand } from "./models.ts"
 import type { CliContext, CliNeeds } from "./needs.ts"
 import { exitCodes, exitCodesHelp } from "./outcome.ts"
+import { peopleCommand } from "./people.ts"
 import { restoreCommand } from "./restore.ts"
 import { serveCommand } from "./serve.ts"
 import { processTerminal, type Terminal } from "./terminal.ts"
@@ -34,6 +35,7 @@ export function createCli(context: CliContext): Command {
     evalCommand,
     doctorCommand,
     galleryCommand,
+    peopleCommand,
     modelsCommand,
     versionCommand,
     backupCommand,

@@ -1,3 +1,4 @@
+import type { ForgottenBackups } from "../backup/forget.ts"
 import type { Result } from "../base/result.ts"
 import type { Config } from "../config/config.ts"
 import type { Checksums } from "../enrolment/checksums.ts"
@@ -5,6 +6,7 @@ import type { Gallery } from "../gallery/gallery.ts"
 import type { ModelSet } from "../inference/manifest.ts"
 import type { ModelListing } from "../inference/models.ts"
 import type { EnginePool } from "../inference/pool.ts"
+import type { People } from "../people/people.ts"
 import type { Exposure } from "../vault/exposure.ts"
 import type { Locked } from "./outcome.ts"
 import type { Terminal } from "./terminal.ts"
@@ -19,6 +21,9 @@ export interface Engines {
 /** The gallery of a data folder, with the checksums of what its faces were made from, and what a thief of the disk could read. */
 export type OpenedGallery = Gallery & { readonly checksums: Checksums; readonly exposure: Exposure }
 
+/** Who is known in a data folder, with everything else that is held of them. */
+export type OpenedPeople = People
+
 /** What `main.ts` hands the commands. Whatever is opened logs warnings and errors alone, for the result stands on standard output. */
 export interface CliNeeds {
   /** Until the process is told to stop. */
@@ -26,6 +31,8 @@ export interface CliNeeds {
   openEngines(config: Config): Promise<Result<Engines>>
   /** @param seals whether a folder that is to be sealed is sealed now; by itself yes */
   openGallery(config: Config, seals?: boolean): Promise<Result<OpenedGallery> | Locked>
+  openPeople(config: Config): Promise<Result<OpenedPeople> | Locked>
+  forgetInBackups(dataFolder: string, shelfFolder: string): Promise<ForgottenBackups>
   listModels(config: Config): Promise<ModelListing>
   /** The new admin key; the old one is void from then on. */
   resetAdminKey(config: Config): Promise<Result<string>>

@@ -90,7 +90,7 @@ export function openFaces(
     select faces.id as faceId, subject_id as subjectId, details, valid_from_ms as validFromMs, valid_until_ms as validUntilMs
     from faces join subjects on subjects.id = subject_id where number = ?`)
   const selectSubjectId = store.prepare<{ subjectId: string }>("select subject_id as subjectId from faces where number = ?")
-  /** Neither a face's person nor its number ever changes, so nothing in it grows old. */
+  /** A number is never used again, and a face that is moved to another person is taken out. */
   const subjectIds = new Map<number, string>()
   const selectVector = store.prepare<StoredVector>(`
     select subject_id as subjectId, spaces.name as space, vector
@@ -99,6 +99,7 @@ export function openFaces(
   function deleteAll(keys: readonly FaceKey[], transaction: Transaction, atMs: number): void {
     for (const key of keys) {
       remove.run(key.number)
+      subjectIds.delete(key.number)
       changes.recordFace("deleted", key.id, key.number, key.spaceNumber, atMs)
     }
     for (const space of new Set(keys.map((key) => key.space))) transaction.afterCommit(() => changed(space))
@@ -162,6 +163,11 @@ export function openFaces(
       deleteAll(selectKeys.all(subjectId), transaction, atMs)
     },
 
+    /** They are another person's from now on; called after the commit. */
+    moved(numbers: readonly number[]): void {
+      for (const number of numbers) subjectIds.delete(number)
+    },
+
     spaces: (): readonly SpaceCount[] => selectSpaces.all(),
     spaceNumber: (space: Space): number | undefined => selectSpace.get(space)?.number,
     /** Whose face it is, or was; `undefined` when it is unknown. */
@@ -205,7 +211,7 @@ function toBytes(vector: Float32Array): Uint8Array {
   return new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength)
 }
 
-/** A copy: bytes from SQLite need not lie on a multiple of four. */
+/** A copy: bytes from SQLite need not lie on a multiple of four. Not by `slice`, of which a Buffer has another idea. */
 export function toVector(bytes: Uint8Array): Float32Array {
-  return new Float32Array(bytes.slice().buffer)
+  return new Float32Array(new Uint8Array(bytes).buffer)
 }

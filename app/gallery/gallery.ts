@@ -2,6 +2,8 @@ import type { Space } from "../face/embedding.ts"
 import type { FaceChip } from "../face/face.ts"
 import type { Quality } from "../face/quality.ts"
 import type { IndexCheck } from "./check.ts"
+import type { StoredVector } from "./faces.ts"
+import type { Moves } from "./moves.ts"
 import type { Metadata, SubjectChange, SubjectDetails } from "./subject-details.ts"
 
 /** A person in the gallery. */
@@ -122,9 +124,9 @@ export interface Gallery {
   createSubject(name: string): Subject
   addSubject(subject: NewSubject, also?: Also): AddedSubject
   subject(id: string): Subject | undefined
-  /** By creation. */
   /** Of a subject, as it is now; `undefined` when there is none, or its seal is broken (the log names it). */
   nameOf(subjectId: string): string | undefined
+  /** By creation. */
   subjects(query: SubjectsQuery): Page<Subject>
   updateSubject(id: string, change: SubjectChange, onlyIf?: OnlyIf): UpdatedSubject
   /** With all faces. */
@@ -136,6 +138,12 @@ export interface Gallery {
   /** `null` when none is kept of this face, `undefined` when the face is unknown. */
   faceImage(id: string): FaceChip | null | undefined
   deleteFace(id: string): boolean
+  /** Makes one person of two, or two of one. */
+  readonly moves: Moves
+  /** What stands for a face in its space; `undefined` when the face is unknown. */
+  storedVector(id: string): StoredVector | undefined
+  /** Nothing of what was deleted is left in an index, nor in its snapshot. Resolves when that is on the disk. */
+  overwriteRemoved(): Promise<void>
   /**
    * The nearest subjects that are valid now, best first, at most `count`, each with its nearest face. Never another space's, and
    * with `group` never somebody who is not its member.

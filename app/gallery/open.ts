@@ -10,14 +10,16 @@ import { openFaces } from "./faces.ts"
 import type { Gallery } from "./gallery.ts"
 import { openGroupMembers } from "./group-members.ts"
 import { openSpaceIndex, type SpaceIndex } from "./index.ts"
+import type { SnapshotSealing } from "./index-messages.ts"
 import { startIndexWorker } from "./index-thread.ts"
 import { searchOthers, searchSubjects } from "./search.ts"
+import { openMoves } from "./moves.ts"
 import { createOpeners } from "./secrets.ts"
 import { scannedMaxDefault } from "./shared-index.ts"
 import { openSubjects } from "./subjects.ts"
 import { openValidVectors } from "./valid-vectors.ts"
-
 import { openVectors } from "./vectors.ts"
+
 export interface GalleryOptions {
   readonly log?: Log
   /** Up to so many faces of a space are compared one by one, which is exact; above it a graph is built beside them. */
@@ -50,6 +52,7 @@ export async function openGallery(store: Store, vault: Vault, options: GalleryOp
       lastSeq: changes.lastSeq,
       facesCount: () => faces.spaces().find((count) => count.space === space)?.faces ?? 0,
       snapshotPath: options.indexFolder === undefined ? undefined : join(options.indexFolder, snapshotName(space)),
+      snapshotSealing: snapshotSealing(vault),
       scannedMax: options.scannedMax ?? scannedMaxDefault,
       startWorker: options.startWorker ?? startIndexWorker,
       log: options.log ?? silentLog,
@@ -74,15 +77,20 @@ export async function openGallery(store: Store, vault: Vault, options: GalleryOp
     createSubject: subjects.create,
     addSubject: subjects.add,
     subject: subjects.get,
+    nameOf: subjects.nameOf,
     subjects: subjects.page,
     updateSubject: subjects.update,
-    nameOf: subjects.nameOf,
     deleteSubject: subjects.delete,
     addFace: faces.add,
     face: faces.get,
     facesOf: faces.of,
     faceImage: chips.of,
     deleteFace: faces.delete,
+    moves: openMoves(store, vault, { faces, chips, subjects, changes }, wallClockMs),
+    storedVector: faces.vectorOf,
+    async overwriteRemoved() {
+      await Promise.all([...indexes.values()].map((index) => index.overwriteRemoved()))
+    },
     search: (space, vector, count, group) => searchSubjects(searchNeeds, space, vector, count, group),
     facesSearched(space, group) {
       const spaceNumber = faces.spaceNumber(space)
@@ -117,6 +125,12 @@ export async function openGallery(store: Store, vault: Vault, options: GalleryOp
 /** Snapshots of indexes lie beside the database, which they are derived from. They may be deleted at any time. */
 export function indexFolderOf(dataFolder: string): string {
   return join(dataFolder, "index")
+}
+
+/** Graphs are about everybody: they have a key of the site. */
+function snapshotSealing(vault: Vault): SnapshotSealing | undefined {
+  const key = vault.keyOf("site/index")
+  return key && { suite: key.suite.name, id: key.id, bytes: key.bytes }
 }
 
 /** A file's name for a space: without the slash. */

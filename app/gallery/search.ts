@@ -101,6 +101,7 @@ function nearestOfEach(
     const face = faces.named(number)
     if (face === undefined) continue // Deleted since the index looked.
     const { faceId, subjectId, name } = face
+    if (bestOf.has(subjectId)) continue // Another process has made it this person's since.
     if (!isValidAt(atMs, face)) {
       invalid.add(subjectId)
       continue

@@ -1,5 +1,5 @@
 import { assert } from "../base/assert.ts"
-import type { Statement, Store } from "../store/store.ts"
+import type { Statement, Store, Transaction } from "../store/store.ts"
 import type { Vault } from "../vault/vault.ts"
 import type { Changes } from "./changes.ts"
 import type { Faces } from "./faces.ts"
@@ -82,17 +82,33 @@ export function openSubjects(
     for (const group of new Set(groups)) insertGroup.run(group, id)
   }
 
+  /** In the caller's transaction. Nothing is written when something speaks against it. */
+  function insertAs(id: string, fields: NewSubject, createdAtMs: number, atMs: number) {
+    const found = obstacle(id, fields)
+    if (found !== undefined) return found
+    vault.createKey(ownerOfSubject(id))
+    insert.run(id, ...valuesOf(vault, id, fields), createdAtMs, atMs)
+    writeGroups(id, fields.groups)
+    changes.recordSubject("added", id, atMs)
+    return undefined
+  }
+
+  /** In the caller's transaction, with all faces that are left. */
+  function removeNow(id: string, transaction: Transaction): void {
+    const atMs = wallClockMs()
+    faces.deleteAllOf(id, transaction, atMs)
+    remove.run(id)
+    vault.shredKey(ownerOfSubject(id))
+    changes.recordSubject("deleted", id, atMs)
+  }
+
   function add(fields: NewSubject, also?: Also): AddedSubject {
     checkName(fields.name)
     return store.transact<AddedSubject>(() => {
       const id = Bun.randomUUIDv7()
-      const found = obstacle(id, fields)
-      if (found !== undefined) return found
       const atMs = wallClockMs()
-      vault.createKey(ownerOfSubject(id))
-      insert.run(id, ...valuesOf(vault, id, fields), atMs, atMs)
-      writeGroups(id, fields.groups)
-      changes.recordSubject("added", id, atMs)
+      const found = insertAs(id, fields, atMs, atMs)
+      if (found !== undefined) return found
       also?.(id)
       return { kind: "added", subject: present(id) }
     })
@@ -109,6 +125,9 @@ export function openSubjects(
   return {
     add,
     get,
+    present,
+    insertAs,
+    removeNow,
 
     nameOf(id: string): string | undefined {
       const row = selectDetails.get(id)
@@ -157,11 +176,7 @@ export function openSubjects(
         const before = selectVersion.get(id)
         if (before === undefined) return { kind: "no_subject" }
         if (!onlyIf(before)) return { kind: "changed_since", subject: present(id) }
-        const atMs = wallClockMs()
-        faces.deleteAllOf(id, transaction, atMs)
-        remove.run(id)
-        vault.shredKey(ownerOfSubject(id))
-        changes.recordSubject("deleted", id, atMs)
+        removeNow(id, transaction)
         return { kind: "deleted" }
       }),
 

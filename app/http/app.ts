@@ -175,6 +175,11 @@ function send(c: Context<Env>, reply: AnyReply, content: Content | undefined, li
   }
   if (!("mediaType" in content)) return sendText(c, JSON.stringify(reply.body), "application/json", status)
   if (content.binary !== true) return sendText(c, String(reply.body), content.mediaType, status)
+  if (content.streamed === true) {
+    const stream = reply.body as ReadableStream<Uint8Array>
+    if (c.req.raw.method === "HEAD") void stream.cancel()
+    return c.body(stream, status, { "content-type": content.mediaType })
+  }
   const bytes = reply.body as Uint8Array<ArrayBuffer>
   c.set("bytesOut", bytes.length)
   return c.body(bytes, status, { "content-type": content.mediaType })

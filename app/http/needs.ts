@@ -12,6 +12,7 @@ import type { Sightings } from "../events/sighting.ts"
 import type { Gallery } from "../gallery/gallery.ts"
 import type { Thresholds } from "../gallery/match.ts"
 import type { EnginePool } from "../inference/pool.ts"
+import type { People } from "../people/people.ts"
 import type { Judge } from "../pipeline/judge.ts"
 import type { ServedModels } from "../pipeline/models.ts"
 import type { RecognitionOptions } from "../pipeline/options.ts"
@@ -35,8 +36,9 @@ export interface HttpNeeds {
   readonly backups: Pick<Backups, "list" | "status" | "begin">
   readonly keys: Pick<Keys, "verify">
   readonly creates: Creates
-  readonly enrolments: Enrolments
   readonly vault: Pick<Vault, "isSealed" | "suite" | "exposure">
+  readonly enrolments: Enrolments
+  readonly people: Pick<People, "export" | "erase" | "erasures" | "erasure" | "rearrangements">
   /** What the engines serve; every embedding of theirs lives in `models.space`. */
   readonly models: ServedModels
   /** For one picture against another. */

@@ -14,7 +14,7 @@ export type Access =
   | "key_and_local"
 
 /** What a status carries: JSON by its schema, text or bytes of a media type, a stream of events, or nothing. */
-export type Content = z.ZodType | TextContent | BytesContent | EventStream | "nothing"
+export type Content = z.ZodType | TextContent | BytesContent | StreamedContent | EventStream | "nothing"
 
 interface TextContent {
   readonly mediaType: string
@@ -26,6 +26,14 @@ interface TextContent {
 interface BytesContent {
   readonly mediaType: string
   readonly binary: true
+  readonly streamed?: false
+}
+
+/** Bytes that are made while they are sent: asked for as the connection takes them, and never held whole. */
+export interface StreamedContent {
+  readonly mediaType: string
+  readonly binary: true
+  readonly streamed: true
 }
 
 export type Answers = Readonly<Record<number, Content>>
@@ -66,7 +74,9 @@ type BodyOf<Given> = Given extends "nothing"
     ? { readonly body: z.input<Given> }
     : Given extends EventStream
       ? { readonly body: AsyncIterable<EventOf<Given>> }
-      : Given extends BytesContent
+      : Given extends StreamedContent
+        ? { readonly body: ReadableStream<Uint8Array> }
+        : Given extends BytesContent
         ? { readonly body: Uint8Array }
         : { readonly body: string }
 

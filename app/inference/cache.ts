@@ -7,7 +7,15 @@ import type { Answer } from "./answer.ts"
 import type { CacheOptions } from "./options.ts"
 import type { Work } from "./work.ts"
 
-type Analyze = (work: Work) => Promise<Answer>
+interface Analyze {
+  (work: Work): Promise<Answer>
+}
+
+export interface CachedAnalyze extends Analyze {
+  /** For who is to be forgotten: nobody here knows whose the pictures were. */
+  forgetAll(): void
+}
+
 type Analysis = Extract<Answer, { kind: "ok" }>
 
 interface Kept {
@@ -33,8 +41,8 @@ export function cacheAnswers(
   space: string,
   options: CacheOptions,
   metrics: Pick<Metrics, "cacheTotal" | "cacheEntries">,
-): Analyze {
-  if (!options.enabled) return analyze
+): CachedAnalyze {
+  if (!options.enabled) return Object.assign((work: Work) => analyze(work), { forgetAll: () => undefined })
   const answers = new LRUCache<string, Kept>({
     max: options.entriesMax,
     maxSize: options.bytesMax,
@@ -42,7 +50,7 @@ export function cacheAnswers(
     sizeCalculation: sizeOf,
   })
 
-  return async (work) => {
+  const ask: Analyze = async (work) => {
     if (work.camera !== undefined && !options.cameraFrames) return analyze(work)
     const startTickMs = nowTickMs()
     const key = keyOf(work, space)
@@ -64,6 +72,12 @@ export function cacheAnswers(
     }
     return { ...answer, timingsMs: { ...answer.timingsMs, cache } }
   }
+  return Object.assign(ask, {
+    forgetAll() {
+      answers.clear()
+      metrics.cacheEntries.set(0)
+    },
+  })
 }
 
 /** No engine was at work. */

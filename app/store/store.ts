@@ -46,8 +46,11 @@ export interface Store {
   room(): Room
   /** Called after a write found the disk full, and was rolled back: for whoever can make room. */
   whenFull(makeRoom: () => void): void
-  /** Folds the write-ahead log into the database and gives its space back, as far as it can be done without waiting for anybody. */
-  shrinkLog(): void
+  /**
+   * Folds the write-ahead log into the database and gives its space back, as far as it can be done without waiting for anybody.
+   * Whether nothing is left in it.
+   */
+  shrinkLog(): boolean
   /**
    * Writes the whole file anew, so that nothing of what was deleted or written over is left between the rows, and empties the
    * write-ahead log. For who has the folder alone; takes a second for each 100 MB or so, and as much room again.
@@ -173,6 +176,21 @@ function storeOf(database: Database, path: string, watchCommit: WatchCommit): St
     }
   }
 
+  function shrinkLog(): boolean {
+    // A backup reads an older state for minutes, and whoever is waited for stalls every request.
+    database.run("pragma busy_timeout = 0")
+    try {
+      using checkpoint = database.prepare<{ busy: number }, []>("pragma wal_checkpoint(truncate)")
+      return checkpoint.get()?.busy === 0
+    } catch (error) {
+      // Where the database has to grow for it and cannot, the log stays as it is until something has been deleted.
+      if (!isDiskFull(error)) throw asTrouble(error)
+      return false
+    } finally {
+      database.run(`pragma busy_timeout = ${busyWaitMs}`)
+    }
+  }
+
   return {
     prepare,
     transact,
@@ -182,25 +200,14 @@ function storeOf(database: Database, path: string, watchCommit: WatchCommit): St
       return { free: bavail * bsize, reusable, disk: blocks * bsize }
     },
     whenFull: (makeRoom) => void roomMakers.push(makeRoom),
-    shrinkLog() {
-      // A backup reads an older state for minutes, and whoever is waited for stalls every request.
-      database.run("pragma busy_timeout = 0")
-      try {
-        database.run("pragma wal_checkpoint(truncate)")
-      } catch (error) {
-        // Where the database has to grow for it and cannot, the log stays as it is until something has been deleted.
-        if (!isDiskFull(error)) throw asTrouble(error)
-      } finally {
-        database.run(`pragma busy_timeout = ${busyWaitMs}`)
-      }
-    },
+    shrinkLog,
     wipeFree() {
       try {
         database.run("vacuum")
-        database.run("pragma wal_checkpoint(truncate)")
       } catch (error) {
         throw asTrouble(error)
       }
+      shrinkLog()
     },
     dataVersion: () => dataVersion.get()?.data_version ?? 0,
     close() {

@@ -5,6 +5,7 @@ import { openKeys } from "../../app/access/keys.ts"
 import { silentLog } from "../../app/base/log.ts"
 import { createMetrics } from "../../app/base/metrics.ts"
 import { createTracer } from "../../app/base/trace.ts"
+import { holdingsOf } from "../../app/box/holdings.ts"
 import { openEnrolments } from "../../app/enrolment/enrolments.ts"
 import { enrolmentsOptions } from "../../app/enrolment/options.ts"
 import { createLive } from "../../app/events/live.ts"
@@ -24,6 +25,8 @@ import type { RefinedAnswer } from "../../app/http/sighting-answers.ts"
 import type { PoolStatus } from "../../app/inference/pool.ts"
 import { recognitionOptions } from "../../app/pipeline/options.ts"
 import { createRefinements } from "../../app/pipeline/refine.ts"
+import { openPeople } from "../../app/people/people.ts"
+import { dataFolderFiles } from "../../app/store/data-folder.ts"
 import { openStore } from "../../app/store/store.ts"
 import { paintedJudge } from "../support/judge.ts"
 import { paintedSpace, readPainted } from "../support/painted.ts"
@@ -99,6 +102,12 @@ export async function openTestBox(overrides: Partial<HttpNeeds> = {}, databasePa
     { ...enrolmentNeeds, imageBytesMax: 100_000, dataFolder: folder?.path ?? dirname(databasePath ?? ""), log: silentLog },
     enrolmentsOptions.parse({ diskFreeBytesMin: 0 }),
   )
+  const holdings = holdingsOf({ store: opened.store, vault, gallery, sightings })
+  const eraseFromBackups = async () => ({ keysTaken: 0, rewritten: 0, left: [] })
+  const people = await openPeople(
+    { store: opened.store, vault, gallery, holdings, eraseFromBackups, copiesLeft: () => [], log: silentLog },
+    folder?.file(dataFolderFiles.erased),
+  )
   const needs: HttpNeeds = {
     pool,
     gallery,
@@ -112,6 +121,7 @@ export async function openTestBox(overrides: Partial<HttpNeeds> = {}, databasePa
     creates: openCreates(opened.store, vault),
     vault,
     enrolments,
+    people,
     models: { detector: "painted/1", embedder: "painted/1", space: paintedSpace },
     thresholds,
     judge: paintedJudge,
@@ -173,6 +183,7 @@ export async function openTestBox(overrides: Partial<HttpNeeds> = {}, databasePa
     askRaw: async (method, path, init = {}) => app.request(path, { ...init, method, headers: withKey(init.headers) }),
     [Symbol.asyncDispose]: async () => {
       await enrolments.close()
+      await people.close()
       await refinements.close()
       await gallery.close()
       opened.store.close()

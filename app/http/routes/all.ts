@@ -9,6 +9,8 @@ import { docsRoutes } from "./docs.ts"
 import { enrolmentRoutes } from "./enrolments.ts"
 import { faceRoutes } from "./faces.ts"
 import { ingestRoutes } from "./ingest.ts"
+import { peopleRoutes } from "./people.ts"
+import { rearrangementRoutes } from "./rearrangements.ts"
 import { recognizeRoutes } from "./recognize.ts"
 import { sightingRoutes } from "./sightings.ts"
 import { subjectRoutes } from "./subjects.ts"
@@ -18,7 +20,7 @@ import { systemRoutes } from "./system.ts"
 export function allRoutes(needs: HttpNeeds): Route[] {
   const routes: Route[] = [
     ...tagged("Recognition", [...recognizeRoutes(needs), ...compareRoutes(needs)]),
-    ...tagged("People", [...subjectRoutes(needs), ...faceRoutes(needs), ...enrolmentRoutes(needs)]),
+    ...tagged("People", [...subjectRoutes(needs), ...faceRoutes(needs), ...peopleRoutes(needs), ...rearrangementRoutes(needs), ...enrolmentRoutes(needs)]),
     ...tagged("Sightings", [...ingestRoutes(needs), ...sightingRoutes(needs)]),
     ...tagged("The box", [
       ...systemRoutes(needs),

@@ -1,0 +1,142 @@
+import { assert } from "../base/assert.ts"
+import type { Holding } from "../base/holding.ts"
+import type { Gallery, NewSubject } from "../gallery/gallery.ts"
+import type { Merged, MergedPerson, Split, Unmerged } from "../gallery/moves.ts"
+import { ownerOfSubject } from "../gallery/secrets.ts"
+import type { Store } from "../store/store.ts"
+import type { Place } from "../vault/seal.ts"
+import type { Vault } from "../vault/vault.ts"
+
+/** Somebody who became part of somebody else, or was taken out of somebody. */
+export interface Rearrangement {
+  readonly id: string
+  readonly kind: "merge" | "split"
+  /** Who has everything now (`merge`), or had it before (`split`). */
+  readonly subjectId: string
+  /** Who is gone since (`merge`), or is new (`split`). */
+  readonly otherId: string
+  readonly atMs: number
+}
+
+export type Rearranged<Done> =
+  | { readonly kind: "done"; readonly rearrangement: Rearrangement; readonly done: Done }
+  | Exclude<Merged | Split, { kind: "merged" | "split" }>
+
+export type Undone =
+  | { readonly kind: "undone"; readonly rearrangement: Rearrangement }
+  /** It was undone before, its time is over, or the person was deleted. */
+  | { readonly kind: "no_rearrangement" }
+  | Exclude<Unmerged | Merged, { kind: "unmerged" | "merged" }>
+
+interface Memo {
+  /** Of a merge. */
+  readonly merged?: MergedPerson
+  /** By the holding that moved something. */
+  readonly moved: Readonly<Record<string, unknown>>
+}
+
+interface Row extends Rearrangement {
+  readonly memo: Uint8Array
+}
+
+export type Rearrangements = ReturnType<typeof openRearrangements>
+
+/** Merging and splitting people, and what it takes to undo that: sealed with the person's key, and gone with the person. */
+export function openRearrangements(
+  store: Store,
+  vault: Pick<Vault, "seal" | "open">,
+  { moves }: Pick<Gallery, "moves">,
+  holdings: readonly Holding[],
+  wallClockMs: () => number,
+) {
+  const insert = store.prepare(`
+    insert into rearrangements (id, kind, subject_id, other_id, memo, at_ms) values (?, ?, ?, ?, ?, ?)`)
+  const columns = "id, kind, subject_id as subjectId, other_id as otherId, at_ms as atMs"
+  const selectOf = store.prepare<Rearrangement>(
+    `select ${columns} from rearrangements where subject_id = ? or other_id = ? order by number desc`,
+  )
+  const select = store.prepare<Row>(`select ${columns}, memo from rearrangements where id = ?`)
+  const remove = store.prepare("delete from rearrangements where id = ?")
+  const removeOld = store.prepare("delete from rearrangements where at_ms < ?")
+
+  function moveAll(fromId: string, toId: string): Memo["moved"] {
+    return Object.fromEntries(holdings.flatMap(({ name, move }) => (move === undefined ? [] : [[name, move(fromId, toId)]])))
+  }
+
+  function moveBack({ moved }: Memo, toId: string): void {
+    for (const { name, moveBack } of holdings) if (moved[name] !== undefined) moveBack?.(moved[name], toId)
+  }
+
+  /** In the transaction of the change. */
+  function record(kind: Rearrangement["kind"], subjectId: string, otherId: string, memo: Memo): Rearrangement {
+    const rearrangement = { id: Bun.randomUUIDv7(), kind, subjectId, otherId, atMs: wallClockMs() }
+    const sealed = vault.seal(ownerOfSubject(subjectId), placeOf(rearrangement.id), Buffer.from(JSON.stringify(memo)))
+    insert.run(rearrangement.id, kind, subjectId, otherId, sealed, rearrangement.atMs)
+    return rearrangement
+  }
+
+  function memoOf({ id, subjectId, memo }: Row): Memo {
+    // Written by ourselves, above.
+    return JSON.parse(Buffer.from(vault.open(ownerOfSubject(subjectId), placeOf(id), memo)).toString()) as Memo
+  }
+
+  function undoMerge(row: Row): Undone {
+    const memo = memoOf(row)
+    assert(memo.merged !== undefined, "who was merged is in the memo of a merge")
+    const unmerged = moves.unmerge(memo.merged, row.subjectId, () => {
+      moveBack(memo, row.otherId)
+      remove.run(row.id)
+    })
+    return unmerged.kind === "unmerged" ? { kind: "undone", rearrangement: told(row) } : unmerged
+  }
+
+  /** Whatever came to the new person since goes back, too. */
+  function undoSplit(row: Row): Undone {
+    const merged = moves.merge(row.otherId, row.subjectId, () => {
+      moveAll(row.otherId, row.subjectId)
+      remove.run(row.id)
+    })
+    return merged.kind === "merged" ? { kind: "undone", rearrangement: told(row) } : merged
+  }
+
+  return {
+    /** Everything held of `fromId` becomes that of `intoId`, but for reports of enrolments, which leave. */
+    merge(fromId: string, intoId: string): Rearranged<Extract<Merged, { kind: "merged" }>> {
+      const recorded: Rearrangement[] = []
+      const done = moves.merge(fromId, intoId, (merged) => {
+        recorded.push(record("merge", intoId, fromId, { merged, moved: moveAll(fromId, intoId) }))
+      })
+      return done.kind === "merged" ? { kind: "done", rearrangement: only(recorded), done } : done
+    },
+
+    /** What was seen stays with `fromId`: nobody can say which face it was that matched. */
+    split(fromId: string, faceIds: readonly string[], fields: NewSubject): Rearranged<Extract<Split, { kind: "split" }>> {
+      const recorded: Rearrangement[] = []
+      const done = moves.split(fromId, faceIds, fields, (newId) => {
+        recorded.push(record("split", fromId, newId, { moved: {} }))
+      })
+      return done.kind === "split" ? { kind: "done", rearrangement: only(recorded), done } : done
+    },
+
+    undo(id: string): Undone {
+      const row = select.get(id)
+      if (row === undefined) return { kind: "no_rearrangement" }
+      return row.kind === "merge" ? undoMerge(row) : undoSplit(row)
+    },
+
+    /** Newest first. */
+    of: (subjectId: string): readonly Rearrangement[] => selectOf.all(subjectId, subjectId),
+    forgetBefore: (atMs: number): number => removeOld.run(atMs),
+  }
+}
+
+function only([recorded]: readonly Rearrangement[]): Rearrangement {
+  assert(recorded !== undefined, "what was moved was recorded")
+  return recorded
+}
+
+function told({ memo: _memo, ...rearrangement }: Row): Rearrangement {
+  return rearrangement
+}
+
+const placeOf = (id: string): Place => ({ table: "rearrangements", column: "memo", row: id })

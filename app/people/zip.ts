@@ -1,0 +1,33 @@
+import { createHash } from "node:crypto"
+import { makeZip } from "client-zip"
+import { type HeldFile, jsonFile } from "../base/holding.ts"
+
+/** One entry of `manifest.json`, which says of each file how long it is and what it hashes to. */
+interface Entry {
+  readonly name: string
+  readonly bytes: number
+  readonly sha256: string
+}
+
+/**
+ * The files as one zip, with a manifest at its end. A file is asked for when the one before has been sent: memory holds one or
+ * two of them.
+ */
+export function zipWithManifest(files: AsyncIterable<HeldFile>, about: object, atMs: number): ReadableStream<Uint8Array> {
+  return makeZip(entries(files, about, new Date(atMs)))
+}
+
+async function* entries(files: AsyncIterable<HeldFile>, about: object, lastModified: Date) {
+  const told: Entry[] = []
+  for await (const { name, bytes } of files) {
+    told.push({ name, bytes: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex") })
+    yield { name, input: copyOf(bytes), lastModified }
+  }
+  const manifest = jsonFile("manifest.json", { ...about, files: told })
+  yield { name: manifest.name, input: copyOf(manifest.bytes), lastModified }
+}
+
+/** The library takes views of plain buffers alone. */
+function copyOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(bytes)
+}

@@ -1,0 +1,91 @@
+import { expect, test } from "bun:test"
+import { toVector } from "../../app/gallery/faces.ts"
+import { plainVaultOf, sealedVaultOf } from "../support/vault.ts"
+import { openPeopleBox, type PeopleBox, plant, space, tracesIn } from "./support.ts"
+
+const vaults = { plain: plainVaultOf, sealed: sealedVaultOf } as const
+
+/** Everything that is told of a person, but for what counts changes. */
+function known({ gallery, sightings }: PeopleBox, subjectId: string) {
+  const { version, updatedAtMs, ...subject } = gallery.subject(subjectId) ?? { version: 0, updatedAtMs: 0 }
+  const faces = gallery.facesOf(subjectId, { limit: 100 })?.items ?? []
+  return {
+    subject,
+    faces: faces.map((face) => ({ ...face, vector: gallery.storedVector(face.id)?.vector.toBase64() })),
+    chips: faces.map(({ id }) => gallery.faceImage(id)?.jpeg.toBase64()),
+    sightings: sightings.list({ subjectId }, 100).items,
+  }
+}
+
+async function nearest({ gallery }: PeopleBox, faceId: string): Promise<string | undefined> {
+  const vector = gallery.storedVector(faceId)?.vector
+  return vector && (await gallery.search(space, toVector(vector), 1))[0]?.subjectId
+}
+
+test.each(["plain", "sealed"] as const)("two become one and two again, and nothing is lost (%s)", async (kind) => {
+  await using box = await openPeopleBox({ vaultOf: (store) => vaults[kind](store) })
+  const { gallery, people } = box
+  const [first, second] = [plant(box, 1), plant(box, 2)]
+  gallery.updateSubject(second.subjectId, { groups: ["guests", "staff"] })
+  const before = [first, second].map(({ subjectId }) => known(box, subjectId))
+  const faceIds = before[1]?.faces.map(({ id }) => id) ?? []
+
+  const merged = people.rearrangements.merge(second.subjectId, first.subjectId)
+  if (merged.kind !== "done") throw new Error(merged.kind)
+  expect(gallery.subject(second.subjectId)).toBeUndefined()
+  expect(gallery.subject(first.subjectId)).toMatchObject({ name: first.name, faceCount: 4, groups: ["guests", "staff"] })
+  expect(box.sightings.list({ subjectId: first.subjectId }, 100).items).toHaveLength(4)
+  expect(await nearest(box, faceIds[0] ?? "")).toBe(first.subjectId)
+  expect(gallery.faceImage(faceIds[0] ?? "")?.jpeg.toBase64()).toBe(before[1]?.chips[0] ?? "")
+  if (kind === "sealed")
+    expect(tracesIn(box.folder.path, [{ ...second, traces: { name: second.traces.name ?? new Uint8Array() } }])).toEqual([])
+
+  expect(people.rearrangements.of(first.subjectId)).toEqual([merged.rearrangement])
+  expect(people.rearrangements.undo(merged.rearrangement.id)).toMatchObject({ kind: "undone" })
+  expect([first, second].map(({ subjectId }) => known(box, subjectId))).toEqual(before)
+  expect(await nearest(box, faceIds[0] ?? "")).toBe(second.subjectId)
+  expect(people.rearrangements.undo(merged.rearrangement.id)).toEqual({ kind: "no_rearrangement" })
+})
+
+test("what is seen after a merge stays with the one; an externalId that went to a third person is not taken back", async () => {
+  await using box = await openPeopleBox()
+  const { gallery, people } = box
+  const [first, second] = [plant(box, 1), plant(box, 2)]
+  const externalId = gallery.subject(second.subjectId)?.externalId ?? ""
+  const merged = people.rearrangements.merge(second.subjectId, first.subjectId)
+  if (merged.kind !== "done") throw new Error(merged.kind)
+  const third = gallery.addSubject({ name: "Third", externalId })
+  expect(people.rearrangements.undo(merged.rearrangement.id)).toMatchObject({ kind: "external_id_taken" })
+  expect(gallery.subject(first.subjectId)?.faceCount).toBe(4)
+  if (third.kind === "added") gallery.deleteSubject(third.subject.id)
+  expect(people.rearrangements.undo(merged.rearrangement.id)).toMatchObject({ kind: "undone" })
+  expect(people.rearrangements.merge(first.subjectId, first.subjectId)).toEqual({ kind: "same_subject" })
+  expect(people.rearrangements.merge(crypto.randomUUID(), first.subjectId)).toMatchObject({ kind: "no_subject" })
+})
+
+test("some faces become somebody new, and come back", async () => {
+  await using box = await openPeopleBox({ vaultOf: (store) => sealedVaultOf(store) })
+  const { gallery, people } = box
+  const { subjectId, name } = plant(box, 1)
+  const before = known(box, subjectId)
+  const moved = before.faces[1]?.id ?? ""
+  const split = people.rearrangements.split(subjectId, [moved], { name: "Somebody else" })
+  if (split.kind !== "done") throw new Error(split.kind)
+  const other = split.done.subject
+  expect(other).toMatchObject({ name: "Somebody else", faceCount: 1 })
+  expect(gallery.subject(subjectId)).toMatchObject({ name, faceCount: 1 })
+  expect(await nearest(box, moved)).toBe(other.id)
+  expect(people.rearrangements.of(other.id)).toEqual([split.rearrangement])
+  expect(people.rearrangements.split(subjectId, [moved], { name: "Again" })).toEqual({ kind: "no_face", faceId: moved })
+  expect(people.rearrangements.undo(split.rearrangement.id)).toMatchObject({ kind: "undone" })
+  expect(known(box, subjectId)).toEqual(before)
+  expect(gallery.subject(other.id)).toBeUndefined()
+})
+
+test("erasing who was merged erases whom they were made of", async () => {
+  await using box = await openPeopleBox()
+  const [first, second] = [plant(box, 1), plant(box, 2)]
+  box.people.rearrangements.merge(second.subjectId, first.subjectId)
+  expect(await box.people.erase(first.subjectId)).toMatchObject({ kind: "erased" })
+  expect(tracesIn(box.folder.path, [first, second])).toEqual([])
+})

@@ -7,6 +7,8 @@ import type { NumberedVector } from "./vectors.ts"
 /** One filling of an index. Usually there is one; while its successor is being built there are two, and both follow. */
 export interface Generation {
   readonly index: number
+  /** Whether it gives exact similarities; else those of the codes, which are off by a hundredth at most. */
+  readonly exact: boolean
   /** Whether everything committed before `fill` is in it. Before that, searches would miss faces. */
   readonly filled: boolean
   /** Takes all faces over from the table. Throws what the library throws. */
@@ -23,6 +25,8 @@ export interface GenerationNeeds {
   readonly vectorsAfter: (number: number, limit: number) => readonly NumberedVector[]
   readonly changesSince: (seq: number, limit: number) => readonly FaceChange[]
   readonly lastSeq: () => number
+  readonly facesCount: () => number
+  readonly floatsKeptMax: number
 }
 
 /** 1,000 × 320 floats are read and taken over in some 5 ms, and then everybody else gets a turn. */
@@ -30,7 +34,8 @@ const pageFaces = 1000
 
 export function createGeneration(space: Space, shared: SharedIndexes, needs: GenerationNeeds): Generation {
   const dimension = spaceDimension(space)
-  const index = shared.create(dimension, true, linksPerNode, buildWidth)
+  const exact = needs.facesCount() <= needs.floatsKeptMax
+  const index = shared.create(dimension, exact, linksPerNode, buildWidth)
   let seq = 0
   /** Numbers rise with the changes, so whatever is not above it is in already. */
   let lastNumber = 0
@@ -56,6 +61,7 @@ export function createGeneration(space: Space, shared: SharedIndexes, needs: Gen
 
   return {
     index,
+    exact,
     get filled() {
       return filled
     },

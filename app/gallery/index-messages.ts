@@ -8,6 +8,7 @@ export type ToIndex =
       readonly vector: Float32Array
       readonly count: number
       readonly width: number
+      readonly threads?: number
       /** Search these alone, exactly. */
       readonly members?: Float64Array
     }
@@ -19,7 +20,7 @@ export type ToIndex =
       readonly snapshot: SnapshotKey
       readonly lastSeq: number
     }
-  /** Moves everything into the graph, in steps of which each is told. */
+  /** Moves everything into the graph, or as much as some minutes allow. */
   | { readonly kind: "build"; readonly id: number; readonly index: number; readonly threads: number }
   | { readonly kind: "save"; readonly id: number; readonly index: number; readonly snapshot: SnapshotKey; readonly seq: number }
   | { readonly kind: "stop" }

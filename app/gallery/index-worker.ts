@@ -1,4 +1,5 @@
 import { assert, unreachable } from "../base/assert.ts"
+import { nowTickMs } from "../base/ticks.ts"
 import { loadHnswlib } from "./hnswlib.ts"
 import type { FromIndex, ToIndex } from "./index-messages.ts"
 import { searchShared } from "./search-shared.ts"
@@ -13,6 +14,8 @@ declare const self: Worker
 
 /** How long it does not listen while it builds. Searches go on in other threads meanwhile. */
 const buildStepMs = 200
+/** Then what is there is told, and saved: a graph of millions takes hours, and a restart must not lose them all. */
+const buildMsMax = 600_000
 
 let loaded: SharedIndexes | undefined
 
@@ -42,7 +45,7 @@ function obey(message: Exclude<ToIndex, { kind: "stop" }>): void {
     }
     case "build":
       shared().yieldToOthers()
-      build(id, index, message.threads)
+      build(id, index, message.threads, nowTickMs() + buildMsMax)
       return
     case "save":
       say({ kind: "saved", id, bytes: writeSnapshot(message.snapshot, message.seq, shared().saveLinks(index)) })
@@ -53,9 +56,10 @@ function obey(message: Exclude<ToIndex, { kind: "stop" }>): void {
 }
 
 /** One bounded step, then whatever messages came meanwhile, then the next. */
-function build(id: number, index: number, threads: number): void {
+function build(id: number, index: number, threads: number, untilTickMs: number): void {
   try {
-    if (shared().build(index, threads, buildStepMs)) setImmediate(build, id, index, threads)
+    const hasMore = shared().build(index, threads, buildStepMs)
+    if (hasMore && nowTickMs() < untilTickMs) setImmediate(build, id, index, threads, untilTickMs)
     else say({ kind: "built", id })
   } catch (error) {
     say({ kind: "failed", id, why: error instanceof Error ? error.message : String(error) })

@@ -4,11 +4,13 @@ import { type BackoffOptions, nextDelayMs } from "../base/backoff.ts"
 import type { Log } from "../base/log.ts"
 import type { Space } from "../face/embedding.ts"
 import type { FaceChange } from "./changes.ts"
+import { toVector } from "./faces.ts"
 import type { IndexStatus } from "./gallery.ts"
 import { type LoadedHnswlib, loadHnswlib } from "./hnswlib.ts"
 import { createGeneration, type Generation } from "./index-generation.ts"
 import type { SnapshotKey, SnapshotSealing } from "./index-messages.ts"
 import { type IndexThread, startIndexThread } from "./index-thread.ts"
+import { createBest, dotAt } from "./scan.ts"
 import { type SharedSearch, searchShared } from "./search-shared.ts"
 import { type Neighbours, searchWidthFor } from "./shared-index.ts"
 import type { NumberedVector } from "./vectors.ts"
@@ -41,6 +43,8 @@ export type SnapshotState =
 export interface SpaceIndexNeeds {
   /** The next faces of this space above a number, rising. */
   readonly vectorsAfter: (number: number, limit: number) => readonly NumberedVector[]
+  /** As it is stored; `undefined` when there is none any more. */
+  readonly vectorAt: (number: number) => Uint8Array | undefined
   readonly changesSince: (seq: number, limit: number) => readonly FaceChange[]
   readonly lastSeq: () => number
   readonly facesCount: () => number
@@ -51,12 +55,16 @@ export interface SpaceIndexNeeds {
   readonly snapshotSealing?: SnapshotSealing | undefined
   /** Up to so many faces are compared one by one; above it a graph is built beside them. */
   readonly scannedMax: number
+  /** Of more than so many faces only codes are kept in memory. */
+  readonly floatsKeptMax: number
   readonly log: Log
 }
 
 /** Up to so many faces a search takes 30 µs: less than handing it to another thread, which then need not exist. */
 const directMax = 1000
 const searchThreadsMax = 4
+/** What codes put a little too far down: of five that are nearest by floats all are among the first 32 by codes (docs/performance.md). */
+const codedExtra = 32
 /** 20,000 are compared in a third of a millisecond. */
 const comparedHereMax = 20_000
 /** Many changes in a row become one step of building. */
@@ -202,6 +210,25 @@ function withLibrary(space: Space, library: Extract<LoadedHnswlib, { kind: "ok" 
     })
   }
 
+  function ask(asked: SharedSearch): Promise<Neighbours | undefined> {
+    const { promise, resolve, reject } = Promise.withResolvers<Neighbours | undefined>()
+    queued.push({ asked, resolve, reject })
+    if (queued.length === 1) setImmediate(answerQueued)
+    return promise
+  }
+
+  /** More than are wanted, by their codes; then the floats on the disk decide. */
+  async function askByCodes(asked: SharedSearch): Promise<Neighbours | undefined> {
+    const found = await ask({ ...asked, count: asked.count + codedExtra })
+    if (found === undefined) return undefined
+    const best = createBest(asked.count)
+    for (const label of found.labels) {
+      const bytes = needs.vectorAt(label)
+      if (bytes !== undefined) best.offer(label, dotAt(asked.vector, toVector(bytes), 0))
+    }
+    return best.neighbours()
+  }
+
   /**
    * What came in one turn of the event loop. One of them is answered right here: a search alone takes less than waking another
    * thread twice. The others go to the threads first, so that all cores work.
@@ -243,8 +270,10 @@ function withLibrary(space: Space, library: Extract<LoadedHnswlib, { kind: "ok" 
     if (closing) return
     if (told?.kind === "failed" && current === mine) return fail(mine, told.why)
     if (told?.kind !== "built") return soon()
-    if (mine === next) replaceCurrent(mine)
+    const whole = isWhole(mine)
+    if (mine === next && whole) replaceCurrent(mine)
     await save(mine)
+    if (!whole && !closing) soon()
   }
 
   /** The graph with many dead is left for one without. Until that is built the old one answers. */
@@ -307,11 +336,10 @@ function withLibrary(space: Space, library: Extract<LoadedHnswlib, { kind: "ok" 
 
     search(vector, count, members) {
       if (!takeOver() || current === undefined) return Promise.resolve(undefined)
-      const width = searchWidthFor(current.counts().size)
-      const { promise, resolve, reject } = Promise.withResolvers<Neighbours | undefined>()
-      queued.push({ asked: { vector, count, width, ...(members !== undefined && { members }) }, resolve, reject })
-      if (queued.length === 1) setImmediate(answerQueued)
-      return promise
+      const { size, built } = current.counts()
+      const threads = size - built > comparedHereMax ? availableParallelism() : 1
+      const asked = { vector, width: searchWidthFor(size), threads, ...(members !== undefined && { members }) }
+      return current.exact ? ask({ ...asked, count }) : askByCodes({ ...asked, count })
     },
 
     follow() {
@@ -352,6 +380,12 @@ function withLibrary(space: Space, library: Extract<LoadedHnswlib, { kind: "ok" 
 /** It is derived, and built anew. */
 function removeSnapshot(path: string | undefined): void {
   if (path !== undefined) rmSync(path, { force: true })
+}
+
+/** Nothing waits for the graph but a few newcomers. */
+function isWhole(generation: Generation): boolean {
+  const { size, built } = generation.counts()
+  return size - built < allCoresFrom
 }
 
 interface Queued {

@@ -15,7 +15,7 @@ import { startIndexWorker } from "./index-thread.ts"
 import { searchOthers, searchSubjects } from "./search.ts"
 import { openMoves } from "./moves.ts"
 import { createOpeners } from "./secrets.ts"
-import { scannedMaxDefault } from "./shared-index.ts"
+import { floatsKeptMaxDefault, scannedMaxDefault } from "./shared-index.ts"
 import { openSubjects } from "./subjects.ts"
 import { openValidVectors } from "./valid-vectors.ts"
 import { openVectors } from "./vectors.ts"
@@ -24,6 +24,8 @@ export interface GalleryOptions {
   readonly log?: Log
   /** Up to so many faces of a space are compared one by one, which is exact; above it a graph is built beside them. */
   readonly scannedMax?: number
+  /** Of more than so many faces of a space only codes stay in memory, and the vectors of the best are read from the disk. */
+  readonly floatsKeptMax?: number
   /** Wall time, milliseconds since 1970; for tests that live at another time. */
   readonly wallClockMs?: () => number
   /** Where snapshots of the indexes lie; without it large indexes are built anew at every start. */
@@ -48,12 +50,14 @@ export async function openGallery(store: Store, vault: Vault, options: GalleryOp
     if (present !== undefined) return present
     const index = openSpaceIndex(space, {
       vectorsAfter: (number, limit) => vectors.after({ space, spaceNumber }, number, limit),
+      vectorAt: (number) => vectors.at({ space, spaceNumber }, number),
       changesSince: (seq, limit) => vectors.changedSince({ space, spaceNumber }, seq, limit),
       lastSeq: changes.lastSeq,
       facesCount: () => faces.spaces().find((count) => count.space === space)?.faces ?? 0,
       snapshotPath: options.indexFolder === undefined ? undefined : join(options.indexFolder, snapshotName(space)),
       snapshotSealing: snapshotSealing(vault),
       scannedMax: options.scannedMax ?? scannedMaxDefault,
+      floatsKeptMax: options.floatsKeptMax ?? floatsKeptMaxDefault,
       startWorker: options.startWorker ?? startIndexWorker,
       log: options.log ?? silentLog,
     })

@@ -30,30 +30,25 @@ export interface SharedIndexes {
   remove(index: number, number: number): boolean
   has(index: number, number: number): boolean
   counts(index: number): IndexCounts
-  /** The nearest, best first, into the two arrays; returns how many. What is not in the graph yet is compared exactly. */
+  /**
+   * The nearest, best first, into the two arrays; returns how many. What is not in the graph yet is compared one by one, by
+   * `threads` of the processor.
+   */
   search(
     index: number,
     vector: Float32Array,
     count: number,
     width: number,
+    threads: number,
     numbers: Float64Array,
     similarities: Float32Array,
   ): number
-  /** Exactly, among `members` alone (any order; unknown ones are passed over). */
+  /** Among `members` alone, each of them (any order; unknown ones are passed over). */
   searchAmong(
     index: number,
     vector: Float32Array,
     count: number,
     members: Float64Array,
-    numbers: Float64Array,
-    similarities: Float32Array,
-  ): number
-  /** Over all that has no graph, by several threads. */
-  scanAll(
-    index: number,
-    vector: Float32Array,
-    count: number,
-    threads: number,
     numbers: Float64Array,
     similarities: Float32Array,
   ): number
@@ -87,3 +82,9 @@ export function searchWidthFor(faces: number): number {
  * 10,000, a walk through a graph of as many 0.13 ms (docs/performance.md).
  */
 export const scannedMaxDefault = 10_000
+
+/**
+ * From so many faces on only their codes stay in memory, a quarter of the floats (10 million of 192 numbers: 2.1 GB by 9.8), and
+ * the floats of the best are read from the disk.
+ */
+export const floatsKeptMaxDefault = 2_000_000

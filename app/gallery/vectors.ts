@@ -36,6 +36,10 @@ export function openVectors(store: Store, changes: Changes, openers: Openers) {
     select number, id, subject_id as subjectId, vector as stored from faces
     where space_number = ? and number > ? order by number limit ?`)
 
+  const selectAt = store.prepare<Omit<Row, "number">>(
+    "select id, subject_id as subjectId, vector as stored from faces where space_number = ? and number = ?",
+  )
+
   function checkedAfter({ space, spaceNumber }: NumberedSpace, number: number, limit: number): readonly CheckedVector[] {
     const rows = select.all(spaceNumber, number, limit)
     return rows.map(({ number, id, subjectId, stored }) => ({
@@ -56,6 +60,11 @@ export function openVectors(store: Store, changes: Changes, openers: Openers) {
         if (last === undefined || sound.length > 0) return sound
         seen = last.number
       }
+    },
+
+    at({ space, spaceNumber }: NumberedSpace, number: number): Uint8Array | undefined {
+      const row = selectAt.get(spaceNumber, number)
+      return row && openers.vector({ id: row.id, subjectId: row.subjectId, space }, row.stored)
     },
 
     /** What happened to the faces of a space after a change. */

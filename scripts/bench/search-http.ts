@@ -102,7 +102,7 @@ async function namesBy(search: (vector: Float32Array) => Promise<readonly string
 /** The five nearest people, each by the nearest of their five faces. */
 function exactly(vector: Float32Array): readonly string[] {
   const numbers = new Float64Array(25)
-  const found = shared.scanAll(index, vector, 25, 1, numbers, new Float32Array(25))
+  const found = shared.search(index, vector, 25, 1, 1, numbers, new Float32Array(25))
   return [...new Set(Array.from(numbers.subarray(0, found), (number) => `Person ${Math.floor((number - 1) / 5)}`))].slice(0, 5)
 }
 

@@ -125,18 +125,13 @@ Napi::Value counts(const Napi::CallbackInfo& info) {
 
 Napi::Value search(const Napi::CallbackInfo& info) {
   const auto index = indexOf(info[0]);
-  return told(info, 4, *index, index->search(queryAt(info, 1, *index), sizeAt(info, 2), sizeAt(info, 3)));
+  return told(info, 5, *index, index->search(queryAt(info, 1, *index), sizeAt(info, 2), sizeAt(info, 3), sizeAt(info, 4)));
 }
 
 Napi::Value searchAmong(const Napi::CallbackInfo& info) {
   const auto index = indexOf(info[0]);
   const Napi::Float64Array numbers = doublesAt(info, 3);
   return told(info, 4, *index, index->searchAmong(queryAt(info, 1, *index), sizeAt(info, 2), numbers.Data(), numbers.ElementLength()));
-}
-
-Napi::Value scanAll(const Napi::CallbackInfo& info) {
-  const auto index = indexOf(info[0]);
-  return told(info, 4, *index, index->scanAll(queryAt(info, 1, *index), sizeAt(info, 2), sizeAt(info, 3)));
 }
 
 Napi::Value build(const Napi::CallbackInfo& info) {
@@ -190,7 +185,6 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   shared.Set("counts", Napi::Function::New<guarded<counts>>(env));
   shared.Set("search", Napi::Function::New<guarded<search>>(env));
   shared.Set("searchAmong", Napi::Function::New<guarded<searchAmong>>(env));
-  shared.Set("scanAll", Napi::Function::New<guarded<scanAll>>(env));
   shared.Set("build", Napi::Function::New<guarded<build>>(env));
   shared.Set("tidy", Napi::Function::New<guarded<tidy>>(env));
   shared.Set("saveLinks", Napi::Function::New<guarded<saveLinks>>(env));

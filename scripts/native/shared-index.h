@@ -113,26 +113,36 @@ class SharedIndex {
 
   double numberOf(uint32_t slot) const { return chunks_[slot / chunkSlots]->numbers[slot % chunkSlots]; }
 
-  /** The nearest `count`, best first: by the graph for what is in it, exactly for all others. */
-  std::vector<Found> search(const float* vector, size_t count, size_t width) {
+  /** The nearest `count`, best first: by the graph for what is in it, exactly for all others, those by several threads. */
+  std::vector<Found> search(const float* vector, size_t count, size_t width, size_t threads) {
     const Query query(vector, settings_.dimension, bytes_);
     const InSearch room(rooms_);
     const uint32_t size = size_.load(std::memory_order_acquire);
     const uint32_t built = built_.load(std::memory_order_acquire);
-    Best best(count);
+    std::vector<Best> bests(std::max<size_t>(1, threads), Best(count));
     if (graph_ != nullptr && built > 0) {
       auto walked = graph_->searchKnn(query.record, std::max(width, count));
       for (; !walked.empty(); walked.pop()) {
         const size_t label = walked.top().second;
         if (label >= gone || isDead(label)) continue;
-        offer(best, query, label, 1 - walked.top().first);
+        offer(bests[0], query, label, 1 - walked.top().first);
       }
     }
-    scan(best, query, built, size);
-    return best.sorted();
+    const uint32_t share = (size - built) / bests.size() + 1;
+    auto part = [&](size_t i) {
+      const uint32_t from = std::min<uint64_t>(size, built + uint64_t(i) * share);
+      scan(bests[i], query, from, std::min<uint64_t>(size, uint64_t(from) + share));
+    };
+    std::vector<std::thread> others;
+    for (size_t i = 1; i < bests.size(); i++) others.emplace_back(part, i);
+    part(0);
+    for (auto& other : others) other.join();
+    for (size_t i = 1; i < bests.size(); i++)
+      for (const Found& found : bests[i].items) bests[0].offer(found);
+    return bests[0].sorted();
   }
 
-  /** Exactly, among these numbers alone, in rising order; unknown ones are passed over. */
+  /** Among these numbers alone, in rising order; unknown ones are passed over. Exactly, where the floats are kept. */
   std::vector<Found> searchAmong(const float* vector, size_t count, const double* numbers, size_t many) {
     const Query query(vector, settings_.dimension, bytes_);
     const InSearch room(rooms_);
@@ -142,30 +152,9 @@ class SharedIndex {
       const int64_t slot = slotOf(numbers[i]);
       if (slot < 0 || isDead(slot)) continue;
       if (settings_.keepsFloats) best.offer({static_cast<uint32_t>(slot), product(vector, floatsOf(slot), settings_.dimension)});
-      else if (slot >= built || graph_ == nullptr) best.offer({static_cast<uint32_t>(slot), likeness(query.record, recordOf(slot), padded_)});
+      else if (const int8_t* codes = codesOf(slot, built)) best.offer({static_cast<uint32_t>(slot), likeness(query.record, codes, padded_)});
     }
     return best.sorted();
-  }
-
-  /** Exactly, over all, by several threads: for what has no graph. */
-  std::vector<Found> scanAll(const float* vector, size_t count, size_t threads) {
-    const Query query(vector, settings_.dimension, bytes_);
-    const InSearch room(rooms_);
-    const uint32_t built = built_.load(std::memory_order_acquire);
-    const uint32_t size = size_.load(std::memory_order_acquire);
-    const uint32_t share = (size - built) / std::max<size_t>(1, threads) + 1;
-    std::vector<Best> bests(std::max<size_t>(1, threads), Best(count));
-    std::vector<std::thread> others;
-    auto part = [&](size_t i) {
-      const uint32_t from = std::min<uint64_t>(size, built + uint64_t(i) * share);
-      scan(bests[i], query, from, std::min<uint64_t>(size, uint64_t(from) + share));
-    };
-    for (size_t i = 1; i < threads; i++) others.emplace_back(part, i);
-    part(0);
-    for (auto& other : others) other.join();
-    for (size_t i = 1; i < bests.size(); i++)
-      for (const Found& found : bests[i].items) bests[0].offer(found);
-    return bests[0].sorted();
   }
 
   /** Moves waiting vectors into the graph for about `budgetMs`. True while there are more. */
@@ -304,6 +293,13 @@ class SharedIndex {
       else high = middle - 1;
     }
     return -1;
+  }
+
+  /** Of a vector that may have moved into the graph; nothing where it left it again. To be called in a search's room. */
+  const int8_t* codesOf(uint32_t slot, uint32_t built) const {
+    if (slot >= built || graph_ == nullptr) return recordOf(slot);
+    const auto node = graph_->label_lookup_.find(slot);
+    return node == graph_->label_lookup_.end() ? nullptr : reinterpret_cast<const int8_t*>(graph_->getDataByInternalId(node->second));
   }
 
   void offer(Best& best, const Query& query, uint32_t slot, float similarity) const {

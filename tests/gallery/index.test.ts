@@ -36,9 +36,9 @@ interface Filled extends Disposable {
 }
 
 /** An index beside a plain map of the same vectors. */
-function filled(dimension: number, count: number, seed: number): Filled {
+function filled(dimension: number, count: number, seed: number, keepsFloats = true): Filled {
   const random = randomFrom(seed)
-  const index = shared.create(dimension, true, 16, 200)
+  const index = shared.create(dimension, keepsFloats, 16, 200)
   const vectors = new Map<number, Float32Array>()
   const add = (from: number, many: number) => {
     for (let number = from; number < from + many; number++) {
@@ -132,6 +132,37 @@ test.each([1, 3])("the graph agrees with comparing all, built by %p threads, als
   expect(recallOf(filling)).toBeGreaterThan(0.97)
 })
 
+test("several threads find what one finds, in the graph and beside it", () => {
+  using filling = filled(16, 2500, 6)
+  const { index, vectors, random } = filling
+  for (const built of [false, true]) {
+    if (built) while (shared.counts(index).built === 0) shared.build(index, 1, 0.5)
+    for (let i = 0; i < 20; i++) {
+      const vector = randomVector(16, random)
+      const asked = { vector, count: 10, width: 400 }
+      const alone = searchShared(shared, index, asked)
+      for (const threads of [2, 3, 7]) expect(searchShared(shared, index, { ...asked, threads })).toEqual(alone)
+      if (!built) expect(alone.labels).toEqual(nearestOf(vectors, vector, 10))
+    }
+  }
+})
+
+test("without their floats members are found by their codes, in the graph and beside it", () => {
+  using filling = filled(64, 3000, 7, false)
+  const { index, vectors } = filling
+  const members = Float64Array.from([...vectors.keys()].filter((label) => label % 3 === 0))
+  const eachFoundByItself = () => {
+    for (const label of members.filter((_, i) => i % 20 === 0)) {
+      const found = searchShared(shared, index, { vector: vectors.get(label)!, count: 1, width: 1, members })
+      expect(found.labels).toEqual([label])
+      expect(found.similarities[0]).toBeCloseTo(1, 2)
+    }
+  }
+  eachFoundByItself()
+  buildWhole(filling, 2)
+  eachFoundByItself()
+})
+
 test("everything is found at each moment of building", () => {
   using filling = filled(32, 3000, 3)
   const { index, vectors } = filling
@@ -188,6 +219,30 @@ test("1,200 people: the box names them while the graph is being built and afterw
   box.gallery.deleteSubject(box.gallery.subjects({ limit: 1, name: gone.name }).items[0]!.id)
   const [next] = await box.gallery.search(space, gone.vector, 1)
   expect(next?.name).not.toBe(gone.name)
+})
+
+test("of more faces than floats are kept of, the floats on the disk decide, in groups too", async () => {
+  const random = randomFrom(8)
+  const space = spaceOf(64)
+  await using box = await openBox()
+  const people = Array.from({ length: 1200 }, (_, i) => ({ name: `Person ${i}`, vector: randomVector(64, random) }))
+  const ids = people.map(({ name, vector }) => enrol(box.gallery, name, space, [vector]).subjectId)
+  for (const id of ids.slice(0, 300)) box.gallery.updateSubject(id, { groups: ["few"] })
+  await box.reopen({ scannedMax: 100, floatsKeptMax: 1000 })
+  const ask = async () => {
+    for (const [i, { name, vector }] of people.entries()) {
+      if (i % 50 !== 0) continue
+      const asked = near(vector, 0.5, random)
+      for (const group of i < 300 ? [undefined, "few"] : [undefined]) {
+        const [first] = await box.gallery.search(space, asked, 3, group)
+        expect(first?.name).toBe(name)
+        expect(first?.similarity).toBeCloseTo(similarity(asked, vector), 6)
+      }
+    }
+  }
+  await ask()
+  await until(() => box.gallery.indexStatus()[0]?.state === "ready", "the graph is built")
+  await ask()
 })
 
 test("threads that die again and again never make an answer wrong, and they come back", async () => {

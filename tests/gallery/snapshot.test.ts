@@ -33,7 +33,7 @@ function links(): Uint8Array {
 
 const found = (index: number, vector: Float32Array) => {
   const numbers = new Float64Array(1)
-  shared.search(index, vector, 1, 64, numbers, new Float32Array(1))
+  shared.search(index, vector, 1, 64, 1, numbers, new Float32Array(1))
   return numbers[0]
 }
 

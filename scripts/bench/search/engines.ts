@@ -10,7 +10,7 @@ import { loadHnswlib } from "../../../app/gallery/hnswlib.ts"
 import { openSpaceIndex, type SpaceIndex } from "../../../app/gallery/index.ts"
 import { startIndexWorker } from "../../../app/gallery/index-thread.ts"
 import { searchShared } from "../../../app/gallery/search-shared.ts"
-import { buildWidth, linksPerNode, scannedMaxDefault } from "../../../app/gallery/shared-index.ts"
+import { buildWidth, floatsKeptMaxDefault, linksPerNode, scannedMaxDefault } from "../../../app/gallery/shared-index.ts"
 import type { VectorSource } from "./vectors.ts"
 
 /** An index library with the gallery of a run in it. Labels are places in the gallery, from 1. */
@@ -140,12 +140,14 @@ async function buildBox(source: VectorSource, faces: number, folder: string): Pr
           vector: new Uint8Array(vectors.buffer, (number - from + i) * bytesEach, bytesEach),
         }))
       },
+      vectorAt: (number) => new Uint8Array(source.gallery(number - 1, 1).buffer),
       changesSince: () => [],
       lastSeq: () => 0,
       facesCount: () => faces,
       startWorker: startIndexWorker,
       snapshotPath: join(folder, "bench.graph"),
       scannedMax: scannedMaxDefault,
+      floatsKeptMax: floatsKeptMaxDefault,
       log: silentLog,
     })
     await index.started

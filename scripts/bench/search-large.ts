@@ -16,6 +16,7 @@ import { loadHnswlib } from "../../app/gallery/hnswlib.ts"
 import { openGallery } from "../../app/gallery/open.ts"
 import { createBest } from "../../app/gallery/scan.ts"
 import { openStore } from "../../app/store/store.ts"
+import { plainVaultOf } from "../../tests/support/vault.ts"
 import { fillGallery } from "./search/fill.ts"
 import { facesPerPerson, readSpread, vectorSource } from "./search/vectors.ts"
 import { describeMachine, machineLine } from "./support/machine.ts"
@@ -60,16 +61,17 @@ try {
   const opened = openStore(path)
   if (opened.kind === "failed") throw new Error(opened.why)
   const { store } = opened
+  const vault = plainVaultOf(store)
   const known = store.prepare<{ faces: number }>("select count(*) as faces from faces").get()?.faces ?? 0
   const fillTickMs = performance.now()
-  if (known === 0) fillGallery(store, { space, dimension, faces, facesPerPerson, vectors: source.gallery })
+  if (known === 0) fillGallery(store, vault, { space, dimension, faces, facesPerPerson, vectors: source.gallery })
   else if (known !== faces) throw new Error(`${folder} holds ${known} faces, not ${faces}: name another one`)
   const fillS = secondsSince(fillTickMs)
   Bun.gc(true)
   const beforeMB = residentMB()
 
   const openTickMs = performance.now()
-  const gallery = await openGallery(store, { indexFolder: join(folder, "index") })
+  const gallery = await openGallery(store, vault, { indexFolder: join(folder, "index") })
   const openS = secondsSince(openTickMs)
   const tookMs: number[] = []
   const answers: (readonly string[])[] = []

@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto"
 import { assert } from "../base/assert.ts"
 import type { Store } from "../store/store.ts"
-import type { Place } from "../vault/seal.ts"
+import { type Place, readHeader } from "../vault/seal.ts"
+import { pagedSealer, type Sealer } from "../vault/sealing.ts"
 import type { Vault } from "../vault/vault.ts"
 
 /** What a request with this idempotency key made, the first time. */
@@ -32,6 +33,28 @@ const rowsMaxDefault = 100_000
 /** Whose key seals the notes: they are gone within a day. */
 const notesOwner = "site/creates"
 const notePlace = (keyHash: Uint8Array): Place => ({ table: "creates", column: "note", row: keyHash.toHex() })
+
+interface NoteRow {
+  readonly number: number
+  readonly keyHash: Uint8Array
+  readonly note: Uint8Array
+}
+
+/** Seals the notes that were made before there was a master key. */
+export function notesSealer(store: Store, vault: Vault): Sealer {
+  const select = store.prepare<NoteRow>(`
+    select number, key_hash as keyHash, note from creates where number > ? and note is not null order by number limit ?`)
+  const update = store.prepare("update creates set note = ? where number = ?")
+  return pagedSealer<NoteRow>(store.transact<number>, {
+    table: "creates",
+    page: (last, rowsMax) => select.all(last?.number ?? 0, rowsMax),
+    isSealed: ({ note }) => readHeader(note) !== undefined,
+    seal({ number, keyHash, note }) {
+      vault.ensureKey(notesOwner)
+      update.run(vault.seal(notesOwner, notePlace(keyHash), note), number)
+    },
+  })
+}
 
 export function openCreates(store: Store, vault: Vault, wallClockMs = Date.now, rowsMax = rowsMaxDefault): Creates {
   const select = store.prepare<{ requestHash: Uint8Array; entityId: string; note: Uint8Array | null }>(`

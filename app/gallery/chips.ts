@@ -18,8 +18,13 @@ export interface ChipOwner {
   readonly subjectId: string
 }
 
-const jpegPlace = (faceId: string): Place => ({ table: "face_chips", column: "jpeg", row: faceId })
-const aboutPlace = (faceId: string): Place => ({ table: "face_chips", column: "about", row: faceId })
+/** The picture, and what belongs to it. */
+export function chipPlaces(faceId: string): Readonly<Record<"jpeg" | "about", Place>> {
+  return {
+    jpeg: { table: "face_chips", column: "jpeg", row: faceId },
+    about: { table: "face_chips", column: "about", row: faceId },
+  }
+}
 
 export type Chips = ReturnType<typeof openChips>
 
@@ -34,7 +39,8 @@ export function openChips(store: Store, vault: Vault) {
     add({ number, id, subjectId }: ChipOwner, { jpeg, size, landmarks }: FaceChip): void {
       const owner = ownerOfSubject(subjectId)
       const about = Buffer.from(JSON.stringify({ size, landmarks }))
-      insert.run(number, vault.seal(owner, jpegPlace(id), jpeg), vault.seal(owner, aboutPlace(id), about))
+      const places = chipPlaces(id)
+      insert.run(number, vault.seal(owner, places.jpeg, jpeg), vault.seal(owner, places.about, about))
     },
 
     /** `null` for a face of which none is kept, `undefined` when there is no such face. Throws `BrokenSeal`. */
@@ -42,8 +48,9 @@ export function openChips(store: Store, vault: Vault) {
       const row = select.get(faceId)
       if (row === undefined || row.jpeg === null || row.about === null) return row === undefined ? undefined : null
       const owner = ownerOfSubject(row.subjectId)
-      const about = Buffer.from(vault.open(owner, aboutPlace(faceId), row.about)).toString()
-      const jpeg = vault.open(owner, jpegPlace(faceId), row.jpeg)
+      const places = chipPlaces(faceId)
+      const about = Buffer.from(vault.open(owner, places.about, row.about)).toString()
+      const jpeg = vault.open(owner, places.jpeg, row.jpeg)
       return { jpeg, ...(JSON.parse(about) as Pick<FaceChip, "size" | "landmarks">) }
     },
   }

@@ -42,7 +42,7 @@ export function openDetails(vault: Vault, subjectId: string, stored: Uint8Array)
 }
 
 /** Written by ourselves; the schema's migration writes null for what is absent. */
-function parseDetails(json: Uint8Array): SealedDetails {
+export function parseDetails(json: Uint8Array): SealedDetails {
   const { name, externalId, metadata, consentNote } = JSON.parse(Buffer.from(json).toString()) as {
     readonly name: string
     readonly externalId?: string | null

@@ -51,6 +51,7 @@ export function openVaultRows(store: Store) {
   const insertKey = store.prepare(`
     insert into data_keys (owner, id, master_id, wrapped)
     select ?1, ?2, ?3, ?4 where exists (select 1 from vault where master_id = ?3)`)
+  const selectAnyKey = store.prepare("select 1 from data_keys limit 1")
   const deleteKey = store.prepare("delete from data_keys where owner = ?")
   const selectPage = store.prepare<KeyRow>(
     `select ${columns} from data_keys where master_id = ? and owner > ? order by owner limit ?`,
@@ -63,6 +64,7 @@ export function openVaultRows(store: Store) {
     where retired_id = ?1 and not exists (select 1 from data_keys where master_id = ?1)`)
   const count = store.prepare<{ count: number }>("select count(*) as count from data_keys where master_id = ?")
   const selectSecret = store.prepare<{ secret: Uint8Array }>("select secret from site_secrets where name = ?")
+  const selectSecretNames = store.prepare<{ name: string }>("select name from site_secrets order by name")
   const upsertSecret = store.prepare(
     "insert into site_secrets (name, secret) values (?, ?) on conflict do update set secret = excluded.secret",
   )
@@ -82,6 +84,7 @@ export function openVaultRows(store: Store) {
     writeRecovery: ({ masterId, recovery }: VaultRow): boolean =>
       updateRecovery.run(recovery?.publicKey ?? null, recovery?.envelope ?? null, masterId) === 1,
 
+    hasKeys: (): boolean => selectAnyKey.get() !== undefined,
     find: (owner: string): KeyRow | undefined => selectKey.get(owner),
     add: ({ owner, id, masterId, wrapped }: KeyRow): boolean => insertKey.run(owner, id, masterId, wrapped) === 1,
     remove: (owner: string): boolean => deleteKey.run(owner) === 1,
@@ -97,6 +100,7 @@ export function openVaultRows(store: Store) {
     end: (retiredId: string): boolean => store.transact<boolean>(() => forget.run(retiredId) === 1),
     wrappedCount: (masterId: string): number => count.get(masterId)?.count ?? 0,
 
+    secretNames: (): readonly string[] => selectSecretNames.all().map(({ name }) => name),
     secret: (name: string): Uint8Array | undefined => selectSecret.get(name)?.secret,
     /** Whoever is first: what is there stays. */
     addSecret: (name: string, secret: Uint8Array): void => void insertSecret.run(name, secret),

@@ -9,7 +9,7 @@ import type { RotationTable } from "./rotation.ts"
 import { firstState, unlock, type VaultState } from "./state.ts"
 import type { Suite } from "./suite.ts"
 import { openSuite } from "./suites.ts"
-import { plainVault, type SecretTable, sealedVault, siteOwners, type Vault } from "./vault.ts"
+import { placeOfSecret, plainVault, type SecretTable, sealedVault, siteOwners, type Vault } from "./vault.ts"
 
 /**
  * How a folder of `app/` keeps what is to be sealed:
@@ -33,6 +33,8 @@ export interface VaultTables extends KeyTable, RotationTable, SecretTable {
   /** Once in the life of a folder: `isSealing` from now on, until `endSealing`. */
   create(state: VaultState): void
   isSealing(): boolean
+  /** Whether there is a data key, of whomever. */
+  hasKeys(): boolean
   endSealing(): void
 }
 
@@ -79,6 +81,9 @@ export function openVault(
   if (found.kind === "failed") return { kind: "locked", why: found.why }
   const state = tables.state()
   if (state !== undefined) return openSealed(tables, state, places, found.value, libcrypto)
+  // A folder that looks as if it had never been sealed, and was: in the clear it would go on with everybody who comes.
+  if (tables.hasKeys())
+    return { kind: "locked", why: "the row of the table vault was taken from the data folder: restore a backup" }
   const first = found.value[0]
   if (first !== undefined) {
     const { suite } = openSuite(suiteName, libcrypto)
@@ -109,11 +114,15 @@ function openSealed(
   return { kind: "opened", vault, ...(note !== undefined && { note }) }
 }
 
-/** In one transaction of the caller, so that a folder that is being sealed has all keys that are no person's. */
+/** In one transaction of the caller: a folder that is being sealed has the keys of the site, and its secrets are sealed. */
 function beginSealing(tables: VaultTables, places: MasterPlaces, master: MasterKey, source: MasterSource): Vault {
   tables.create(firstState(master))
   const vault = vaultOf(tables, places, openKeys(tables, { current: master, retired: [] }), source)
   for (const owner of Object.values(siteOwners)) vault.ensureKey(owner)
+  for (const name of tables.secretNames()) {
+    const secret = tables.secret(name)
+    if (secret !== undefined) tables.replaceSecret(name, vault.seal(siteOwners.secrets, placeOfSecret(name), secret))
+  }
   return vault
 }
 

@@ -13,6 +13,35 @@ export interface Sealer {
   step(rowsMax: number): number
 }
 
+/** The rows of a table, for `pagedSealer`. */
+export interface PagedRows<Row> {
+  readonly table: string
+  /** The next rows after one, in an order that sealing does not change; the first ones when none is given. */
+  page(last: Row | undefined, rowsMax: number): readonly Row[]
+  /** Whether a process that was killed has sealed it. */
+  isSealed(row: Row): boolean
+  seal(row: Row): void
+}
+
+/** @param transact of the store */
+export function pagedSealer<Row>(transact: (body: () => number) => number, rows: PagedRows<Row>): Sealer {
+  let last: Row | undefined
+  return {
+    table: rows.table,
+    step: (rowsMax) =>
+      transact(() => {
+        for (;;) {
+          const page = rows.page(last, rowsMax)
+          if (page.length === 0) return 0
+          last = page.at(-1)
+          const left = page.filter((row) => !rows.isSealed(row))
+          for (const row of left) rows.seal(row)
+          if (left.length > 0) return left.length
+        }
+      }),
+  }
+}
+
 const rowsPerStep = 500
 const sayEveryMs = 5000
 

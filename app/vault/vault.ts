@@ -63,7 +63,10 @@ export interface SecretTable {
   /** What is there stays. */
   addSecret(name: string, secret: Uint8Array): void
   replaceSecret(name: string, secret: Uint8Array): void
+  secretNames(): readonly string[]
 }
+
+export const placeOfSecret = (name: string): Place => ({ table: "site_secrets", column: "secret", row: name })
 
 /** Names of owners that are no person. */
 export const siteOwners = { secrets: "site/secrets", digests: "site/digests" } as const
@@ -141,7 +144,6 @@ export function sealedVault({ suite, keys, secrets, source, refreshed }: SealedN
     return opened.plain
   }
 
-  const placeOfSecret = (name: string): Place => ({ table: "site_secrets", column: "secret", row: name })
   const { secret, signer } = withSecrets(
     suite,
     secrets,

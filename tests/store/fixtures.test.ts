@@ -5,13 +5,16 @@ import { dirname, join } from "node:path"
 import { openCreates } from "../../app/access/creates.ts"
 import { openKeys } from "../../app/access/keys.ts"
 import { projectRoot } from "../../app/base/paths.ts"
+import { openBoxFolder } from "../../app/box/open.ts"
 import { exitCodes } from "../../app/cli/outcome.ts"
 import { openSightings } from "../../app/events/sightings.ts"
 import type { Gallery } from "../../app/gallery/gallery.ts"
 import { openGallery } from "../../app/gallery/open.ts"
 import { migrations } from "../../app/store/migrations/index.ts"
 import { openStore, type Store } from "../../app/store/store.ts"
+import { createMaterial } from "../../app/vault/master-key.ts"
 import type { Vault } from "../../app/vault/vault.ts"
+import { folderOptions } from "../box/support.ts"
 import { databaseName, type Expected, readEnrolment } from "../fixtures/fixture.ts"
 import { randomFrom } from "../gallery/support.ts"
 import { tempFolder } from "../support/shared.ts"
@@ -38,7 +41,12 @@ function copyOf(fixture: string, as: string): string {
 async function expectAnswers(path: string, expected: Expected): Promise<void> {
   const opened = openStore(path)
   if (opened.kind === "failed") throw new Error(opened.why)
-  const vault = plainVaultOf(opened.store)
+  await expectToldBy({ store: opened.store, vault: plainVaultOf(opened.store) }, expected)
+}
+
+/** Closes the store. */
+async function expectToldBy(opened: { readonly store: Store; readonly vault: Vault }, expected: Expected): Promise<void> {
+  const { vault } = opened
   const gallery = await openGallery(opened.store, vault)
   try {
     expect(opened.store.prepare("pragma integrity_check").get()).toEqual({ integrity_check: "ok" })
@@ -91,6 +99,22 @@ test.each(fixtures)("%s: a data folder of that schema opens and answers as it di
   expect(expected.searches.some(({ candidates }) => candidates.length > 0)).toBe(true)
   await expectAnswers(copyOf(fixture, fixture), expected)
 })
+
+test.each(fixtures.flatMap((fixture) => [[fixture, "aes"] as const, [fixture, "gm"] as const]))(
+  "%s: started with a master key, it is sealed (%s) and answers as it did",
+  async (fixture, suite) => {
+    const path = copyOf(fixture, `${fixture}-${suite}`)
+    const { options, needs } = folderOptions(dirname(path), suite, createMaterial())
+    for (const _ of ["sealed now", "sealed before"]) {
+      const opened = openBoxFolder(options, needs)
+      if (opened.kind !== "ok") throw new Error(opened.why)
+      expect(opened.value.vault).toMatchObject({ isSealed: true, suite: { name: suite } })
+      await expectToldBy(opened.value, expectedOf(fixture))
+    }
+    const names = new Set(expectedOf(fixture).subjects.map(({ name }) => name))
+    expect(["Grace", ...names].filter((name) => readFileSync(path).includes(name))).toEqual([])
+  },
+)
 
 test.each(fixtures)(`%s: ${kills} kills at random moments of the migration change no answer`, async (fixture) => {
   const random = randomFrom(11)

@@ -1,3 +1,5 @@
+import { fitNormalTail, tailFromRate, tailGrid, tailSimilarity } from "./normal-tail.ts"
+
 /**
  * What a list of similarities says about a way of comparing faces. "Genuine" pairs show one person, "impostor" pairs two.
  * A pair is accepted when its similarity is at least the threshold.
@@ -126,21 +128,13 @@ function justAbove(similarity: number): number {
   return Math.min(1, (Math.floor(similarity * unit) + 1) / unit)
 }
 
-/** Where the fitted tail begins. With 80,000 impostor pairs 80 of them lie above it: enough for one parameter. */
-export const tailRate = 1e-3
-
-/**
- * The similarity at a rate nobody observed: impostor similarities above the one of rate 1e-3 are taken to thin out
- * exponentially, with the mean excess that was observed there. Real tails of unit vectors end at 1 and so thin out faster:
- * the estimate errs on the strict side.
- */
+/** The similarity at a rate nobody observed, by the tail that is fitted to the highest fiftieth. `undefined` with too few pairs. */
 export function extrapolatedSimilarityAtRate(impostors: SortedSimilarities, rate: number): number | undefined {
-  const start = similarityAtRate(impostors, tailRate)
-  if (start === undefined || rate > tailRate) return undefined
-  const tail = impostors.subarray(impostors.length - countAccepted(impostors, start))
-  if (tail.length < 2) return undefined
-  const meanExcess = tail.reduce((sum, similarity) => sum + (similarity - start), 0) / tail.length
-  return justAbove(start + meanExcess * Math.log(tailRate / rate))
+  if (rate > tailFromRate) return undefined
+  const grid = tailGrid(impostors.length)
+  const at = (share: number) => impostors[impostors.length - 1 - Math.floor(impostors.length * share)] ?? 1
+  const tail = fitNormalTail(grid, grid.map(at))
+  return tail && justAbove(tailSimilarity(tail, rate))
 }
 
 export interface CurvePoint {

@@ -79,7 +79,7 @@ const calibration = z.strictObject({
   /** How many people those pairs are of. */
   people: z.int().positive().optional(),
   /** How the curve goes on beyond the last observed impostor: what lies above the similarity of rate `fromFmr` is fitted. */
-  tail: z.strictObject({ model: z.literal("exponential"), fromFmr: z.number().positive().max(1) }).optional(),
+  tail: z.strictObject({ model: z.literal("normal"), fromFmr: z.number().positive().max(1) }).optional(),
   /** From lenient to strict: rising similarity, falling rate. `extrapolated`: beyond the last observed impostor. */
   curve: z
     .array(

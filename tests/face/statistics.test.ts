@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test"
+import { normalAbove, normalQuantile } from "../../app/face/normal-tail.ts"
 import {
   acceptanceAtRate,
   accuracyAt,
@@ -80,12 +81,24 @@ test("the threshold at a rate accepts at most that share, and one digit lower ac
   expect(similarityAtRate(impostors, 0.0009)).toBeUndefined()
 })
 
-test("an exponential tail is extrapolated to where it goes on", () => {
-  // Quantiles of an exponential distribution with mean 0.05: the similarity at rate r is 0.05 × ln(1 / r).
-  const count = 100_000
-  const impostors = sortSimilarities(Array.from({ length: count }, (_, i) => -0.05 * Math.log((i + 0.5) / count)))
-  expect(extrapolatedSimilarityAtRate(impostors, 1e-6)).toBeCloseTo(0.05 * Math.log(1e6), 2)
-  expect(extrapolatedSimilarityAtRate(impostors, 1e-2)).toBeUndefined()
+test("quantiles of the normal distribution agree with published values, and with their shares", () => {
+  // Any table of it: 5 %, 2.5 %, 0.1 %, one in a million, one in a thousand million.
+  const quantiles = [0.05, 0.025, 1e-3, 1e-6, 1e-9].map(normalQuantile)
+  for (const [i, expected] of [1.644854, 1.959964, 3.090232, 4.753424, 5.997807].entries())
+    expect(quantiles[i]).toBeCloseTo(expected, 5)
+  for (const share of [0.3, 1e-4, 1e-8]) expect(normalAbove(normalQuantile(share)) / share).toBeCloseTo(1, 5)
+  expect(normalAbove(-1.959964)).toBeCloseTo(0.975, 6)
+})
+
+test("a normal tail is extrapolated to where it goes on, and too few pairs to nowhere", () => {
+  const count = 20_000
+  const half = Array.from({ length: count / 2 - 1 }, (_, i) => 0.05 + 0.1 * normalQuantile((i + 0.5) / count))
+  const impostors = sortSimilarities([...half, ...half.map((similarity) => 0.1 - similarity)])
+  expect(extrapolatedSimilarityAtRate(impostors, 1e-6)).toBeCloseTo(0.05 + 0.1 * normalQuantile(1e-6), 2)
+  expect(extrapolatedSimilarityAtRate(impostors, 1e-8)).toBeCloseTo(0.05 + 0.1 * normalQuantile(1e-8), 2)
+  expect(extrapolatedSimilarityAtRate(impostors, 0.1)).toBeUndefined()
+  expect(extrapolatedSimilarityAtRate(sortSimilarities(half.slice(0, 500)), 1e-6)).toBeUndefined()
+  expect(extrapolatedSimilarityAtRate(sortSimilarities(half.map(() => 0.3)), 1e-6)).toBeUndefined()
 })
 
 test("the curve rises, and what lies beyond the pairs is marked", () => {

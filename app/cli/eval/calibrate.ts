@@ -1,4 +1,5 @@
-import { calibrationCurve, countAccepted, type Interval, tailRate } from "../../face/statistics.ts"
+import { tailFromRate } from "../../face/normal-tail.ts"
+import { calibrationCurve, countAccepted, type Interval } from "../../face/statistics.ts"
 import type { Calibration } from "../../inference/manifest.ts"
 import { crossSimilarities, ownSimilarities, type Vectors } from "./evaluate.ts"
 import type { ListedPicture } from "./pairs.ts"
@@ -10,8 +11,7 @@ import { crossPairs, rateIntervals } from "./rate-intervals.ts"
  */
 const rates = [1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8]
 
-/** The tail that errs least, and where it errs to the strict side: `scripts/tail.ts`, docs/accuracy.md. */
-const tail = { model: "exponential", fromFmr: tailRate } as const
+const tail = { model: "normal", fromFmr: tailFromRate } as const
 
 /** People, not pictures, are split: nobody's face is on both sides. Every second of the sorted names goes to each half. */
 export function splitPeople(pictures: readonly ListedPicture[]): readonly [readonly ListedPicture[], readonly ListedPicture[]] {
@@ -35,7 +35,7 @@ export function calibrate(pictures: readonly ListedPicture[], vectors: Vectors, 
   return {
     derivedFrom:
       `${sourceName}: all ${impostors.length} cross pairs of one half of the people (every second name); ` +
-      "points marked extrapolated continue the highest thousandth of them with an exponential tail",
+      "points marked extrapolated continue the highest fiftieth of them with the tail of a normal distribution",
     impostorPairs: impostors.length,
     people: new Set(half.map(({ person }) => person)).size,
     tail,

@@ -1,6 +1,7 @@
 import { createRandom } from "../../base/random.ts"
 import { similarity } from "../../face/embedding.ts"
-import { type Interval, tailRate } from "../../face/statistics.ts"
+import { fitNormalTail, tailGrid, tailRateAt } from "../../face/normal-tail.ts"
+import type { Interval } from "../../face/statistics.ts"
 import type { Vectors } from "./evaluate.ts"
 import type { ListedPicture } from "./pairs.ts"
 
@@ -20,6 +21,9 @@ export interface CrossPairs {
 
 const drawCount = 1000
 const seed = 20
+
+/** Below it a draw counts too few pairs: its rates come from the tail that is fitted to it. */
+const countedRateMin = 1e-3
 
 /** Above which share of all pairs a rate is counted; less similar pairs decide nothing. */
 const countedShare = 0.2
@@ -51,8 +55,7 @@ export function crossPairs(pictures: readonly ListedPicture[], vectors: Vectors)
 
 /**
  * The 95 % interval of the false match rate at each of some similarities (percentiles over 1,000 draws of people). Where the
- * curve is fitted rather than counted (rates below `tailRate`) each draw has a fit of its own; that the shape of the tail may be
- * another one is not in the interval.
+ * rate is below a thousandth each draw has a fit of its own; that the shape of the tail may be another one is not in the interval.
  */
 export function rateIntervals(pairs: CrossPairs, points: readonly { readonly fmr: number; readonly similarity: number }[]) {
   const random = createRandom(seed)
@@ -63,7 +66,7 @@ export function rateIntervals(pairs: CrossPairs, points: readonly { readonly fmr
     times.fill(0)
     for (let i = 0; i < people; i++) times[Math.floor(random() * people)]! += 1
     const rateOf = ratesOfDraw(pairs, times)
-    for (const [i, { fmr, similarity }] of points.entries()) rates[i]![draw] = rateOf(similarity, fmr < tailRate)
+    for (const [i, { fmr, similarity }] of points.entries()) rates[i]![draw] = rateOf(similarity, fmr < countedRateMin)
   }
   return rates.map((drawn): Interval => {
     drawn.sort()
@@ -81,16 +84,17 @@ function ratesOfDraw({ similarities, a, b, pictureCounts }: CrossPairs, times: U
   const all = (pictures ** 2 - squares) / 2
   const weightOf = (pair: number) => times[a[pair]!]! * times[b[pair]!]!
 
-  let [start, weight, sum] = [1, 0, 0]
-  for (let pair = 0; pair < similarities.length && weight <= all * tailRate; pair++) {
-    start = similarities[pair]!
+  const grid = tailGrid(all)
+  const read: number[] = []
+  let weight = 0
+  for (let pair = 0; pair < similarities.length && read.length < grid.length; pair++) {
     weight += weightOf(pair)
-    sum += weightOf(pair) * start
+    while (read.length < grid.length && weight > all * grid[read.length]!) read.push(similarities[pair]!)
   }
-  const meanExcess = sum / weight - start
+  const tail = read.length === grid.length ? fitNormalTail(grid, read) : undefined
 
   return (similarity: number, fitted: boolean): number => {
-    if (fitted) return (weight / all) * Math.exp(-(similarity - start) / meanExcess)
+    if (fitted && tail !== undefined) return tailRateAt(tail, similarity)
     let above = 0
     for (let pair = 0; pair < similarities.length && similarities[pair]! >= similarity; pair++) above += weightOf(pair)
     return above / all

@@ -176,8 +176,8 @@ function send(c: Context<Env>, reply: AnyReply, content: Content | undefined, li
   if (!("mediaType" in content)) return sendText(c, JSON.stringify(reply.body), "application/json", status)
   if (content.binary !== true) return sendText(c, String(reply.body), content.mediaType, status)
   if (content.streamed === true) {
-    const stream = reply.body as ReadableStream<Uint8Array>
-    if (c.req.raw.method === "HEAD") void stream.cancel()
+    // Nobody reads the answer of a HEAD, so none of it is made.
+    const stream = c.req.raw.method === "HEAD" ? null : (reply.body as ReadableStream<Uint8Array>)
     return c.body(stream, status, { "content-type": content.mediaType })
   }
   const bytes = reply.body as Uint8Array<ArrayBuffer>

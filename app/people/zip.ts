@@ -14,8 +14,23 @@ interface Entry {
  * two of them.
  */
 export function zipWithManifest(files: AsyncIterable<HeldFile>, about: object, atMs: number): ReadableStream<Uint8Array> {
-  return makeZip(entries(files, about, new Date(atMs)))
+  const reader = makeZip(entries(files, about, new Date(atMs))).getReader()
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await reader.read()
+      if (done) controller.close()
+      else controller.enqueue(value)
+    },
+    async cancel() {
+      // Whoever asked has left. The library ends its source by throwing into it, and tells us of that.
+      await reader.cancel(leftEarly).catch((error: unknown) => {
+        if (error !== leftEarly) throw error
+      })
+    },
+  })
 }
+
+const leftEarly = new Error("nobody reads the rest")
 
 async function* entries(files: AsyncIterable<HeldFile>, about: object, lastModified: Date) {
   const told: Entry[] = []

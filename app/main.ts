@@ -16,8 +16,10 @@ import { selfCommand } from "./base/self.ts"
 import { createTracer, type Tracer } from "./base/trace.ts"
 import { version } from "./base/version.ts"
 import { type HoldingsNeeds, holdingsOf } from "./box/holdings.ts"
-import { openBoxFolder } from "./box/open.ts"
+import { type OpenedFolder, openBoxFolder } from "./box/open.ts"
+import { makeRecoveryKey, needsRecoveryKey } from "./box/recovery.ts"
 import type { CliNeeds, Engines } from "./cli/needs.ts"
+import { recoveryWords } from "./cli/vault.ts"
 import type { Config } from "./config/config.ts"
 import { openChecksums } from "./enrolment/checksums.ts"
 import { openEnrolments } from "./enrolment/enrolments.ts"
@@ -79,6 +81,7 @@ async function serve(config: Config, opened: Lifetimes, log: Log): ReturnType<Cl
   if (folder.kind !== "ok") return folder
   const { store, vault } = opened.adopt(folder.value, ({ store }) => store.close())
   sayExposure(vault, log)
+  const recoveryKey = showRecoveryKey(folder.value, log)
   const keys = openKeys(store)
   const admin = keys.ensureAdminKey(config.adminKey)
   opened.defer(watchEventLoop((lagSeconds) => metrics.eventLoopLagSeconds.observe(lagSeconds)))
@@ -100,7 +103,7 @@ async function serve(config: Config, opened: Lifetimes, log: Log): ReturnType<Cl
 
   const shelf = openShelf(config.dataFolder, config.backup)
   const make = (file: string, number: number, signal: AbortSignal) =>
-    makeBackupElsewhere(selfCommand(), config.dataFolder, file, number, signal)
+    makeBackupElsewhere(selfCommand(), { dataFolder: config.dataFolder, keyFile: config.vault.keyFile }, file, number, signal)
   const backups = opened.adopt(keepBackups({ shelf, make, metrics, log }, config.backup), (open) => open.close())
 
   const analyze = cacheAnswers(pool.analyze, set.embedding.space, config.inference.cache, metrics)
@@ -169,11 +172,28 @@ async function serve(config: Config, opened: Lifetimes, log: Log): ReturnType<Cl
   // Standard output is for the person at the console; the log goes to standard error.
   console.log(`Gatehouse ${version} listens on ${server.value.url} (model set ${set.name}, data in ${config.dataFolder})`)
   if (admin.kind === "created") console.log(`Admin key, shown this once: ${admin.key}\nLost it? gatehouse admin reset-key`)
+  if (recoveryKey !== undefined) console.log(`${recoveryWords}:\n${recoveryKey}\nLost it? gatehouse vault recovery`)
   log.info({ version, url: server.value.url, set: set.name, galleryCounts: gallery.counts() }, "listening")
 
   const signal = await toldToStop()
   log.info({ signal }, "stopping")
   return { kind: "ok", value: undefined }
+}
+
+/**
+ * Of a sealed folder for which there is none yet, to somebody who sits before it. What is not a terminal is a log, and a log lies on
+ * the disk that may be stolen.
+ */
+function showRecoveryKey(folder: OpenedFolder, log: Log): string | undefined {
+  if (!needsRecoveryKey(folder)) return undefined
+  if (!process.stdout.isTTY) {
+    log.warn("nobody has a recovery key: without one, backups are lost with the master key; gatehouse vault recovery shows one")
+    return undefined
+  }
+  const made = makeRecoveryKey(folder)
+  if (made.kind === "ok") return made.value
+  log.warn({ why: made.why }, "no recovery key could be made")
+  return undefined
 }
 
 /** The exporter and what it needs are loaded only when a collector is named. */

@@ -8,10 +8,11 @@ const niceness = 5
  * Makes a backup in a child process of this very program: copying and examining block whoever does them, for minutes when there
  * is much. It gives way to the box's own work.
  * @param command starts this program, see `selfCommand`
+ * @param keyFile of the master key: our own configuration may be of a command line that the child does not have
  */
 export async function makeBackupElsewhere(
   command: readonly string[],
-  dataFolder: string,
+  { dataFolder, keyFile }: { readonly dataFolder: string; readonly keyFile: string | null },
   file: string,
   number: number,
   signal: AbortSignal,
@@ -20,6 +21,7 @@ export async function makeBackupElsewhere(
     stdin: "ignore",
     stdout: "ignore",
     stderr: "pipe",
+    env: { ...process.env, ...(keyFile !== null && { GATEHOUSE_MASTER_KEY_FILE: keyFile }) },
     signal,
   })
   try {

@@ -7,7 +7,7 @@ import { recover } from "../vault/recovery.ts"
 import type { Refused } from "../vault/seal.ts"
 import { unlock } from "../vault/state.ts"
 import type { StreamHeader } from "../vault/stream.ts"
-import { openFile, readFileHeader, sealFile } from "../vault/stream-file.ts"
+import { openFile, readFile, readFileHeader, sealFile } from "../vault/stream-file.ts"
 import { openSuite } from "../vault/suites.ts"
 import type { Described, Manifest } from "./file.ts"
 
@@ -71,8 +71,8 @@ export function isSealed({ payload }: Manifest): boolean {
 export interface BackupKeys {
   /** The master keys of this machine, 32 bytes each. */
   readonly offered: readonly Uint8Array[]
-  /** As somebody typed it. */
-  readonly recoveryKey?: string
+  /** As somebody typed it; asked for only when no master key at hand opens the backup. */
+  readonly recoveryKey?: () => string | undefined
 }
 
 /** A sealed backup whose master key was found. */
@@ -94,7 +94,8 @@ export async function unsealingOf(
   const { suite } = openSuite(header.suite)
   const present = offered.map((material) => masterKey(suite, material)).find(({ id }) => id === header.keyId)
   if (present !== undefined) return { kind: "ok", value: { master: present, by: "master_key" } }
-  if (recoveryKey === undefined) {
+  const typed = recoveryKey?.()
+  if (typed === undefined) {
     const why = `${file} is sealed under the master key ${header.keyId}, which this machine does not have: give the recovery key of the box that made it (--recovery-key-file, or GATEHOUSE_RECOVERY_KEY)`
     return { kind: "failed", why }
   }
@@ -102,10 +103,23 @@ export async function unsealingOf(
     const why = `${file} was made before the box had a recovery key: only the master key ${header.keyId} opens it`
     return { kind: "failed", why }
   }
-  const recovered = recover(suite, recoveryKey, Buffer.from(attached.envelope, "base64"))
+  const recovered = recover(suite, typed, Buffer.from(attached.envelope, "base64"))
   if (recovered.kind !== "recovered") return { kind: "failed", why: recovered.why }
   const master = masterKey(suite, recovered.material)
   return master.id === header.keyId ? { kind: "ok", value: { master, by: "recovery_key" } } : edited(file)
+}
+
+/** Whether one of these master keys is the one of the backup. */
+export async function opensWithMaster(file: string, manifest: Manifest, offered: readonly Uint8Array[]): Promise<boolean> {
+  return (await unsealingOf(file, manifest, { offered })).kind === "ok"
+}
+
+/** Opens all of it and keeps nothing: whether this key is the right one, and every byte is ours. */
+export async function proveBackup(file: string, manifest: Manifest, keys: BackupKeys): Promise<Result<Unsealing>> {
+  const found = await unsealingOf(file, manifest, keys)
+  if (found.kind === "failed") return found
+  const opened = await readFile(backupKey(found.value.master), label, file, manifest.payload.bytes)
+  return opened.kind === "opened" ? found : { kind: "failed", why: wordsFor(file, opened.kind) }
 }
 
 /** Into a new file, on the disk; there is none when this fails. */

@@ -11,6 +11,7 @@ import { subjectSealer } from "../gallery/sealers.ts"
 import { claimDataFolder, dataFolderFiles, openDataFolder } from "../store/data-folder.ts"
 import { openStore, type Store, type WatchCommit } from "../store/store.ts"
 import { openVaultRows } from "../store/vault-rows.ts"
+import { settleKeyFile } from "../vault/master-file.ts"
 import { masterPlaces, openVault } from "../vault/open.ts"
 import type { VaultOptions } from "../vault/options.ts"
 import { type Sealer, sealAll } from "../vault/sealing.ts"
@@ -63,9 +64,14 @@ function openUnlocked({ dataFolder, vault }: FolderOptions, { watchCommit, env, 
   const opened = openDataFolder(dataFolder, watchCommit)
   if (opened.kind === "failed") return opened
   const { store } = opened
-  const unlocked = openVault(openVaultRows(store), masterPlaces(dataFolder, vault, env), vault.suite)
+  const places = masterPlaces(dataFolder, vault, env)
+  const unlocked = openVault(openVaultRows(store), places, vault.suite)
   if (unlocked.kind === "opened") {
     if (unlocked.note !== undefined) log.warn({ why: unlocked.note }, "the vault's suite")
+    const masterId = unlocked.vault.sealed?.masters().current.id
+    const settled =
+      masterId === undefined ? undefined : settleKeyFile(unlocked.vault.suite, places.keyFile, dataFolder, masterId)
+    if (settled?.kind === "failed") log.warn({ why: settled.why }, "the key file of a rotation")
     return { kind: "ok", value: { store, vault: unlocked.vault } } as const
   }
   if (unlocked.kind === "to_seal" && unlocked.plain !== undefined && !seals)

@@ -2,7 +2,7 @@ import type { Result } from "../base/result.ts"
 import { openVaultRows } from "../store/vault-rows.ts"
 import type { Keys } from "../vault/keys.ts"
 import { findMasterKeys, type MasterPlaces } from "../vault/master.ts"
-import { nextKeyFile, promoteNextKeyFile, readKeyFile, writeKeyFile } from "../vault/master-file.ts"
+import { nextKeyFile, settleKeyFile, writeKeyFile } from "../vault/master-file.ts"
 import { createMaterial, type MasterKey, masterKey } from "../vault/master-key.ts"
 import { createRotation } from "../vault/rotation.ts"
 import type { Suite } from "../vault/suite.ts"
@@ -42,7 +42,7 @@ export async function rotateMasterKey(
     const begun = rotation.begin(next.value)
     if (begun.kind === "refused") return { kind: "failed", why: begun.why }
   }
-  const settled = settleKeyFile(vault.suite, places, keys.masters().current.id)
+  const settled = settleKeyFile(vault.suite, places.keyFile, places.dataFolder, keys.masters().current.id)
   if (settled.kind === "failed") return settled
   for (let done = 0; ; ) {
     const step = rotation.step(keysPerStep)
@@ -79,23 +79,4 @@ function nextKey(suite: Suite, places: MasterPlaces, keys: Keys): Result<MasterK
   const material = createMaterial()
   const written = writeKeyFile(nextKeyFile(source.path), material)
   return written.kind === "failed" ? written : { kind: "ok", value: masterKey(suite, material) }
-}
-
-/**
- * The next key file takes the place of the present one where the folder lies under it already. To be called after a rotation has
- * begun, and at every start: a kill may have come between the two.
- */
-export function settleKeyFile(suite: Suite, { keyFile, dataFolder }: MasterPlaces, masterId: string): Result<void> {
-  if (keyFile === undefined) return { kind: "ok", value: undefined }
-  const next = readKeyFile(nextKeyFile(keyFile), dataFolder)
-  if (next === undefined) return { kind: "ok", value: undefined }
-  if (next.kind === "failed") return next
-  if (masterKey(suite, next.value).id !== masterId) return { kind: "ok", value: undefined }
-  try {
-    promoteNextKeyFile(keyFile)
-    return { kind: "ok", value: undefined }
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error)
-    return { kind: "failed", why: `${nextKeyFile(keyFile)} could not take the place of ${keyFile}: ${why}` }
-  }
 }

@@ -3,6 +3,8 @@ import type { Command } from "commander"
 import { makeBackup } from "../backup/make.ts"
 import { openShelf } from "../backup/shelf.ts"
 import type { Config } from "../config/config.ts"
+import { findMasterKeys } from "../vault/master.ts"
+import { masterPlaces } from "../vault/open.ts"
 import { type BoxOptions, end, jsonCommand, printJson, withConfig } from "./command.ts"
 import type { CliContext } from "./needs.ts"
 import type { Outcome } from "./outcome.ts"
@@ -32,7 +34,10 @@ export function backupCommand(context: CliContext): Command {
 async function run(context: CliContext, config: Config, file: string | undefined, options: BackupOptions): Promise<Outcome> {
   const shelf = openShelf(config.dataFolder, config.backup)
   const next = file === undefined ? await shelf.next(Date.now()) : { file: resolve(file), number: Number(options.number ?? 0) }
-  const made = await makeBackup(config.dataFolder, next.file, next.number)
+  const masters = findMasterKeys(masterPlaces(config.dataFolder, config.vault))
+  if (masters.kind === "failed") return masters
+  const offered = masters.value.map(({ material }) => material)
+  const made = await makeBackup(config.dataFolder, next.file, next.number, offered)
   if (made.kind === "failed") return made
   if (file === undefined) await shelf.trim()
   const { rows, payload } = made.value
@@ -41,6 +46,11 @@ async function run(context: CliContext, config: Config, file: string | undefined
     const { subjects = 0, faces = 0, sightings = 0 } = rows
     const held = `${counted(subjects, "person", "people")}, ${counted(faces, "face")}, ${counted(sightings, "sighting")}`
     context.terminal.out(`${next.file}: ${held}, ${(payload.bytes / 1e6).toFixed(1)} MB, read again and found whole`)
+    context.terminal.out(
+      payload.sealing === "none"
+        ? "It is not sealed, as the data folder is not: whoever has the file reads everything in it"
+        : "It is sealed: it opens with the master key of this box, or with the recovery key",
+    )
   }
   return { kind: "yes" }
 }

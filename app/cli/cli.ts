@@ -16,6 +16,7 @@ import { peopleCommand } from "./people.ts"
 import { restoreCommand } from "./restore.ts"
 import { serveCommand } from "./serve.ts"
 import { processTerminal, type Terminal } from "./terminal.ts"
+import { vaultCommand } from "./vault.ts"
 import { verifyCommand } from "./verify.ts"
 import { versionCommand } from "./version.ts"
 
@@ -40,6 +41,7 @@ export function createCli(context: CliContext): Command {
     versionCommand,
     backupCommand,
     restoreCommand,
+    vaultCommand,
     adminCommand,
   ])
     program.addCommand(create(context))

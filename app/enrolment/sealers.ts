@@ -1,7 +1,7 @@
 import { externalIdDigest, nameDigest } from "../gallery/subject-rows.ts"
 import type { Store } from "../store/store.ts"
 import { readHeader } from "../vault/seal.ts"
-import type { Sealer } from "../vault/sealing.ts"
+import { pagedSealer, type Sealer } from "../vault/sealing.ts"
 import type { Vault } from "../vault/vault.ts"
 import { ownerOf, ownerOfJob, type PersonDetails, placeOfItem, placeOfPerson, placeOfWhy } from "./secrets.ts"
 
@@ -20,6 +20,12 @@ interface ItemRow {
   readonly details: Uint8Array
 }
 
+interface EndRow {
+  readonly number: number
+  readonly id: string
+  readonly why: Uint8Array
+}
+
 /** Seal what reports said before there was a master key. After the gallery's: people have their keys then. */
 export function enrolmentSealers(store: Store, vault: Vault): readonly Sealer[] {
   return [peopleSealer(store, vault), itemsSealer(store, vault), endsSealer(store, vault)]
@@ -33,13 +39,10 @@ function peopleSealer(store: Store, vault: Vault): Sealer {
   const update = store.prepare(
     "update enrolment_people set details = ?, name_digest = ?, external_id_digest = ? where number = ?",
   )
-  let done = 0
-  return sealerOf(store, "enrolment_people", {
-    page: (rowsMax) => selectPage.all(done, rowsMax),
-    stored: ({ details }) => details,
-    passed: ({ number }) => {
-      done = number
-    },
+  return pagedSealer<PersonRow>(store.transact, {
+    table: "enrolment_people",
+    page: (last, rowsMax) => selectPage.all(last?.number ?? 0, rowsMax),
+    isSealed: ({ details }) => readHeader(details) !== undefined,
     seal({ number, jobId, subjectId, details }) {
       const { name, externalId } = JSON.parse(Buffer.from(details).toString()) as PersonDetails
       const owner = ownerOf(jobId, subjectId)
@@ -57,13 +60,10 @@ function itemsSealer(store: Store, vault: Vault): Sealer {
     left join enrolment_people as person on person.number = person_number
     where (item.enrolment_number, position) > (?, ?) order by item.enrolment_number, position limit ?`)
   const update = store.prepare("update enrolment_items set details = ? where enrolment_number = ? and position = ?")
-  let done: readonly [number, number] = [0, -1]
-  return sealerOf(store, "enrolment_items", {
-    page: (rowsMax) => selectPage.all(...done, rowsMax),
-    stored: ({ details }) => details,
-    passed: ({ job, position }) => {
-      done = [job, position]
-    },
+  return pagedSealer<ItemRow>(store.transact, {
+    table: "enrolment_items",
+    page: (last, rowsMax) => selectPage.all(last?.job ?? 0, last?.position ?? 0, rowsMax),
+    isSealed: ({ details }) => readHeader(details) !== undefined,
     seal({ job, jobId, position, subjectId, details }) {
       const owner = ownerOf(jobId, subjectId)
       vault.ensureKey(owner)
@@ -73,47 +73,17 @@ function itemsSealer(store: Store, vault: Vault): Sealer {
 }
 
 function endsSealer(store: Store, vault: Vault): Sealer {
-  const selectPage = store.prepare<{ number: number; id: string; why: Uint8Array }>(
+  const selectPage = store.prepare<EndRow>(
     "select number, id, why from enrolments where number > ? and why is not null order by number limit ?",
   )
   const update = store.prepare("update enrolments set why = ? where number = ?")
-  let done = 0
-  return sealerOf(store, "enrolments", {
-    page: (rowsMax) => selectPage.all(done, rowsMax),
-    stored: ({ why }) => why,
-    passed: ({ number }) => {
-      done = number
-    },
+  return pagedSealer<EndRow>(store.transact, {
+    table: "enrolments",
+    page: (last, rowsMax) => selectPage.all(last?.number ?? 0, rowsMax),
+    isSealed: ({ why }) => readHeader(why) !== undefined,
     seal({ number, id, why }) {
       vault.ensureKey(ownerOfJob(id))
       update.run(vault.seal(ownerOfJob(id), placeOfWhy(number), why), number)
     },
   })
-}
-
-interface SealerParts<Row> {
-  /** The next rows after the one that was passed last. */
-  page(rowsMax: number): readonly Row[]
-  stored(row: Row): Uint8Array
-  passed(row: Row): void
-  seal(row: Row): void
-}
-
-/** Passes over what a process that was killed has sealed. */
-function sealerOf<Row>(store: Store, table: string, { page, stored, passed, seal }: SealerParts<Row>): Sealer {
-  return {
-    table,
-    step: (rowsMax) =>
-      store.transact<number>(() => {
-        for (;;) {
-          const rows = page(rowsMax)
-          const plain = rows.filter((row) => readHeader(stored(row)) === undefined)
-          for (const row of plain) seal(row)
-          const last = rows.at(-1)
-          if (last === undefined) return 0
-          passed(last)
-          if (plain.length > 0) return plain.length
-        }
-      }),
-  }
 }

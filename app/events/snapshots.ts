@@ -1,6 +1,6 @@
 import type { Store } from "../store/store.ts"
 import { type Place, readHeader } from "../vault/seal.ts"
-import type { Sealer } from "../vault/sealing.ts"
+import { pagedSealer, type Sealer } from "../vault/sealing.ts"
 import type { Vault } from "../vault/vault.ts"
 
 const placeOf = (number: number): Place => ({ table: "sighting_snapshots", column: "jpeg", row: number })
@@ -52,33 +52,29 @@ export function openMonthShredder(store: Store, vault: Vault): () => void {
   }
 }
 
+interface SnapshotRow {
+  readonly number: number
+  readonly recordedAtMs: number
+  readonly jpeg: Uint8Array
+}
+
 /** Some 5 MB: what is not on the disk yet lies in memory. */
 const sealedAtOnceMax = 100
 
 /** Seals the pictures that were kept before there was a master key. */
 export function snapshotSealer(store: Store, vault: Vault): Sealer {
-  const selectPage = store.prepare<{ number: number; recordedAtMs: number; jpeg: Uint8Array }>(`
+  const selectPage = store.prepare<SnapshotRow>(`
     select number, recorded_at_ms as recordedAtMs, jpeg
     from sighting_snapshots join sightings on number = sighting_number where sighting_number > ? order by sighting_number limit ?`)
   const update = store.prepare("update sighting_snapshots set jpeg = ? where sighting_number = ?")
-  /** What lies before it is sealed, by this process or by one that was killed. */
-  let done = 0
-
-  return {
+  return pagedSealer<SnapshotRow>(store.transact, {
     table: "sighting_snapshots",
-    step: (rowsMax) =>
-      store.transact<number>(() => {
-        for (;;) {
-          const page = selectPage.all(done, Math.min(rowsMax, sealedAtOnceMax))
-          const plain = page.filter(({ jpeg }) => readHeader(jpeg) === undefined)
-          for (const { number, recordedAtMs, jpeg } of plain) {
-            const owner = ownerOf(recordedAtMs)
-            vault.ensureKey(owner)
-            update.run(vault.seal(owner, placeOf(number), jpeg), number)
-          }
-          done = page.at(-1)?.number ?? done
-          if (plain.length > 0 || page.length === 0) return plain.length
-        }
-      }),
-  }
+    page: (last, rowsMax) => selectPage.all(last?.number ?? 0, Math.min(rowsMax, sealedAtOnceMax)),
+    isSealed: ({ jpeg }) => readHeader(jpeg) !== undefined,
+    seal({ number, recordedAtMs, jpeg }) {
+      const owner = ownerOf(recordedAtMs)
+      vault.ensureKey(owner)
+      update.run(vault.seal(owner, placeOf(number), jpeg), number)
+    },
+  })
 }

@@ -13,7 +13,8 @@ import {
 } from "node:fs"
 import { dirname, relative } from "node:path"
 import type { Result } from "../base/result.ts"
-import { materialBytes } from "./master-key.ts"
+import { masterKey, materialBytes } from "./master-key.ts"
+import type { Suite } from "./suite.ts"
 
 /** A master key in a file of its own, 64 hexadecimal digits or 32 plain bytes. */
 
@@ -99,6 +100,24 @@ export function writeKeyFile(path: string, material: Uint8Array): Result<void> {
 export function promoteNextKeyFile(path: string): void {
   renameSync(nextKeyFile(path), path)
   syncFolder(path)
+}
+
+/**
+ * The next key file takes the place of the present one where the folder lies under it already. To be called after a rotation has
+ * begun, and at every start: a kill may have come between the two.
+ */
+export function settleKeyFile(suite: Suite, keyFile: string | undefined, dataFolder: string, masterId: string): Result<void> {
+  const next = keyFile === undefined ? undefined : readKeyFile(nextKeyFile(keyFile), dataFolder)
+  if (next?.kind === "failed") return next
+  if (keyFile === undefined || next === undefined || masterKey(suite, next.value).id !== masterId)
+    return { kind: "ok", value: undefined }
+  try {
+    promoteNextKeyFile(keyFile)
+    return { kind: "ok", value: undefined }
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    return { kind: "failed", why: `${nextKeyFile(keyFile)} could not take the place of ${keyFile}: ${why}` }
+  }
 }
 
 function syncFolder(path: string): void {

@@ -30,6 +30,11 @@ export async function openFile(
   return opened
 }
 
+/** Opens all of it and hands nothing over: whether it would open. */
+export function readFile(key: SealKey, label: string, path: string, bytes?: number): Promise<OpenedStream> {
+  return openStream(key, label, read(path, bytes), () => Promise.resolve())
+}
+
 /** `undefined` for a file that is no sealed stream. */
 export function readFileHeader(path: string): Promise<StreamHeader | undefined> {
   return readStreamHeader(read(path))

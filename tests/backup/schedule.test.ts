@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs"
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs"
 import { makeBackup } from "../../app/backup/make.ts"
 import { isDue, keepBackups } from "../../app/backup/schedule.ts"
 import { openShelf } from "../../app/backup/shelf.ts"
@@ -70,33 +70,38 @@ test("one at a time; a failure is told until one succeeds; closing gives up the 
   const metrics = createMetrics()
   let settle = (_made: { kind: "ok"; value: undefined } | { kind: "failed"; why: string }) => {}
   let aborted = false
+  let begun = 0
   const make = (_file: string, _number: number, signal: AbortSignal) =>
     new Promise<{ kind: "ok"; value: undefined } | { kind: "failed"; why: string }>((resolve) => {
       settle = resolve
+      begun++
       signal.addEventListener("abort", () => {
         aborted = true
         resolve({ kind: "failed", why: "given up" })
       })
     })
   const backups = keepBackups({ shelf, make, metrics, log: silentLog }, { everyHours: 24 })
+  /** Until the n-th backup is being made. */
+  const making = async (n: number) => {
+    while (begun < n) await Bun.sleep(1)
+  }
   const idle = async () => {
     while (backups.status().state === "running") await Bun.sleep(1)
   }
   expect(backups.begin()).toBe("begun")
   expect(backups.begin()).toBe("busy")
-  while (!existsSync(shelf.folder)) await Bun.sleep(1)
-  await Bun.sleep(5)
+  await making(1)
   settle({ kind: "failed", why: "no room" })
   await idle()
   expect(backups.status()).toEqual({ state: "idle", failure: "no room" })
   backups.begin()
-  await Bun.sleep(5)
+  await making(2)
   settle({ kind: "ok", value: undefined })
   await idle()
   expect(backups.status()).toEqual({ state: "idle" })
   expect(await metrics.backupsTotal.values()).toMatchObject({ made: 1, failed: 1 })
   backups.begin()
-  await Bun.sleep(5)
+  await making(3)
   await backups.close()
   expect(aborted).toBe(true)
   expect(backups.begin()).toBe("busy")

@@ -74,7 +74,7 @@ describe.each(["aes", "gm"] as const)("%s", (suite) => {
     const own = createMaterial()
     const given = {
       offered: [],
-      recoveryKey: recoveryKey.toLowerCase(),
+      recoveryKey: () => recoveryKey.toLowerCase(),
       makeMaster: () => ({ kind: "ok", value: own }) as const,
     }
     const restored = ok(await restoreBackup(file, folder.file("other"), plain, given))
@@ -83,7 +83,7 @@ describe.each(["aes", "gm"] as const)("%s", (suite) => {
     expect(namesIn(folder.file("other"), material)).rejects.toThrow("sealed under the master key")
     // … and what that machine backs up opens with the same paper again.
     ok(await makeBackup(folder.file("other"), folder.file("two.backup"), 0, [own]))
-    const offered = { offered: [material], recoveryKey, ...noPlace }
+    const offered = { offered: [material], recoveryKey: () => recoveryKey, ...noPlace }
     ok(await restoreBackup(folder.file("two.backup"), folder.file("third"), plain, offered))
     expect(await namesIn(folder.file("third"), material)).toHaveLength(3)
   })
@@ -93,9 +93,7 @@ describe.each(["aes", "gm"] as const)("%s", (suite) => {
     const { folder, file, box } = made
     const other = folder.file("other")
     const tried = (recoveryKey?: string) =>
-      whyNot(
-        restoreBackup(file, other, plain, { offered: [createMaterial()], ...(recoveryKey && { recoveryKey }), ...noPlace }),
-      )
+      whyNot(restoreBackup(file, other, plain, { offered: [createMaterial()], recoveryKey: () => recoveryKey, ...noPlace }))
     expect(await tried()).toContain("give the recovery key")
     expect(await tried("ABCD-EFGH")).toContain("look at the recovery key again")
     expect(await tried(ok(makeRecoveryKey(box)))).toContain("does not open this backup")

@@ -42,7 +42,8 @@ export function pagedSealer<Row>(transact: (body: () => number) => number, rows:
   }
 }
 
-const rowsPerStep = 500
+/** With chips of 15 KB each some megabytes, which are one commit. */
+const rowsPerStep = 200
 const sayEveryMs = 5000
 
 /**

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test"
+import { cpSync } from "node:fs"
 import { join } from "node:path"
 import { type Log, silentLog } from "../../app/base/log.ts"
 import { projectRoot } from "../../app/base/paths.ts"
@@ -81,6 +82,53 @@ describe.each(suites)("%s", (suite) => {
     expect(open.gallery.face(faceId)).toBeUndefined()
   })
 })
+
+const kills = Number(process.env.GATEHOUSE_KILLS ?? 6)
+
+test.each(suites)(
+  `%s: ${kills} kills while a folder is sealed lose nobody, and the last start leaves no trace`,
+  async (suite) => {
+    using folder = tempFolder()
+    const material = createMaterial()
+    const traces = await fill(folder.file("filled"), suite, undefined, 450)
+    const copyTo = (name: string) => {
+      cpSync(folder.file("filled"), folder.file(name), { recursive: true })
+      return folder.file(name)
+    }
+    const takesMs = await sealInChild(copyTo("whole"), suite, material, undefined)
+    let interrupted = 0
+    for (let kill = 0; kill < kills; kill++) {
+      const dataFolder = copyTo(`killed-${kill}`)
+      await sealInChild(dataFolder, suite, material, (takesMs * (kill + 0.5)) / kills)
+      const looked = openStore(join(dataFolder, "gatehouse.db"))
+      if (looked.kind === "failed") throw new Error(looked.why)
+      const keys = looked.store.prepare<{ keys: number }>("select count(*) as keys from data_keys where owner like 'subject/%'")
+      const sealed = keys.get()?.keys ?? 0
+      if (sealed > 0 && sealed < traces.length) interrupted++
+      looked.store.close()
+      await using open = await openFolder(dataFolder, suite, material)
+      expect(open.gallery.counts()).toMatchObject({ subjects: traces.length, faces: traces.length })
+      expect(hitsIn(dataFolder, traces.slice(0, 60))).toEqual([])
+      await expectAnswers(open, traces.slice(0, 60))
+      await expectAnswers(open, traces.slice(-60))
+    }
+    expect(interrupted).toBeGreaterThan(0)
+  },
+)
+
+/** Milliseconds from its word that it begins to its end. */
+async function sealInChild(dataFolder: string, suite: string, material: Uint8Array, killAfterMs: number | undefined) {
+  const script = require.resolve("./sealing-process.ts")
+  const child = Bun.spawn([process.execPath, script, dataFolder, suite, material.toHex()], { stderr: "inherit" })
+  let begun = 0
+  for await (const _ of child.stdout) {
+    if (begun !== 0) continue
+    begun = performance.now()
+    if (killAfterMs !== undefined) setTimeout(() => child.kill("SIGKILL"), killAfterMs)
+  }
+  expect([0, killAfterMs === undefined ? 0 : 137]).toContain(await child.exited)
+  return performance.now() - begun
+}
 
 describe("what was changed on the disk is refused, and named", () => {
   /** Two people, then a change that a thief could make with SQLite alone; then what a box says of it. */

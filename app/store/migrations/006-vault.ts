@@ -4,12 +4,8 @@
  *
  * A row of `data_keys` is the key of one owner (`subject/<id>`, `sightings/2026-03`, `site/…`), wrapped by the master key that it
  * names. Deleting it shreds all that the owner's key sealed, in every copy. `site_secrets` are the box's own, sealed like the rest.
- *
- * What names or describes a person becomes one JSON object in `details`, with digests to find people by the whole of a name or a
- * number; what belongs to a chip but its picture becomes one JSON object, too. SQL cannot seal: here these columns hold the values
- * in the clear, as they stay in a folder without a master key, and a digest is the value itself.
  */
-export const vault = `
+export const keyTables = `
   create table vault (
     only integer primary key check (only = 1),
     suite text not null check (suite in ('aes', 'gm')),
@@ -31,7 +27,15 @@ export const vault = `
     name text primary key,
     secret blob not null
   ) strict, without rowid;
+`
 
+/**
+ * Ready to be sealed. What names or describes a person becomes one JSON object in `details`, with digests to find people by the
+ * whole of a name or a number; what belongs to a chip but its picture becomes one JSON object, too. SQL cannot seal: here these
+ * columns hold the values in the clear, as they stay in a folder without a master key, and a digest is the value itself.
+ */
+export const vault = `
+${keyTables}
   alter table subjects add column details blob not null default x'';
   alter table subjects add column name_digest blob not null default x'';
   alter table subjects add column external_id_digest blob;

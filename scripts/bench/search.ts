@@ -97,9 +97,9 @@ async function measure(job: Job): Promise<Measured> {
 }
 
 function tableOf({ engine, searches, ...rest }: Measured): string {
-  const { buildS, memoryMB, fileMB, saveS, loadS } = rest
+  const { built, memoryMB, fileMB, saveS, loadS } = rest
   return [
-    `${engine}: built in ${buildS} s, ${memoryMB} MB, saved in ${saveS} s (${fileMB} MB), loaded in ${loadS} s`,
+    `${engine}: built in ${built.seconds} s by ${built.cores} cores, ${memoryMB} MB, saved in ${saveS} s (${fileMB} MB), loaded in ${loadS} s`,
     formatTable(
       ["width", "recall@1", "recall@5", "p50 ms", "p99 ms"],
       searches.map(({ width, recall1, recall5, tookMs }) => [

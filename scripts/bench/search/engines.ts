@@ -3,19 +3,21 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node
 import { createRequire } from "node:module"
 import { availableParallelism } from "node:os"
 import { join } from "node:path"
+import { z } from "zod"
 import { silentLog } from "../../../app/base/log.ts"
 import { projectRoot } from "../../../app/base/paths.ts"
-import { parseSpace } from "../../../app/face/embedding.ts"
+import { parseSpace, type Space } from "../../../app/face/embedding.ts"
 import { loadHnswlib } from "../../../app/gallery/hnswlib.ts"
 import { openSpaceIndex, type SpaceIndex } from "../../../app/gallery/index.ts"
 import { startIndexWorker } from "../../../app/gallery/index-thread.ts"
 import { searchShared } from "../../../app/gallery/search-shared.ts"
 import { buildWidth, floatsKeptMaxDefault, linksPerNode, scannedMaxDefault } from "../../../app/gallery/shared-index.ts"
+import { readSnapshot } from "../../../app/gallery/snapshot.ts"
 import type { VectorSource } from "./vectors.ts"
 
 /** An index library with the gallery of a run in it. Labels are places in the gallery, from 1. */
 export interface Engine {
-  readonly buildS: number
+  readonly built: Built
   /** The nearest labels; `width` is how widely a graph is searched. */
   search(vector: Float32Array, count: number, width: number): readonly number[] | Promise<readonly number[]>
   /** Writes it to the disk and reads it back, with what that took. */
@@ -36,9 +38,9 @@ export async function buildEngine(name: EngineName, source: VectorSource, faces:
   await mkdir(cache, { recursive: true })
   switch (name) {
     case "exact":
-      return await buildShared(source, faces, undefined)
+      return await buildShared(source, faces)
     case "shared":
-      return await buildShared(source, faces, join(cache, "shared"))
+      return await buildShared(source, faces, join(cache, "shared"), join(cache, "box", snapshotFile))
     case "box":
       return await buildBox(source, faces, join(cache, "box"))
     case "hnswlib":
@@ -50,18 +52,34 @@ export async function buildEngine(name: EngineName, source: VectorSource, faces:
   }
 }
 
-/** Seconds that building took, now or when `path` was made. */
-async function builtOnce(path: string, known: () => Promise<void> | void, build: () => Promise<void> | void): Promise<number> {
-  const note = Bun.file(`${path}.seconds`)
+export const builtSchema = z.strictObject({
+  seconds: z.number(),
+  /** Processor time by that: how many cores worked. */
+  cores: z.number(),
+})
+export type Built = z.output<typeof builtSchema>
+
+const nothingBuilt: Built = { seconds: 0, cores: 0 }
+
+/** What building took, now or when `path` was made. */
+async function builtOnce(path: string, known: () => Promise<void> | void, build: () => Promise<void> | void): Promise<Built> {
+  const note = Bun.file(`${path}.built`)
   if (await note.exists()) {
     await known()
-    return Number(await note.text())
+    return builtSchema.parse(await note.json())
   }
+  const built = await timeBuilding(build)
+  await Bun.write(note, JSON.stringify(built))
+  return built
+}
+
+async function timeBuilding(build: () => Promise<void> | void): Promise<Built> {
   const startTickMs = performance.now()
+  const cpu = process.cpuUsage()
   await build()
   const seconds = secondsSince(startTickMs)
-  await Bun.write(note, String(seconds))
-  return seconds
+  const { user, system } = process.cpuUsage(cpu)
+  return { seconds, cores: (user + system) / 1e6 / seconds }
 }
 
 function library() {
@@ -70,8 +88,11 @@ function library() {
   return loaded
 }
 
-/** Our part of the addon, called straight: what the box adds to it is the difference to `box`. */
-async function buildShared(source: VectorSource, faces: number, path: string | undefined): Promise<Engine> {
+/**
+ * Our part of the addon, called straight: what the box adds to it is the difference to `box`.
+ * @param boxSnapshot taken where it is there, so that both search one graph
+ */
+async function buildShared(source: VectorSource, faces: number, path?: string, boxSnapshot?: string): Promise<Engine> {
   const graph = path !== undefined
   const { shared } = library()
   const make = () => {
@@ -92,19 +113,24 @@ async function buildShared(source: VectorSource, faces: number, path: string | u
     if (why !== "") throw new Error(why)
   }
   const build = async (file: string) => {
+    const taken = boxSnapshot === undefined ? undefined : readSnapshot({ path: boxSnapshot, space: benchSpace(source) }, 0)
+    if (taken?.kind === "ok") {
+      const why = shared.loadLinks(index, taken.links)
+      if (why !== "") throw new Error(why)
+    }
     while (shared.build(index, availableParallelism(), 1000));
     await writeFile(file, shared.saveLinks(index))
   }
-  const buildS =
+  const built =
     path === undefined
-      ? 0
+      ? nothingBuilt
       : await builtOnce(
           path,
           () => take(path),
           () => build(path),
         )
   return {
-    buildS,
+    built,
     search: (vector, count, width) => searchShared(shared, index, { vector, count, width }).labels,
     saveAndLoad: () =>
       inFolder(async (folder) => {
@@ -122,10 +148,17 @@ async function buildShared(source: VectorSource, faces: number, path: string | u
   }
 }
 
+const snapshotFile = "bench.graph"
+
+function benchSpace({ dimension }: VectorSource): Space {
+  const space = parseSpace(`bench@00000000/${dimension}`)
+  if (space === undefined) throw new Error("not a space")
+  return space
+}
+
 /** The index as the gallery has it: threads, changes, snapshots; only SQLite is played by the generator. */
 async function buildBox(source: VectorSource, faces: number, folder: string): Promise<Engine> {
-  const space = parseSpace(`bench@00000000/${source.dimension}`)
-  if (space === undefined) throw new Error("not a space")
+  const space = benchSpace(source)
   let page: { readonly from: number; readonly vectors: Float32Array } | undefined
   const open = async (): Promise<SpaceIndex> => {
     const index = openSpaceIndex(space, {
@@ -145,7 +178,7 @@ async function buildBox(source: VectorSource, faces: number, folder: string): Pr
       lastSeq: () => 0,
       facesCount: () => faces,
       startWorker: startIndexWorker,
-      snapshotPath: join(folder, "bench.graph"),
+      snapshotPath: join(folder, snapshotFile),
       scannedMax: scannedMaxDefault,
       floatsKeptMax: floatsKeptMaxDefault,
       log: silentLog,
@@ -157,17 +190,17 @@ async function buildBox(source: VectorSource, faces: number, folder: string): Pr
     while (index.status().state !== "ready") await Bun.sleep(20)
   }
   let index = await open()
-  const buildS = await builtOnce(
+  const built = await builtOnce(
     folder,
     () => wholly(index),
     () => wholly(index),
   )
   const snapshotDue = faces > scannedMaxDefault
   return {
-    buildS,
+    built,
     search: async (vector, count) => (await index.search(vector, count))?.labels ?? [],
     async saveAndLoad() {
-      const path = join(folder, "bench.graph")
+      const path = join(folder, snapshotFile)
       const saveTickMs = performance.now()
       while (snapshotDue && !(await Bun.file(path).exists())) await Bun.sleep(10)
       const saveS = secondsSince(saveTickMs)
@@ -196,9 +229,9 @@ async function buildHnswlib(source: VectorSource, faces: number, path: string): 
     }
     graph.writeIndexSync(path)
   }
-  const buildS = await builtOnce(path, () => void graph.readIndexSync(path), fill)
+  const built = await builtOnce(path, () => void graph.readIndexSync(path), fill)
   return {
-    buildS,
+    built,
     search(vector, count, width) {
       graph.setEf(width)
       return graph.searchKnn(Array.from(vector), count).neighbors
@@ -233,21 +266,21 @@ async function buildUsearch(source: VectorSource, faces: number, quantization: "
       ...{ metric: "cos", quantization, dimensions: source.dimension, multi: false },
       ...{ connectivity: linksPerNode, expansion_add: buildWidth, expansion_search: width },
     })
-  const built = make(64)
-  const startTickMs = performance.now()
-  for (let from = 0; from < faces; from += pageFaces) {
-    const count = Math.min(pageFaces, faces - from)
-    built.add(
-      BigUint64Array.from({ length: count }, (_, i) => BigInt(from + i + 1)),
-      source.gallery(from, count),
-      availableParallelism(),
-    )
-  }
-  const buildS = secondsSince(startTickMs)
+  const first = make(64)
+  const built = await timeBuilding(() => {
+    for (let from = 0; from < faces; from += pageFaces) {
+      const count = Math.min(pageFaces, faces - from)
+      first.add(
+        BigUint64Array.from({ length: count }, (_, i) => BigInt(from + i + 1)),
+        source.gallery(from, count),
+        availableParallelism(),
+      )
+    }
+  })
   const folder = await mkdtemp("/tmp/gatehouse-bench-usearch-")
   const path = join(folder, "index")
   const saveTickMs = performance.now()
-  built.save(path)
+  first.save(path)
   const saveS = secondsSince(saveTickMs)
   const checksum = sha256(await readFile(path))
   /** It reads whatever it is given and dies of a file that was cut off, so the file is checked first. */
@@ -257,9 +290,9 @@ async function buildUsearch(source: VectorSource, faces: number, quantization: "
     index.load(path)
     return index
   }
-  let of = { width: 64, index: built }
+  let of = { width: 64, index: first }
   return {
-    buildS,
+    built,
     async search(vector, count, width) {
       if (of.width !== width) of = { width, index: await load(width) }
       return Array.from(of.index.search(vector, count, 1).keys, Number)

@@ -4,7 +4,7 @@
  */
 import { z } from "zod"
 import { roundTo, summarise, summarySchema } from "../support/statistics.ts"
-import { buildEngine, type Engine, engineNames, isExact } from "./engines.ts"
+import { buildEngine, builtSchema, type Engine, engineNames, isExact } from "./engines.ts"
 import { readSpread, vectorSource } from "./vectors.ts"
 
 export const jobSchema = z.strictObject({
@@ -23,7 +23,7 @@ export type Job = z.output<typeof jobSchema>
 
 export const measuredSchema = z.strictObject({
   engine: z.enum(engineNames),
-  buildS: z.number(),
+  built: builtSchema,
   memoryMB: z.number(),
   saveS: z.number(),
   loadS: z.number(),
@@ -66,7 +66,7 @@ async function measure(job: Job): Promise<Measured> {
   await engine.close()
   return {
     engine: job.engine,
-    buildS: roundTo(engine.buildS, 1),
+    built: { seconds: roundTo(engine.built.seconds, 1), cores: roundTo(engine.built.cores, 2) },
     memoryMB,
     saveS: roundTo(stored.saveS, 2),
     loadS: roundTo(stored.loadS, 2),

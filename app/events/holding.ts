@@ -1,7 +1,7 @@
 import { z } from "zod"
 import { type HeldFile, type Holding, jsonFile } from "../base/holding.ts"
 import type { Store } from "../store/store.ts"
-import type { Sighting, SightingCursor, Sightings } from "./sighting.ts"
+import type { SightedFace, Sighting, SightingCursor, Sightings } from "./sighting.ts"
 
 /** Erased in one transaction, during which nobody is answered: with pictures of 50 KB each, 0.6 ms for each of them. */
 const stepRows = 10
@@ -77,13 +77,28 @@ export function sightingsHolding(store: Store, sightings: Pick<Sightings, "list"
     const { id, camera, capturedAtMs, recordedAtMs, image } = sighting
     const own = sighting.faces.filter((face) => face.subjectId === subjectId)
     const others = sighting.faces.filter((face) => face.subjectId !== subjectId)
+    const jpeg = await pictureOf(sighting, others)
     const told = { id, camera, capturedAtMs, recordedAtMs, image, faces: own, othersInTheFrame: others.length }
-    yield jsonFile(`sightings/${id}.json`, told)
+    const picture = jpeg === "unreadable" ? "cannot be read, and so not covered" : jpeg === undefined ? "none" : `${id}.jpg`
+    yield jsonFile(`sightings/${id}.json`, { ...told, picture })
+    if (jpeg instanceof Uint8Array) yield { name: `sightings/${id}.jpg`, bytes: jpeg }
+  }
+
+  /** With everybody else covered. */
+  async function pictureOf({ id, image }: Sighting, others: readonly SightedFace[]) {
     const snapshot = sightings.snapshot(id)
-    if (snapshot === undefined) return
+    if (snapshot === undefined || others.length === 0) return snapshot
     // The library is native and large: it is loaded when the first picture is asked for.
     const { coverFaces } = await import("./pictures/cover.ts")
-    const boxes = others.map(({ box }) => box)
-    yield { name: `sightings/${id}.jpg`, bytes: await coverFaces(snapshot, image, boxes) }
+    try {
+      return await coverFaces(
+        snapshot,
+        image,
+        others.map(({ box }) => box),
+      )
+    } catch {
+      // A picture that was damaged on the disk: all the rest can still be told.
+      return "unreadable"
+    }
   }
 }

@@ -177,8 +177,9 @@ function send(c: Context<Env>, reply: AnyReply, content: Content | undefined, li
   if (content.binary !== true) return sendText(c, String(reply.body), content.mediaType, status)
   if (content.streamed === true) {
     // Nobody reads the answer of a HEAD, so none of it is made.
-    const stream = c.req.raw.method === "HEAD" ? null : (reply.body as ReadableStream<Uint8Array>)
-    return c.body(stream, status, { "content-type": content.mediaType })
+    const headers = { "content-type": content.mediaType }
+    if (c.req.raw.method === "HEAD") return c.body(null, status as 204, headers)
+    return c.body(reply.body as ReadableStream<Uint8Array>, status, headers)
   }
   const bytes = reply.body as Uint8Array<ArrayBuffer>
   c.set("bytesOut", bytes.length)

@@ -19,7 +19,7 @@ export interface Rotated {
 }
 
 /** Laid under the new key in one transaction: some 20 ms, in which the box cannot write. */
-const keysPerStep = 1000
+const keysPerStepDefault = 1000
 
 /**
  * Gives the folder another master key, also while a box runs on it: that takes the new one as soon as it meets it. Killed at any
@@ -30,6 +30,7 @@ export async function rotateMasterKey(
   { store, vault }: OpenedFolder,
   places: MasterPlaces,
   told: (keys: number) => void = () => undefined,
+  keysPerStep = keysPerStepDefault,
 ): Promise<Result<Rotated>> {
   if (vault.sealed === undefined)
     return { kind: "failed", why: "the data folder is not sealed: give the box a master key first (vault.keyFile)" }

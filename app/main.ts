@@ -38,6 +38,7 @@ import { type EnginePool, openPool } from "./inference/pool.ts"
 import { createEraser } from "./people/eraser.ts"
 import { readLedgerFile } from "./people/ledger.ts"
 import { openPeople, type People } from "./people/people.ts"
+import { keepPeopleRetention } from "./people/retention.ts"
 import { createJudge, pairThresholds, presentThresholds } from "./pipeline/judge.ts"
 import { servedModels } from "./pipeline/models.ts"
 import { createRefinements } from "./pipeline/refine.ts"
@@ -111,6 +112,7 @@ async function serve(config: Config, opened: Lifetimes, log: Log): ReturnType<Cl
   const people = opened.adopt(await openRights({ store, vault, gallery, sightings }, config, log, [answers]), (open) =>
     open.close(),
   )
+  opened.adopt(keepPeopleRetention({ store, people, log }, config.people), (retention) => retention.close())
 
   const refinements = opened.adopt(createRefinements(config.recognition.refine, log), (open) => open.close())
 

@@ -100,7 +100,7 @@ export function createMetrics() {
     indexedFaces: gauge("gatehouse_indexed_faces", "Faces in the active index"),
     sightingsTotal: counter("gatehouse_sightings_total", "Sightings recorded since the start"),
     sightingsPrunedTotal: counter("gatehouse_sightings_pruned_total", "Sightings that left to keep within their budgets", {
-      reason: ["bytes", "age", "disk"],
+      reason: ["bytes", "age", "disk", "unknown"],
     }),
     sightings: gauge("gatehouse_sightings", "Sightings stored"),
     sightingBytes: gauge("gatehouse_sighting_bytes", "Bytes of the sightings stored, pictures included"),

@@ -11,6 +11,7 @@ import { enrolmentsOptions } from "../enrolment/options.ts"
 import { sightingsOptions } from "../events/options.ts"
 import { httpOptions } from "../http/options.ts"
 import { inferenceOptions } from "../inference/options.ts"
+import { peopleOptions } from "../people/options.ts"
 import { recognitionOptions } from "../pipeline/options.ts"
 import { vaultOptions } from "../vault/options.ts"
 
@@ -20,6 +21,7 @@ const configFile = z.strictObject({
   http: httpOptions.prefault({}),
   inference: inferenceOptions.prefault({}),
   recognition: recognitionOptions.prefault({}),
+  people: peopleOptions.prefault({}),
   enrolments: enrolmentsOptions.prefault({}),
   sightings: sightingsOptions.prefault({}),
   backup: backupOptions.prefault({}),

@@ -14,7 +14,7 @@ const placesSchema = z.array(z.tuple([z.int(), z.int()]))
  * What was seen of a person, or may have been. A frame on which others are seen too stays as their sighting, without its picture:
  * that one shows where the person was and with whom, also with the face covered.
  */
-export function sightingsHolding(store: Store, sightings: Pick<Sightings, "list" | "snapshot">): Holding {
+export function sightingsHolding(store: Store, sightings: Pick<Sightings, "list" | "snapshot" | "shredMonths">): Holding {
   const selectNumbers = store.prepare<{ number: number }>(
     `select distinct sighting_number as number from sighting_faces where subject_id = ? limit ${stepRows}`,
   )
@@ -60,6 +60,7 @@ export function sightingsHolding(store: Store, sightings: Pick<Sightings, "list"
       store.transact<number>(() => {
         const numbers = selectNumbers.all(subjectId)
         for (const { number } of numbers) eraseFrom(number, subjectId)
+        sightings.shredMonths()
         return numbers.length
       }),
 

@@ -9,6 +9,8 @@ export const sightingsOptions = z.strictObject({
     .default(2 * 1024 * 1024 * 1024),
   /** Sightings older than this leave. */
   ageMaxDays: z.number().positive().max(36_500).default(30),
+  /** Sightings on which nobody was known, not even perhaps, leave at this age; `null`: as late as all others. */
+  unknownAgeMaxDays: z.number().positive().max(36_500).nullable().default(null),
   /**
    * The oldest leave, too, when the disk has less than this left, on it or inside the database; of a small disk an eighth, if
    * that is less.

@@ -14,6 +14,8 @@ export interface Retention {
 
 /** Removed in one transaction, during which nobody is answered: with pictures of 50 KB each, 0.6 ms for each of them (n = 280). */
 const stepRows = 10
+/** Looked at in one step for strangers: a millisecond. */
+const lookRows = 200
 const lookEveryMs = 60_000
 const failedRestMs = 1000
 const dayMs = 24 * 60 * 60 * 1000
@@ -93,14 +95,19 @@ function shortOf({ free, reusable, disk }: Room, { freeBytesMin }: FreeBytes): n
 
 export interface Removal {
   readonly removed: number
-  readonly reason: "bytes" | "age" | "disk"
+  readonly reason: "bytes" | "age" | "disk" | "unknown"
 }
 
 /** One bounded step; call it until nothing is removed. */
 export function openRetention(
   store: Store,
   sightings: Pick<Sightings, "totals" | "shredMonths">,
-  { bytesMax, ageMaxDays, freeBytesMin = 0 }: Pick<SightingsOptions, "bytesMax" | "ageMaxDays"> & Partial<FreeBytes>,
+  {
+    bytesMax,
+    ageMaxDays,
+    unknownAgeMaxDays = null,
+    freeBytesMin = 0,
+  }: Pick<SightingsOptions, "bytesMax" | "ageMaxDays"> & Partial<FreeBytes & Pick<SightingsOptions, "unknownAgeMaxDays">>,
 ) {
   const clock = openTrustedClock(store)
   const selectOldest = store.prepare<{ number: number; snapshotBytes: number }>(
@@ -116,12 +123,53 @@ export function openRetention(
     "delete from sightings where number in (select number from sightings where number <= ? order by number limit ?)",
   )
 
+  const selectLookedAt = store.prepare<{ number: number; recordedAtMs: number; known: 0 | 1 }>(`
+    select number, recorded_at_ms as recordedAtMs,
+      exists (select 1 from sighting_faces where sighting_number = number and subject_id is not null) as known
+    from sightings where number > ? and recorded_at_ms between ? and ? order by number limit ?`)
+  const removeSome = store.prepare("delete from sightings where number in (select value from json_each(?))")
+  let lookedAt = 0
+
   return (nowMs: number, tickMs: number): Removal => {
     const overBytes = sightings.totals().bytes - bytesMax
     if (overBytes > 0) return { removed: remove(lastToFree(overBytes)), reason: "bytes" }
     const shortBytes = shortOf(store.room(), { freeBytesMin })
     if (shortBytes > 0 && sightings.totals().sightings > 0) return { removed: remove(lastToFree(shortBytes)), reason: "disk" }
-    return { removed: remove(lastTooOld(nowMs, tickMs)), reason: "age" }
+    const tooOld = remove(lastTooOld(nowMs, tickMs))
+    return tooOld > 0 ? { removed: tooOld, reason: "age" } : { removed: removeUnknown(nowMs, tickMs), reason: "unknown" }
+  }
+
+  /** Whoever is on a sighting of strangers alone may be anybody. Each is looked at once, when it is old enough. */
+  function removeUnknown(nowMs: number, tickMs: number): number {
+    const trusted = clock(nowMs, tickMs)
+    if (unknownAgeMaxDays === null || trusted.kind === "not_set") return 0
+    const cutoffMs = trusted.atMs - unknownAgeMaxDays * dayMs
+    for (;;) {
+      const strangers: number[] = []
+      const page = selectLookedAt.all(lookedAt, trusted.firstMs, nowMs, lookRows)
+      const old = page.slice(
+        0,
+        indexOr(
+          page.length,
+          page.findIndex(({ recordedAtMs }) => recordedAtMs >= cutoffMs),
+        ),
+      )
+      for (const { number, known } of old) {
+        if (strangers.length === stepRows) break
+        if (known === 0) strangers.push(number)
+        lookedAt = number
+      }
+      if (strangers.length > 0) return removeThese(strangers)
+      if (old.length < lookRows) return 0
+    }
+  }
+
+  function removeThese(numbers: readonly number[]): number {
+    return store.transact<number>(() => {
+      const removed = removeSome.run(JSON.stringify(numbers))
+      sightings.shredMonths()
+      return removed
+    })
   }
 
   function lastToFree(bytes: number): number {
@@ -155,4 +203,8 @@ export function openRetention(
       return removed
     })
   }
+}
+
+function indexOr(otherwise: number, index: number): number {
+  return index === -1 ? otherwise : index
 }

@@ -126,6 +126,7 @@ export function openRearrangements(
 
     /** Newest first. */
     of: (subjectId: string): readonly Rearrangement[] => selectOf.all(subjectId, subjectId),
+    /** What was done before this can be undone no more. */
     forgetBefore: (atMs: number): number => removeOld.run(atMs),
   }
 }

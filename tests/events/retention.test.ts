@@ -7,7 +7,7 @@ import { sightingsOptions } from "../../app/events/options.ts"
 import { keepRetention, openRetention } from "../../app/events/retention.ts"
 import { rowBytes } from "../../app/events/sightings.ts"
 import { firstDayMs } from "../../app/events/trusted-clock.ts"
-import { type Memory, openMemory, record } from "./support.ts"
+import { face, type Memory, openMemory, record } from "./support.ts"
 
 const hourMs = 3_600_000
 const dayMs = 24 * hourMs
@@ -202,4 +202,24 @@ test("a disk that stays full does not keep it busy", async () => {
   expect(looks).toBeLessThan(3)
   expect(lines).toHaveLength(1)
   await retention.close()
+})
+
+test("sightings of strangers alone leave sooner than those of somebody known, each looked at once", async () => {
+  await using memory = await openMemory()
+  const subjectId = memory.gallery.createSubject("Ada").id
+  const known = { decision: "match" as const, subjectId }
+  for (let day = 0; day < 300; day++) {
+    record(memory.sightings, day % 3 === 0 ? { faces: [face(known), face()] } : {})
+    memory.store.prepare("update sightings set recorded_at_ms = ? where number = ?").run(startMs + day * hourMs, day + 1)
+  }
+  const options = { bytesMax: 1e9, ageMaxDays: 1000, unknownAgeMaxDays: 10 }
+  const step = openRetention(memory.store, memory.sightings, options)
+  const nowMs = startMs + 300 * hourMs
+  expect(step(nowMs, 0)).toEqual({ removed: 10, reason: "unknown" })
+  expect(sweep(step, nowMs, 0)).toBe(30)
+  // The first 60 hours are older than ten days: of them every third is left.
+  expect(numbers(memory)).toEqual(Array.from({ length: 300 }, (_, n) => n + 1).filter((n) => n > 60 || n % 3 === 1))
+  expect(sweep(step, startMs + 310 * hourMs, 10 * hourMs)).toBe(6)
+  // A clock that leaps ten years takes no more with it than the time that has passed allows.
+  expect(sweep(step, nowMs + 3650 * dayMs, 10 * hourMs)).toBe(0)
 })

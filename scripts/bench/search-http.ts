@@ -8,6 +8,7 @@ import { availableParallelism } from "node:os"
 import { join } from "node:path"
 import { z } from "zod"
 import { projectRoot } from "../../app/base/paths.ts"
+import { formatTable } from "../../app/cli/terminal.ts"
 import { loadHnswlib } from "../../app/gallery/hnswlib.ts"
 import { indexFolderOf, snapshotName } from "../../app/gallery/open.ts"
 import { buildWidth, linksPerNode, searchWidthFor } from "../../app/gallery/shared-index.ts"
@@ -16,7 +17,7 @@ import { clientFiguresSchema } from "./search/client.ts"
 import { fillFolder, searchBox, whenReady } from "./search/filled-box.ts"
 import { describeMachine, machineLine } from "./support/machine.ts"
 import { count, optionsOrExit, readOptions } from "./support/options.ts"
-import { median, roundTo } from "./support/statistics.ts"
+import { median, roundTo, summarise } from "./support/statistics.ts"
 
 const options = optionsOrExit(
   readOptions(
@@ -38,8 +39,15 @@ const shareMin = 0.6
 /** The whitepaper's mixed headline, on 8 cores. */
 const headline = "3,862 requests/s at p95 41 ms (8 cores)"
 
+/** Every so many-th person is in a group of their own name. */
+const groups = [2, 10, 100] as const
+const groupName = (every: number) => `every ${every}`
+const groupQueries = 300
+
 console.log(machineLine(await describeMachine()))
-await using filled = await fillFolder(faces)
+await using filled = await fillFolder(faces, {
+  groupsOf: (person) => groups.filter((every) => person % every === 0).map(groupName),
+})
 const { source, people, space } = filled
 const library = loadHnswlib()
 if (library.kind === "failed") throw new Error(library.why)
@@ -79,6 +87,7 @@ for (let round = 0; round < options.rounds; round++) {
       `client took ${roundTo((cpuS / seconds) * 100, 0)} % of one core`,
   )
 }
+console.log(await measureGroups())
 await box.close()
 for (const { what, perSecond } of rows)
   console.log(
@@ -103,7 +112,42 @@ async function namesBy(search: (vector: Float32Array) => Promise<readonly string
 function exactly(vector: Float32Array): readonly string[] {
   const numbers = new Float64Array(25)
   const found = shared.search(index, vector, 25, 1, 1, numbers, new Float32Array(25))
-  return [...new Set(Array.from(numbers.subarray(0, found), (number) => `Person ${Math.floor((number - 1) / 5)}`))].slice(0, 5)
+  return peopleOf(numbers.subarray(0, found))
+}
+
+function peopleOf(numbers: Float64Array): readonly string[] {
+  return [...new Set(Array.from(numbers, (number) => `Person ${Math.floor((number - 1) / 5)}`))].slice(0, 5)
+}
+
+/** One search after the other, of all and of groups by turns; and whether groups are searched as by comparing all their members. */
+async function measureGroups(): Promise<string> {
+  const drawn = source.queries(groupQueries, people)
+  const tookMs = new Map<number, number[]>([1, ...groups].map((every) => [every, []]))
+  const hits = new Map<number, number>()
+  const numbers = new Float64Array(25)
+  for (let i = 0; i < groupQueries; i++) {
+    const vector = drawn.slice(i * source.dimension, (i + 1) * source.dimension)
+    for (const [every, took] of tookMs) {
+      const startTickMs = performance.now()
+      const names = await searchBox(box, space, vector, every === 1 ? undefined : groupName(every))
+      took.push(performance.now() - startTickMs)
+      if (every === 1) continue
+      const members = Float64Array.from({ length: faces }, (_, at) => at + 1).filter(
+        (number) => Math.floor((number - 1) / 5) % every === 0,
+      )
+      const found = shared.searchAmong(index, vector, 25, members, numbers, new Float32Array(25))
+      const wanted = peopleOf(numbers.subarray(0, found))
+      hits.set(every, (hits.get(every) ?? 0) + wanted.filter((name) => names.includes(name)).length / wanted.length)
+    }
+  }
+  return formatTable(
+    ["people searched", "p50 ms", "p99 ms", "as by comparing all members"],
+    [...tookMs].map(([every, took]) => {
+      const { p50, p99 } = summarise(took)
+      const recall = every === 1 ? "-" : ((hits.get(every) ?? 0) / groupQueries).toFixed(4)
+      return [every === 1 ? "all" : groupName(every), p50.toFixed(2), p99.toFixed(2), recall]
+    }),
+  )
 }
 
 function recallOf(names: readonly (readonly string[])[]): number {

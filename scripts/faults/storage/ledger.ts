@@ -25,6 +25,8 @@ interface Person {
   readonly number: number
   /** Those it may have by now: one, unless a change was never answered. */
   names: string[]
+  /** All that were ever asked for, in their order. */
+  readonly asked: string[]
   /** `unknown` while a request about it is on its way, and for ever if none came back. */
   face: "none" | "there" | "unknown"
   state: "there" | "gone" | "unknown"
@@ -61,7 +63,15 @@ export function createLedger(space: string, picture: () => Uint8Array<ArrayBuffe
     const created = await send(box, "POST", "/v1/subjects", { name: nameOf(number, 0) })
     if (created.told !== "acknowledged") return created.told
     const { id } = created.json as { id: string }
-    const person: Person = { id, number, names: [nameOf(number, 0)], face: "unknown", state: "there", busy: true }
+    const person: Person = {
+      id,
+      number,
+      names: [nameOf(number, 0)],
+      asked: [nameOf(number, 0)],
+      face: "unknown",
+      state: "there",
+      busy: true,
+    }
     people.push(person)
     const added = await send(box, "POST", `/v1/subjects/${id}/faces`, { embedding: vectorOf(number, dimension), space })
     person.face = added.told === "acknowledged" ? "there" : "unknown"
@@ -75,6 +85,7 @@ export function createLedger(space: string, picture: () => Uint8Array<ArrayBuffe
     person.busy = true
     const name = nameOf(person.number, nextNumber++)
     person.names.push(name)
+    person.asked.push(name)
     const { told } = await send(box, "PATCH", `/v1/subjects/${person.id}`, { name })
     if (told === "acknowledged") person.names = [name]
     person.busy = false
@@ -138,7 +149,9 @@ export function createLedger(space: string, picture: () => Uint8Array<ArrayBuffe
         then === now ? then : "unknown"
       const due = mark.people.map((person) => {
         const now = peopleNow.get(person.id)
-        return { ...person, state: settled(person.state, now?.state), names: [...person.names, ...(now?.names ?? [])] }
+        // Renamed twice meanwhile, somebody may be in the copy under the name in between.
+        const since = now?.asked.slice(person.asked.length) ?? []
+        return { ...person, state: settled(person.state, now?.state), names: [...person.names, ...since] }
       })
       const dueSeen = mark.seen.map((one) => ({ ...one, state: settled(one.state, seenNow.get(one.id)?.state) }))
       return { lost: lostIn(database, due, dueSeen), damaged: [...faultsOf(databasePath), ...wrongRows(database, dimension)] }
@@ -162,7 +175,7 @@ function free(people: readonly Person[]): Person | undefined {
 function lostIn(database: Database, people: readonly Person[], seen: readonly SeenOne[]): string[] {
   const rows = read<{ id: string; name: string; faces: number }>(
     database,
-    "select id, name, (select count(*) from faces where subject_id = subjects.id) as faces from subjects",
+    `select id, ${nameColumn} as name, (select count(*) from faces where subject_id = subjects.id) as faces from subjects`,
   )
   const present = new Map(rows.map((row) => [row.id, row]))
   const pictures = read<{ id: string; bytes: number | null; jpeg: number | null }>(
@@ -193,7 +206,8 @@ function lostIn(database: Database, people: readonly Person[], seen: readonly Se
 function wrongRows(database: Database, dimension: number): string[] {
   const faces = read<{ name: string; vector: Uint8Array }>(
     database,
-    "select name, vector from faces join subjects on subjects.id = subject_id where name glob 'Person [0-9]*, change *'",
+    `select ${nameColumn} as name, vector from faces join subjects on subjects.id = subject_id
+     where ${nameColumn} glob 'Person [0-9]*, change *'`,
   )
   const wrong: string[] = []
   for (const { name, vector } of faces) {
@@ -218,6 +232,9 @@ function wrongRows(database: Database, dimension: number): string[] {
     ...(totals?.off === 0 ? [] : ["the totals of the sightings"]),
   ]
 }
+
+/** The boxes here have no master key, so what they know of a person stands there in the clear. */
+const nameColumn = "json_extract(cast(details as text), '$.name')"
 
 const nameOf = (number: number, change: number) => `Person ${number}, change ${change}`
 

@@ -3,6 +3,7 @@ import type { FaceChip } from "../face/face.ts"
 import type { Quality } from "../face/quality.ts"
 import type { IndexCheck } from "./check.ts"
 import type { StoredVector } from "./faces.ts"
+import type { Impostors } from "./impostors.ts"
 import type { Moves } from "./moves.ts"
 import type { Metadata, SubjectChange, SubjectDetails } from "./subject-details.ts"
 
@@ -45,6 +46,8 @@ export interface Candidate {
   readonly name: string
   readonly faceId: string
   readonly similarity: number
+  /** To the nearest face of which a person said that it is not this subject's; absent when there is none. */
+  readonly impostorSimilarity?: number
 }
 
 export interface Page<Item> {
@@ -149,6 +152,8 @@ export interface Gallery {
    * with `group` never somebody who is not its member.
    */
   search(space: Space, vector: Float32Array, count: number, group?: string): Promise<readonly Candidate[]>
+  /** Whom cameras took for whom, and should not again. */
+  readonly impostors: Pick<Impostors, "add" | "get" | "of" | "delete">
   /** With how many faces a search compares; with `group` those of its members. People who are not valid now are counted, too. */
   facesSearched(space: Space, group?: string): number
   /** `search` with a face of the gallery, for others than its own subject. None when the face is gone. */

@@ -5,6 +5,7 @@ import type { Changes } from "./changes.ts"
 import type { Chips } from "./chips.ts"
 import type { Faces } from "./faces.ts"
 import type { AddedSubject, NewSubject, Subject } from "./gallery.ts"
+import type { Impostors } from "./impostors.ts"
 import { openVector, sealVector } from "./secrets.ts"
 import type { Subjects } from "./subjects.ts"
 
@@ -15,6 +16,8 @@ export interface MergedPerson {
   readonly faceIds: readonly string[]
   /** Groups that the other person was no member of before. */
   readonly groupsAdded: readonly string[]
+  /** Who was said not to be this person. */
+  readonly impostorIds?: readonly string[]
 }
 
 type NoSubject = { readonly kind: "no_subject"; readonly subjectId: string }
@@ -55,6 +58,7 @@ interface MovingFace {
 interface MovesNeeds {
   readonly faces: Pick<Faces, "moved">
   readonly chips: Chips
+  readonly impostors: Pick<Impostors, "idsOf" | "move">
   readonly subjects: Pick<Subjects, "get" | "present" | "insertAs" | "removeNow">
   readonly changes: Pick<Changes, "recordSubject">
 }
@@ -63,7 +67,7 @@ interface MovesNeeds {
 export function openMoves(
   store: Store,
   vault: Vault,
-  { faces, chips, subjects, changes }: MovesNeeds,
+  { faces, chips, impostors, subjects, changes }: MovesNeeds,
   wallClockMs: () => number,
 ): Moves {
   const select = store.prepare<MovingFace>(`
@@ -109,21 +113,24 @@ export function openMoves(
         if (into === undefined) return { kind: "no_subject", subjectId: intoId }
         const faceIds = idsOf(fromId)
         const groupsAdded = subject.groups.filter((group) => !into.groups.includes(group))
+        const impostorIds = impostors.idsOf(fromId)
         move(fromId, faceIds, intoId, transaction)
+        impostors.move(fromId, impostorIds, intoId)
         for (const group of groupsAdded) addGroup.run(group, intoId)
-        also({ subject, faceIds, groupsAdded })
+        also({ subject, faceIds, groupsAdded, impostorIds })
         subjects.removeNow(fromId, transaction)
         changed(intoId)
         return { kind: "merged", subject: subjects.present(intoId) }
       }),
 
-    unmerge: ({ subject, faceIds, groupsAdded }, fromId, also) =>
+    unmerge: ({ subject, faceIds, groupsAdded, impostorIds = [] }, fromId, also) =>
       store.transact<Unmerged>((transaction) => {
         if (subjects.get(fromId) === undefined) return { kind: "no_subject", subjectId: fromId }
         if (subjects.get(subject.id) !== undefined) return { kind: "subject_exists" }
         const found = subjects.insertAs(subject.id, subject, subject.createdAtMs, wallClockMs())
         if (found !== undefined) return found
         move(fromId, faceIds, subject.id, transaction)
+        impostors.move(fromId, impostorIds, subject.id)
         for (const group of groupsAdded) removeGroup.run(group, fromId)
         also()
         changed(fromId)

@@ -1,19 +1,20 @@
 import { join } from "node:path"
 import { type Log, silentLog } from "../base/log.ts"
-import type { Space } from "../face/embedding.ts"
+import { type Space, toUnit } from "../face/embedding.ts"
 import type { Store } from "../store/store.ts"
 import type { Vault } from "../vault/vault.ts"
 import { openChanges } from "./changes.ts"
 import { checkIndex, type IndexCheck } from "./check.ts"
 import { openChips } from "./chips.ts"
 import { openFaces } from "./faces.ts"
-import type { Gallery } from "./gallery.ts"
+import type { Candidate, Gallery } from "./gallery.ts"
 import { openGroupMembers } from "./group-members.ts"
+import { type Impostors, openImpostors } from "./impostors.ts"
 import { openSpaceIndex, type SpaceIndex } from "./index.ts"
 import type { SnapshotSealing } from "./index-messages.ts"
 import { startIndexWorker } from "./index-thread.ts"
-import { searchOthers, searchSubjects } from "./search.ts"
 import { openMoves } from "./moves.ts"
+import { searchOthers, searchSubjects } from "./search.ts"
 import { createOpeners } from "./secrets.ts"
 import { floatsKeptMaxDefault, scannedMaxDefault } from "./shared-index.ts"
 import { openSubjects } from "./subjects.ts"
@@ -68,6 +69,7 @@ export async function openGallery(store: Store, vault: Vault, options: GalleryOp
   for (const { space } of faces.spaces()) indexOf(space, faces.spaceNumber(space) ?? 0)
   await Promise.all([...indexes.values()].map((index) => index.started))
 
+  const impostors = openImpostors(store, vault, openers, wallClockMs)
   const membersOf = openGroupMembers(store, changes.lastSeq)
   const searchNeeds = {
     faces,
@@ -90,12 +92,16 @@ export async function openGallery(store: Store, vault: Vault, options: GalleryOp
     facesOf: faces.of,
     faceImage: chips.of,
     deleteFace: faces.delete,
-    moves: openMoves(store, vault, { faces, chips, subjects, changes }, wallClockMs),
+    moves: openMoves(store, vault, { faces, chips, impostors, subjects, changes }, wallClockMs),
     storedVector: faces.vectorOf,
     async overwriteRemoved() {
       await Promise.all([...indexes.values()].map((index) => index.overwriteRemoved()))
     },
-    search: (space, vector, count, group) => searchSubjects(searchNeeds, space, vector, count, group),
+    impostors,
+    async search(space, vector, count, group) {
+      const candidates = await searchSubjects(searchNeeds, space, vector, count, group)
+      return withImpostors(candidates, impostors, space, vector)
+    },
     facesSearched(space, group) {
       const spaceNumber = faces.spaceNumber(space)
       if (spaceNumber === undefined) return 0
@@ -124,6 +130,21 @@ export async function openGallery(store: Store, vault: Vault, options: GalleryOp
       await Promise.all([...indexes.values()].map((index) => index.close()))
     },
   }
+}
+
+/** Which of them a person said are somebody else, as near as the asked face comes to that one. */
+function withImpostors(
+  candidates: readonly Candidate[],
+  { any, nearest }: Impostors,
+  space: Space,
+  vector: Float32Array,
+): readonly Candidate[] {
+  const unit = candidates.length > 0 && any() ? toUnit(vector) : undefined
+  if (unit === undefined) return candidates
+  return candidates.map((candidate) => {
+    const impostorSimilarity = nearest(candidate.subjectId, space, unit)
+    return impostorSimilarity === undefined ? candidate : { ...candidate, impostorSimilarity }
+  })
 }
 
 /** Snapshots of indexes lie beside the database, which they are derived from. They may be deleted at any time. */

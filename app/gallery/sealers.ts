@@ -3,6 +3,7 @@ import type { Store } from "../store/store.ts"
 import type { Sealer } from "../vault/sealing.ts"
 import type { Vault } from "../vault/vault.ts"
 import { chipPlaces } from "./chips.ts"
+import { impostorSealing } from "./impostors.ts"
 import { ownerOfSubject, parseDetails, sealDetails, sealVector } from "./secrets.ts"
 import { externalIdDigest, nameDigest } from "./subject-rows.ts"
 
@@ -32,6 +33,7 @@ export function subjectSealer(store: Store, vault: Vault): Sealer {
     where subject_id = ?`)
   const updateFace = store.prepare("update faces set vector = ? where number = ?")
   const updateChip = store.prepare("update face_chips set jpeg = ?, about = ? where face_number = ?")
+  const sealImpostorsOf = impostorSealing(store, vault)
   let after = ""
 
   function sealSubject({ id, details }: SubjectRow): void {
@@ -43,6 +45,7 @@ export function subjectSealer(store: Store, vault: Vault): Sealer {
       plain.externalId === undefined ? null : externalIdDigest(vault, plain.externalId),
     ] as const
     update.run(sealDetails(vault, id, plain), ...digests, id)
+    sealImpostorsOf(id)
     for (const { number, id: faceId, space, vector, jpeg, about } of selectFaces.all(id)) {
       updateFace.run(sealVector(vault, { id: faceId, subjectId: id, space }, vector), number)
       if (jpeg === null || about === null) continue

@@ -86,6 +86,7 @@ export function createOpeners(vault: Vault, log: Pick<Log, "error">) {
   }
 
   return {
+    value: opened,
     vector: (face: FacePlace, stored: Uint8Array): Uint8Array | undefined =>
       opened(ownerOfSubject(face.subjectId), vectorPlace(face), stored),
     name(subjectId: string, stored: Uint8Array): string | undefined {

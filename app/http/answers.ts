@@ -1,4 +1,5 @@
 import { z } from "zod"
+import { impostorSources } from "../gallery/impostors.ts"
 import { loadedModelSchema, runtimeSchema } from "../inference/wire.ts"
 import { degradations } from "../inference/work.ts"
 
@@ -58,7 +59,15 @@ export const decidedBy = z
     description: "Thresholds of similarity at this moment, and what they are worth.",
   })
 const candidate = z
-  .strictObject({ subjectId: z.string(), name: z.string(), similarity: z.number() })
+  .strictObject({
+    subjectId: z.string(),
+    name: z.string(),
+    similarity: z.number(),
+    impostorSimilarity: z
+      .number()
+      .optional()
+      .describe("to the nearest face that was said not to be this person's; absent when there is none"),
+  })
   .register(answerSchemas, { id: "Candidate" })
 const match = z
   .strictObject({ subjectId: z.string(), name: z.string(), faceId: z.string(), similarity: z.number() })
@@ -204,6 +213,20 @@ export const enrolmentAnswer = z
   .register(answerSchemas, { id: "Enrolment" })
 
 export const facesAnswer = z.strictObject({ items: list(enrolledFace), next }).register(answerSchemas, { id: "FacePage" })
+
+export const impostorAnswer = z
+  .strictObject({
+    id: z.string(),
+    subjectId: z.string().describe("who it is not"),
+    space: z.string(),
+    source: z.enum(impostorSources),
+    createdAtMs: z.number(),
+  })
+  .register(answerSchemas, { id: "Impostor" })
+
+export const impostorsAnswer = z
+  .strictObject({ items: list(impostorAnswer), next })
+  .register(answerSchemas, { id: "ImpostorPage" })
 
 export const aliveAnswer = z.strictObject({ status: z.literal("alive") }).register(answerSchemas, { id: "Alive" })
 

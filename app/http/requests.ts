@@ -27,6 +27,22 @@ export const searchJson = z
   })
   .register(requestSchemas, { id: "Search" })
 
+const sightedFaceJson = z
+  .strictObject({
+    sightingId: z.guid().toLowerCase(),
+    face: z
+      .int()
+      .min(0)
+      .max(1000)
+      .optional()
+      .describe("its place in the sighting; when not said, the one taken for the person"),
+  })
+  .register(requestSchemas, { id: "SightedFaceRef" })
+
+export const newImpostorJson = z
+  .union([pictureJson, vectorJson, sightedFaceJson])
+  .register(requestSchemas, { id: "NewImpostor" })
+
 export const newFaceJson = z.union([pictureJson, vectorJson]).register(requestSchemas, { id: "NewFace" })
 
 /** A decimal number as a query writes it, then what it must be. */

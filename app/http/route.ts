@@ -77,8 +77,8 @@ type BodyOf<Given> = Given extends "nothing"
       : Given extends StreamedContent
         ? { readonly body: ReadableStream<Uint8Array> }
         : Given extends BytesContent
-        ? { readonly body: Uint8Array }
-        : { readonly body: string }
+          ? { readonly body: Uint8Array }
+          : { readonly body: string }
 
 /**
  * One route, told once: the app is mounted from it, requests are parsed by it, and the OpenAPI document is printed from it.

@@ -7,9 +7,7 @@ import type { Answer } from "./answer.ts"
 import type { CacheOptions } from "./options.ts"
 import type { Work } from "./work.ts"
 
-interface Analyze {
-  (work: Work): Promise<Answer>
-}
+type Analyze = (work: Work) => Promise<Answer>
 
 export interface CachedAnalyze extends Analyze {
   /** For who is to be forgotten: nobody here knows whose the pictures were. */

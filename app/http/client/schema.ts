@@ -278,6 +278,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/impostors/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take back that a face is not a person's; the very next search decides without it */
+        delete: operations["deleteV1ImpostorsId"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/rearrangements/{id}/undo": {
         parameters: {
             query?: never;
@@ -504,6 +521,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/subjects/{id}/impostors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who was said not to be the person, oldest first; vectors are not among what is told */
+        get: operations["getV1SubjectsIdImpostors"];
+        put?: never;
+        /** This is not the person: a face nearer to the given one than to the person's own is no longer taken for the person */
+        post: operations["postV1SubjectsIdImpostors"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/subjects/{id}/merge": {
         parameters: {
             query?: never;
@@ -680,6 +715,8 @@ export interface components {
             image: string;
         };
         Candidate: {
+            /** @description to the nearest face that was said not to be this person's; absent when there is none */
+            impostorSimilarity?: number;
             name: string;
             similarity: number;
             subjectId: string;
@@ -874,6 +911,20 @@ export interface components {
             height: number;
             width: number;
         };
+        Impostor: {
+            createdAtMs: number;
+            id: string;
+            /** @enum {string} */
+            source: "picture" | "vector" | "sighting";
+            space: string;
+            /** @description who it is not */
+            subjectId: string;
+        };
+        ImpostorPage: {
+            items: components["schemas"]["Impostor"][];
+            /** @description give it back as `after` for the next page; absent on the last */
+            next?: string;
+        };
         Ingested: {
             camera: string;
             decidedBy: components["schemas"]["DecidedBy"];
@@ -959,6 +1010,7 @@ export interface components {
             space: string;
         };
         NewFace: components["schemas"]["Picture"] | components["schemas"]["Vector"];
+        NewImpostor: components["schemas"]["Picture"] | components["schemas"]["Vector"] | components["schemas"]["SightedFaceRef"];
         NewSubject: {
             /** @description when and how the person agreed to being recognised */
             consentNote?: string;
@@ -1147,6 +1199,12 @@ export interface components {
             similarity?: number;
             /** @description who it is (match) or may be (uncertain) */
             subjectId?: string;
+        };
+        SightedFaceRef: {
+            /** @description its place in the sighting; when not said, the one taken for the person */
+            face?: number;
+            /** Format: uuid */
+            sightingId: string;
         };
         Sighting: {
             camera: string;
@@ -2774,6 +2832,84 @@ export interface operations {
                 content: {
                     "image/jpeg": Blob;
                 };
+            };
+            /** @description bad_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description rate_limited */
+            429: {
+                headers: {
+                    /** @description seconds */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description unavailable */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    deleteV1ImpostorsId: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description bad_request */
             400: {
@@ -4520,6 +4656,231 @@ export interface operations {
                 };
             };
             /** @description bad_image, no_face, several_faces, low_quality, wrong_space, bad_vector, idempotency_conflict */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description rate_limited */
+            429: {
+                headers: {
+                    /** @description seconds */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description overloaded, deadline_exceeded, unavailable, superseded */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    getV1SubjectsIdImpostors: {
+        parameters: {
+            query?: {
+                /** @description `next` of the page before */
+                after?: string;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImpostorPage"];
+                };
+            };
+            /** @description bad_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description rate_limited */
+            429: {
+                headers: {
+                    /** @description seconds */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description unavailable */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    postV1SubjectsIdImpostors: {
+        parameters: {
+            query?: {
+                /** @description largest: faces less than half as wide as the largest are left aside; single: a second face of any size is refused */
+                faces?: "largest" | "single";
+                /** @description faces narrower than this are not looked for: smaller finds more and takes longer */
+                faceWidthPxMin?: number;
+            };
+            header?: {
+                /** @description a request repeated with the same key within 24 hours makes nothing new: it gets what the first one made */
+                "idempotency-key"?: string;
+                /** @description how long the caller will wait, from the arrival of the request; work that comes too late is not done */
+                "x-deadline-ms"?: number;
+                /** @description background: this may wait until nobody else does, for jobs in bulk; interactive when not said */
+                "x-priority"?: "interactive" | "background";
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewImpostor"];
+                "application/octet-stream": Blob;
+                "image/jpeg": Blob;
+                "image/png": Blob;
+                "image/webp": Blob;
+                "multipart/form-data": {
+                    file: Blob;
+                };
+            };
+        };
+        responses: {
+            /** @description the answer */
+            201: {
+                headers: {
+                    /** @description true: an earlier request with this Idempotency-Key made it, and nothing new was made */
+                    "idempotent-replayed"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Impostor"];
+                };
+            };
+            /** @description bad_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description image_too_large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description unsupported_media_type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description bad_image, no_face, several_faces, wrong_space, bad_vector, idempotency_conflict */
             422: {
                 headers: {
                     [name: string]: unknown;

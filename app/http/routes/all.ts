@@ -8,6 +8,7 @@ import { diagnosticsRoutes } from "./diagnostics.ts"
 import { docsRoutes } from "./docs.ts"
 import { enrolmentRoutes } from "./enrolments.ts"
 import { faceRoutes } from "./faces.ts"
+import { impostorRoutes } from "./impostors.ts"
 import { ingestRoutes } from "./ingest.ts"
 import { peopleRoutes } from "./people.ts"
 import { rearrangementRoutes } from "./rearrangements.ts"
@@ -20,7 +21,14 @@ import { systemRoutes } from "./system.ts"
 export function allRoutes(needs: HttpNeeds): Route[] {
   const routes: Route[] = [
     ...tagged("Recognition", [...recognizeRoutes(needs), ...compareRoutes(needs)]),
-    ...tagged("People", [...subjectRoutes(needs), ...faceRoutes(needs), ...peopleRoutes(needs), ...rearrangementRoutes(needs), ...enrolmentRoutes(needs)]),
+    ...tagged("People", [
+      ...subjectRoutes(needs),
+      ...faceRoutes(needs),
+      ...impostorRoutes(needs),
+      ...peopleRoutes(needs),
+      ...rearrangementRoutes(needs),
+      ...enrolmentRoutes(needs),
+    ]),
     ...tagged("Sightings", [...ingestRoutes(needs), ...sightingRoutes(needs)]),
     ...tagged("The box", [
       ...systemRoutes(needs),

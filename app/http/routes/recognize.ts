@@ -161,7 +161,10 @@ function toEmbedding({ embedding }: AnalyzedFace, space: string) {
 export function toNamed({ decision, match, candidates }: Named) {
   return {
     decision,
-    match,
-    candidates: candidates.map(({ subjectId, name, similarity }) => ({ subjectId, name, similarity })),
+    match: match && { subjectId: match.subjectId, name: match.name, faceId: match.faceId, similarity: match.similarity },
+    candidates: candidates.map(({ subjectId, name, similarity, impostorSimilarity }) => ({
+      ...{ subjectId, name, similarity },
+      ...(impostorSimilarity !== undefined && { impostorSimilarity }),
+    })),
   }
 }

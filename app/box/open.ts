@@ -8,6 +8,7 @@ import { enrolmentSealers } from "../enrolment/sealers.ts"
 import { snapshotSealer } from "../events/snapshots.ts"
 import { indexFolderOf } from "../gallery/open.ts"
 import { subjectSealer } from "../gallery/sealers.ts"
+import { rearrangementsSealer } from "../people/rearrange.ts"
 import { claimDataFolder, dataFolderFiles, openDataFolder } from "../store/data-folder.ts"
 import { openStore, type Store, type WatchCommit } from "../store/store.ts"
 import { openVaultRows } from "../store/vault-rows.ts"
@@ -89,6 +90,7 @@ function sealersOf(store: Store, vault: Vault): readonly Sealer[] {
     notesSealer(store, vault),
     snapshotSealer(store, vault),
     ...enrolmentSealers(store, vault),
+    rearrangementsSealer(store, vault),
   ]
 }
 

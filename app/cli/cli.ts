@@ -19,6 +19,7 @@ import { processTerminal, type Terminal } from "./terminal.ts"
 import { vaultCommand } from "./vault.ts"
 import { verifyCommand } from "./verify.ts"
 import { versionCommand } from "./version.ts"
+import { wipeCommand } from "./wipe.ts"
 
 /** The whole command line. One file for each command; what a command does to the box comes from `needs`. */
 export function createCli(context: CliContext): Command {
@@ -43,6 +44,7 @@ export function createCli(context: CliContext): Command {
     restoreCommand,
     vaultCommand,
     adminCommand,
+    wipeCommand,
   ])
     program.addCommand(create(context))
   program.addCommand(engineCommand(context), { hidden: true })

@@ -4,7 +4,8 @@ import type { Gallery, NewSubject } from "../gallery/gallery.ts"
 import type { Merged, MergedPerson, Split, Unmerged } from "../gallery/moves.ts"
 import { ownerOfSubject } from "../gallery/secrets.ts"
 import type { Store } from "../store/store.ts"
-import type { Place } from "../vault/seal.ts"
+import { type Place, readHeader } from "../vault/seal.ts"
+import { pagedSealer, type Sealer } from "../vault/sealing.ts"
 import type { Vault } from "../vault/vault.ts"
 
 /** Somebody who became part of somebody else, or was taken out of somebody. */
@@ -141,3 +142,26 @@ function told({ memo: _memo, ...rearrangement }: Row): Rearrangement {
 }
 
 const placeOf = (id: string): Place => ({ table: "rearrangements", column: "memo", row: id })
+
+interface MemoRow {
+  readonly number: number
+  readonly id: string
+  readonly subjectId: string
+  readonly memo: Uint8Array
+}
+
+/** Seals what was remembered before there was a master key. After the gallery's: people have their keys then. */
+export function rearrangementsSealer(store: Store, vault: Pick<Vault, "seal">): Sealer {
+  const select = store.prepare<MemoRow>(
+    "select number, id, subject_id as subjectId, memo from rearrangements where number > ? order by number limit ?",
+  )
+  const update = store.prepare("update rearrangements set memo = ? where number = ?")
+  return pagedSealer<MemoRow>(store.transact<number>, {
+    table: "rearrangements",
+    page: (last, rowsMax) => select.all(last?.number ?? 0, rowsMax),
+    isSealed: ({ memo }) => readHeader(memo) !== undefined,
+    seal: ({ number, id, subjectId, memo }) => {
+      update.run(vault.seal(ownerOfSubject(subjectId), placeOf(id), memo), number)
+    },
+  })
+}

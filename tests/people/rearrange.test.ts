@@ -1,5 +1,9 @@
 import { expect, test } from "bun:test"
+import { silentLog } from "../../app/base/log.ts"
+import { openBoxFolder } from "../../app/box/open.ts"
 import { toVector } from "../../app/gallery/faces.ts"
+import { createMaterial } from "../../app/vault/master-key.ts"
+import { tempFolder } from "../support/shared.ts"
 import { plainVaultOf, sealedVaultOf } from "../support/vault.ts"
 import { openPeopleBox, type PeopleBox, plant, space, tracesIn } from "./support.ts"
 
@@ -88,4 +92,24 @@ test("erasing who was merged erases whom they were made of", async () => {
   box.people.rearrangements.merge(second.subjectId, first.subjectId)
   expect(await box.people.erase(first.subjectId)).toMatchObject({ kind: "erased" })
   expect(tracesIn(box.folder.path, [first, second])).toEqual([])
+})
+
+test("what was merged before there was a master key is sealed with all the rest, and undone afterwards", async () => {
+  using folder = tempFolder()
+  let box = await openPeopleBox({ folder })
+  const [first, second] = [plant(box, 1), plant(box, 2)]
+  const merged = box.people.rearrangements.merge(second.subjectId, first.subjectId)
+  if (merged.kind !== "done") throw new Error(merged.kind)
+  await box.close()
+  const material = createMaterial()
+  const env = { GATEHOUSE_MASTER_KEY: material.toHex() }
+  const options = { dataFolder: folder.path, vault: { suite: "aes", keyFile: null } } as const
+  const sealed = openBoxFolder(options, { log: silentLog, env })
+  if (sealed.kind === "ok") sealed.value.store.close()
+  expect(tracesIn(folder.path, [{ ...second, traces: { name: second.traces.name ?? new Uint8Array() } }])).toEqual([])
+
+  box = await openPeopleBox({ folder, vaultOf: (store) => sealedVaultOf(store, "aes", material) })
+  expect(box.people.rearrangements.undo(merged.rearrangement.id)).toMatchObject({ kind: "undone" })
+  expect(box.gallery.subject(second.subjectId)).toMatchObject({ name: second.name, faceCount: 2 })
+  await box.close()
 })

@@ -204,22 +204,31 @@ async function measureBoxes(set: string, floor: Floor, one: DemoBox, two: DemoBo
 }
 
 function targetsOf(sets: readonly SetDetails[]): Target[] {
-  // The default set is there for machines that have nothing else: it is reported beside the better one.
-  const promised = sets.filter(({ set }) => set === "better")
-  return promised.flatMap(({ set, latency, throughput }): Target[] => [
-    {
-      what: `${set}: server p50 by the floor, one client`,
-      wanted: `≤ ${ratioMax}`,
-      measured: `${latency.ratio.toFixed(3)} (${latency.serverMs.p50.toFixed(1)} ms by ${latency.floorMs.p50.toFixed(1)} ms, n ${latency.serverMs.n}; ${latency.ratioToRewritten.toFixed(3)} by the networks as the engine rewrites them)`,
-      met: latency.ratio <= ratioMax,
-    },
-    {
-      what: `${set}: two engines by one`,
-      wanted: `≥ ${scalingMin}`,
-      measured: `${throughput.scaling.toFixed(2)} (n ${throughput.two.length})`,
-      met: throughput.scaling >= scalingMin,
-    },
-  ])
+  return sets.flatMap(({ set, latency, throughput }): Target[] => {
+    const { serverMs, floorMs, rewrittenMs, ratio, ratioToRewritten } = latency
+    const by = (share: number, ms: number) =>
+      `${share.toFixed(3)} (${serverMs.p50.toFixed(1)} ms by ${ms.toFixed(1)} ms, n ${serverMs.n})`
+    return [
+      {
+        what: `${set}: server p50 by the floor, one client`,
+        wanted: `≤ ${ratioMax}`,
+        measured: by(ratio, floorMs.p50),
+        met: ratio <= ratioMax,
+      },
+      {
+        what: `${set}: … by the floor of the networks as the engine rewrites them`,
+        wanted: `≤ ${ratioMax}`,
+        measured: by(ratioToRewritten, rewrittenMs.p50),
+        met: ratioToRewritten <= ratioMax,
+      },
+      {
+        what: `${set}: two engines by one`,
+        wanted: `≥ ${scalingMin}`,
+        measured: `${throughput.scaling.toFixed(2)} (n ${throughput.two.length})`,
+        met: throughput.scaling >= scalingMin,
+      },
+    ]
+  })
 }
 
 function print({ set, runs, latency, throughput, saturatedMs, memory }: SetDetails): void {

@@ -7,9 +7,10 @@
  * With --suite the folder is sealed, and the limit is that of promise S8: 8 s for AES, 60 s for SM4.
  */
 import { z } from "zod"
-import { fillFolder, searchBox, whenReady } from "../bench/search/filled-box.ts"
+import { fillFolder } from "../bench/search/filled-box.ts"
 import { count, optionsOrExit, readOptions } from "../bench/support/options.ts"
 import { median, roundTo } from "../bench/support/statistics.ts"
+import { restartAgainAndAgain } from "./storage/restarts.ts"
 import { check, conclude } from "./support/verdict.ts"
 
 const table = {
@@ -31,49 +32,14 @@ const { suite } = options
 const readySMax = suite === undefined ? 5 : { aes: 8, gm: 60 }[suite]
 
 await using filled = await fillFolder(options.faces, { suite })
-const { source, people, space, folder } = filled
-const queries = source.queries(options.queries, people)
-const asked = Array.from({ length: options.queries }, (_, i) =>
-  queries.subarray(i * source.dimension, (i + 1) * source.dimension),
-)
-const answersOf = async (box: { url: string; key: string }) => {
-  const answers: string[][] = []
-  for (const vector of asked) answers.push(await searchBox(box, space, vector))
-  return answers
-}
-
-const first = await filled.start()
-const buildTickMs = performance.now()
-await whenReady(first)
-console.log(`the first start built the graph in ${roundTo((performance.now() - buildTickMs) / 1000, 1)} s`)
-await snapshotIn(folder)
-const before = await answersOf(first)
-process.kill(first.pid, "SIGKILL")
-await first.exited
-
-const readyS: number[] = []
-let different = 0
-for (let round = 0; round < options.rounds; round++) {
-  const startTickMs = performance.now()
-  const box = await filled.start()
-  await whenReady(box)
-  readyS.push(roundTo((performance.now() - startTickMs) / 1000, 2))
-  const after = await answersOf(box)
-  different += after.filter((names, i) => names.join() !== before[i]?.join()).length
-  process.kill(box.pid, "SIGKILL")
-  await box.exited
-}
+const { builtS, readyS, asked, different } = await restartAgainAndAgain(filled, options.rounds, options.queries)
+console.log(`the first start, with the graph to be built, took ${roundTo(builtS, 1)} s`)
 const sealed = suite === undefined ? "" : `, sealed with ${suite}`
-await conclude(`R11: ${options.faces} faces of ${source.dimension} numbers${sealed}, ${options.rounds} kills`, [
+await conclude(`R11: ${options.faces} faces of ${filled.source.dimension} numbers${sealed}, ${options.rounds} kills`, [
   check(
     `ready with its graph < ${readySMax} s after the start`,
-    `${readyS.join(", ")} s (median ${median(readyS)})`,
+    `${readyS.map((value) => roundTo(value, 2)).join(", ")} s (median ${roundTo(median(readyS), 2)})`,
     Math.max(...readyS) < readySMax,
   ),
-  check("the same answers as before", `${different} of ${options.rounds * options.queries} differ`, different === 0),
+  check("the same answers as before", `${different} of ${asked} differ`, different === 0),
 ])
-
-async function snapshotIn(dataFolder: string): Promise<void> {
-  const files = new Bun.Glob("index/*.graph")
-  while ((await Array.fromAsync(files.scan(dataFolder))).length === 0) await Bun.sleep(200)
-}

@@ -4,6 +4,7 @@ import { join, resolve } from "node:path"
 import { readManifest, shredKeys } from "./file.ts"
 import { readDraftName } from "./make.ts"
 import type { BackupOptions } from "./options.ts"
+import { isSealed } from "./sealing.ts"
 
 /** A backup in the folder of backups. */
 export interface ShelvedBackup {
@@ -22,7 +23,10 @@ export interface Shelf {
   list(): Promise<readonly ShelvedBackup[]>
   /** The path and number for the next one. Makes the folder, and clears drafts of processes that were killed. */
   next(nowMs: number): Promise<{ readonly file: string; readonly number: number }>
-  /** Removes what is over the options, the oldest first and never the newest; says which. */
+  /**
+   * Removes what is over the options, the oldest first and never the newest, and once the newest is sealed all that are not; says
+   * which.
+   */
   trim(): Promise<readonly ShelvedBackup[]>
   /**
    * Takes the keys of these owners out of every kept backup, so that nobody can read what they sealed. To be called after the
@@ -57,6 +61,11 @@ export function openShelf(dataFolder: string, options: Pick<BackupOptions, "fold
     return found.toSorted((a, b) => b.number - a.number || b.name.localeCompare(a.name))
   }
 
+  async function isUnsealed({ name }: ShelvedBackup): Promise<boolean> {
+    const manifest = await readManifest(join(folder, name))
+    return manifest.kind === "ok" && !isSealed(manifest.value)
+  }
+
   return {
     folder,
     list,
@@ -71,16 +80,20 @@ export function openShelf(dataFolder: string, options: Pick<BackupOptions, "fold
     },
 
     async trim() {
-      const all = await list()
-      let bytes = 0
-      const leaving = all.filter((backup, place) => {
-        bytes += backup.bytes
-        return place > 0 && (place >= options.keep || bytes > options.bytesMax)
-      })
+      const [newest, ...others] = await list()
+      if (newest === undefined) return []
       // Only ever for a newest one that can be read: otherwise the older ones are all there is.
-      const newest = all[0]
-      if (leaving.length === 0 || newest === undefined) return []
-      if ((await readManifest(join(folder, newest.name))).kind === "failed") return []
+      const manifest = await readManifest(join(folder, newest.name))
+      if (manifest.kind === "failed") return []
+      let bytes = newest.bytes
+      const leaving: ShelvedBackup[] = []
+      for (const [place, backup] of others.entries()) {
+        bytes += backup.bytes
+        const isOver = place + 1 >= options.keep || bytes > options.bytesMax
+        // What was written before the folder was sealed tells everything to whoever finds it.
+        const isPlain = isSealed(manifest.value) && (await isUnsealed(backup))
+        if (isOver || isPlain) leaving.push(backup)
+      }
       for (const { name } of leaving) await rm(join(folder, name), { force: true })
       return leaving
     },
@@ -96,10 +109,20 @@ export function openShelf(dataFolder: string, options: Pick<BackupOptions, "fold
         if (keys === undefined) counts.unsealed++
         else {
           counts.sealed++
-          counts.shredded += await shredKeys(join(folder, name), keys, (owner) => out.has(owner))
+          counts.shredded += await shredIfThere(join(folder, name), keys, (owner) => out.has(owner))
         }
       }
       return counts
     },
+  }
+}
+
+/** It may have left meanwhile, for a newer one. */
+async function shredIfThere(...[path, place, isOut]: Parameters<typeof shredKeys>): Promise<number> {
+  try {
+    return await shredKeys(path, place, isOut)
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return 0
+    throw error
   }
 }

@@ -196,6 +196,25 @@ describe.each(["aes", "gm"] as const)("%s", (suite) => {
   })
 })
 
+test("once the newest is sealed, those of before leave", async () => {
+  using folder = tempFolder()
+  const [data, material] = [folder.file("data"), createMaterial()]
+  const shelf = openShelf(data, { folder: "backups", keep: 5, bytesMax: 1e9 })
+  let atMs = 0
+  const add = async () => {
+    const { file, number } = await shelf.next(atMs++)
+    ok(await makeBackup(data, file, number, [material]))
+    return (await shelf.trim()).map((backup) => backup.number)
+  }
+  {
+    await using _ = await openFilledFolder(data)
+    expect([await add(), await add()]).toEqual([[], []])
+  }
+  await using _ = await openFilledFolder(data, 0, (store) => sealedVaultOf(store, "aes", material))
+  expect(await add()).toEqual([2, 1])
+  expect([await add(), (await shelf.list()).length]).toEqual([[], 2])
+})
+
 test("a folder that is not sealed makes a backup that is not, and says so", async () => {
   using folder = tempFolder()
   await using _ = await openFilledFolder(folder.file("data"))

@@ -60,6 +60,7 @@ const needs: CliNeeds = {
       forgetIn(copy, [...erased.keys()]),
     )
   },
+  locateSet: (config) => locate(config, quietLog()),
   listModels: (config) => listModels(modelOptions(config)),
   resetAdminKey: async ({ dataFolder }) => {
     const opened = openDataFolder(dataFolder)

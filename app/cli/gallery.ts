@@ -5,6 +5,7 @@ import type { Config } from "../config/config.ts"
 import type { IndexCheck } from "../gallery/check.ts"
 import { indexFolderOf, snapshotName } from "../gallery/open.ts"
 import { type BoxOptions, end, jsonCommand, printJson, withConfig } from "./command.ts"
+import { lookalikesCommand } from "./gallery-lookalikes.ts"
 import type { CliContext, OpenedGallery } from "./needs.ts"
 import type { Outcome } from "./outcome.ts"
 import { counted, formatTable, startProgress } from "./terminal.ts"
@@ -34,6 +35,7 @@ export function galleryCommand(context: CliContext): Command {
         ),
     )
   }
+  command.addCommand(lookalikesCommand(context))
   return command
 }
 

@@ -33,6 +33,8 @@ export interface CliNeeds {
   openGallery(config: Config, seals?: boolean): Promise<Result<OpenedGallery> | Locked>
   openPeople(config: Config): Promise<Result<OpenedPeople> | Locked>
   forgetInBackups(dataFolder: string, shelfFolder: string): Promise<ForgottenBackups>
+  /** The set that the configuration names, without engines. */
+  locateSet(config: Config): Promise<Result<ModelSet>>
   listModels(config: Config): Promise<ModelListing>
   /** The new admin key; the old one is void from then on. */
   resetAdminKey(config: Config): Promise<Result<string>>

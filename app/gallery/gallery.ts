@@ -1,6 +1,7 @@
 import type { Space } from "../face/embedding.ts"
 import type { FaceChip } from "../face/face.ts"
 import type { Quality } from "../face/quality.ts"
+import type { FindAlike } from "./alike.ts"
 import type { IndexCheck } from "./check.ts"
 import type { StoredVector } from "./faces.ts"
 import type { Impostors } from "./impostors.ts"
@@ -158,6 +159,8 @@ export interface Gallery {
   facesSearched(space: Space, group?: string): number
   /** `search` with a face of the gallery, for others than its own subject. None when the face is gone. */
   lookAlikes(faceId: string, count: number): Promise<readonly Candidate[]>
+  /** Pairs of people who are alike, over the whole space. Takes half a minute for 100,000 faces; others are answered meanwhile. */
+  findAlike: FindAlike
   counts(): { readonly subjects: number; readonly faces: number; readonly spaces: readonly SpaceCount[] }
   indexStatus(): readonly IndexStatus[]
   /** Resolves when no index is being built, and what was built is saved. */

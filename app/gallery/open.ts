@@ -3,6 +3,7 @@ import { type Log, silentLog } from "../base/log.ts"
 import { type Space, toUnit } from "../face/embedding.ts"
 import type { Store } from "../store/store.ts"
 import type { Vault } from "../vault/vault.ts"
+import { findAlike, nobodyAlike } from "./alike.ts"
 import { openChanges } from "./changes.ts"
 import { checkIndex, type IndexCheck } from "./check.ts"
 import { openChips } from "./chips.ts"
@@ -110,6 +111,12 @@ export async function openGallery(store: Store, vault: Vault, options: GalleryOp
       return state === "failed" ? (faces.spaces().find((count) => count.space === space)?.faces ?? 0) : indexed
     },
     lookAlikes: (faceId, count) => searchOthers(searchNeeds, faceId, count),
+    findAlike(space, options) {
+      const spaceNumber = faces.spaceNumber(space)
+      return spaceNumber === undefined
+        ? Promise.resolve(nobodyAlike())
+        : findAlike(searchNeeds, { space, spaceNumber }, options)
+    },
     counts() {
       const spaces = faces.spaces().filter((space) => space.faces > 0)
       return { subjects: subjects.count(), faces: spaces.reduce((sum, space) => sum + space.faces, 0), spaces }

@@ -130,8 +130,8 @@ async function compareValid(needs: SearchNeeds, space: NumberedSpace, unit: Floa
 }
 
 /** While there is no index: straight from the table, in pages, so that others get their turn in between. */
-async function compareAll(
-  { vectorsAfter }: SearchNeeds,
+export async function compareAll(
+  { vectorsAfter }: Pick<SearchNeeds, "vectorsAfter">,
   space: NumberedSpace,
   unit: Float32Array,
   count: number,

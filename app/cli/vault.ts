@@ -1,9 +1,12 @@
+import { existsSync } from "node:fs"
+import { join } from "node:path"
 import { Command } from "commander"
 import { silentLog } from "../base/log.ts"
 import { type OpenedFolder, openBoxFolder } from "../box/open.ts"
 import { makeRecoveryKey, needsRecoveryKey } from "../box/recovery.ts"
 import { rotateMasterKey } from "../box/rotate.ts"
 import type { Config } from "../config/config.ts"
+import { dataFolderFiles } from "../store/data-folder.ts"
 import { openVaultRows } from "../store/vault-rows.ts"
 import { writeKeyFile } from "../vault/master-file.ts"
 import { createMaterial } from "../vault/master-key.ts"
@@ -45,6 +48,10 @@ export function vaultCommand(context: CliContext): Command {
 }
 
 async function doWork(work: Work, context: CliContext, config: Config, options: BoxOptions): Promise<Outcome> {
+  const database = join(config.dataFolder, dataFolderFiles.database)
+  // Opening would make it.
+  if (!existsSync(database))
+    return { kind: "failed", why: `${database} is not there: give the data folder of the box with --data or GATEHOUSE_DATA` }
   const opened = openBoxFolder(config, { log: silentLog, seals: false })
   if (opened.kind !== "ok") return opened
   try {

@@ -14,6 +14,8 @@ export interface FaceChip {
   readonly size: ImageSize
   /** In pixels of the chip. */
   readonly landmarks: Landmarks
+  /** Where the detector saw them, if that is elsewhere: some networks align faces by these. */
+  readonly detected?: Landmarks | undefined
 }
 
 /** A detected face with what is known of it after alignment. `embedding` is a unit vector, absent when none was asked for. */

@@ -36,9 +36,9 @@ export function openChips(store: Store, vault: Vault) {
 
   return {
     /** In the transaction that adds the face; it goes with the face. */
-    add({ number, id, subjectId }: ChipOwner, { jpeg, size, landmarks }: FaceChip): void {
+    add({ number, id, subjectId }: ChipOwner, { jpeg, ...rest }: FaceChip): void {
       const owner = ownerOfSubject(subjectId)
-      const about = Buffer.from(JSON.stringify({ size, landmarks }))
+      const about = Buffer.from(JSON.stringify(rest))
       const places = chipPlaces(id)
       insert.run(number, vault.seal(owner, places.jpeg, jpeg), vault.seal(owner, places.about, about))
     },
@@ -51,7 +51,7 @@ export function openChips(store: Store, vault: Vault) {
       const places = chipPlaces(faceId)
       const about = Buffer.from(vault.open(owner, places.about, row.about)).toString()
       const jpeg = vault.open(owner, places.jpeg, row.jpeg)
-      return { jpeg, ...(JSON.parse(about) as Pick<FaceChip, "size" | "landmarks">) }
+      return { jpeg, ...(JSON.parse(about) as Omit<FaceChip, "jpeg">) }
     },
   }
 }

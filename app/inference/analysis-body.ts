@@ -61,15 +61,20 @@ export function unpackAnalysis({ faces, snapshotBytes = 0 }: Header, body: Uint8
   return { faces: found, ...(snapshot && { snapshot }) }
 }
 
-function unpackChip({ size, landmarks }: NonNullable<WireFace["chip"]>, jpeg: Uint8Array): FaceChip {
-  return { jpeg, size, landmarks }
+function unpackChip({ bytes: _bytes, ...chip }: NonNullable<WireFace["chip"]>, jpeg: Uint8Array): FaceChip {
+  return { jpeg, ...chip }
 }
 
 function toWire({ embedding, chip }: AnalyzedFace): WireFace {
   return {
     embedded: embedding !== undefined,
-    ...(chip && { chip: { bytes: chip.jpeg.length, size: chip.size, landmarks: toWirePoints(chip.landmarks) } }),
+    ...(chip && { chip: toWireChip(chip) }),
   }
+}
+
+function toWireChip({ jpeg, size, landmarks, detected }: FaceChip): NonNullable<WireFace["chip"]> {
+  const points = { landmarks: toWirePoints(landmarks), ...(detected && { detected: toWirePoints(detected) }) }
+  return { bytes: jpeg.length, size, ...points }
 }
 
 /** Of one face: its box, its score, five landmarks, nine figures of quality. */

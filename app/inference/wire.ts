@@ -7,6 +7,9 @@ import { modelSet } from "./manifest.ts"
  * `analysis-body.ts` says on the way up, so neither is ever copied into JSON.
  */
 
+const point = z.tuple([z.number(), z.number()]).readonly()
+const landmarks = z.tuple([point, point, point, point, point]).readonly()
+
 export const analyzeOptions = z.strictObject({
   /** Smaller faces are not looked for. */
   faceWidthPxMin: z.number().positive(),
@@ -19,6 +22,8 @@ export const analyzeOptions = z.strictObject({
   snapshot: z.strictObject({ longestSidePx: z.int().positive(), quality: z.int().min(1).max(100) }).optional(),
   /** A JPEG of each embedded face: its box widened to twice its size, longest side at most 256 px. */
   chips: z.boolean().optional(),
+  /** The picture is a chip, and the features of its one face lie here: none is looked for. */
+  at: z.strictObject({ landmarks, detected: landmarks.optional() }).optional(),
 })
 export type AnalyzeOptions = z.output<typeof analyzeOptions>
 
@@ -30,8 +35,6 @@ export const toEngine = z.discriminatedUnion("kind", [
 ])
 export type ToEngine = z.output<typeof toEngine>
 
-const point = z.tuple([z.number(), z.number()])
-const landmarks = z.tuple([point, point, point, point, point])
 const wireFace = z.strictObject({
   /** Its embedding is in the body. */
   embedded: z.boolean(),
@@ -41,6 +44,7 @@ const wireFace = z.strictObject({
       bytes: z.int().positive(),
       size: z.strictObject({ width: z.int().positive(), height: z.int().positive() }),
       landmarks,
+      detected: landmarks.optional(),
     })
     .optional(),
 })

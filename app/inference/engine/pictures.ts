@@ -25,17 +25,23 @@ export function snapshotOf(
   return compressRgb(cut(picture, { x: 0, y: 0, width, height }, factor), { quality, colour: "halved" })
 }
 
-export function chipOf(picture: Pixels, { box, landmarks }: Pick<DetectedFace, "box" | "landmarks">): FaceChip {
+export function chipOf(
+  picture: Pixels,
+  { box, landmarks, detected }: Pick<DetectedFace, "box" | "landmarks"> & Pick<FaceChip, "detected">,
+): FaceChip {
   const region = regionAround(box, picture)
   const longestPx = Math.max(region.width, region.height)
   const factor = Math.min(region.width, region.height, Math.max(1, Math.floor(longestPx / chipSidePxMax)))
   const pixels = fitted(cut(picture, region, factor))
   const [scaleX, scaleY] = [pixels.width / region.width, pixels.height / region.height]
   const inChip = ([x, y]: Point): Point => [(x - region.x) * scaleX, (y - region.y) * scaleY]
-  const [leftEye, rightEye, nose, leftMouth, rightMouth] = landmarks
-  const moved: Landmarks = [inChip(leftEye), inChip(rightEye), inChip(nose), inChip(leftMouth), inChip(rightMouth)]
+  const moved = ([leftEye, rightEye, nose, leftMouth, rightMouth]: Landmarks): Landmarks => [
+    ...([inChip(leftEye), inChip(rightEye), inChip(nose)] as const),
+    ...([inChip(leftMouth), inChip(rightMouth)] as const),
+  ]
   const jpeg = compressRgb(pixels, { quality: chipQuality, colour: "full" })
-  return { jpeg, size: { width: pixels.width, height: pixels.height }, landmarks: moved }
+  const size = { width: pixels.width, height: pixels.height }
+  return { jpeg, size, landmarks: moved(landmarks), ...(detected && { detected: moved(detected) }) }
 }
 
 /** What is still too large by less than half. */

@@ -128,7 +128,7 @@ function createAnalyzer(stages: Stages, models: readonly ServedModel[], threads:
     const embeddings = await stages.embedder.run()
     const embed = lap()
 
-    const chips = options.chips === true ? asked.slice(0, embeddedCount).map((face) => chipOf(pixels, face)) : []
+    const chips = options.chips === true ? found.slice(0, embeddedCount).map((face) => chipOf(pixels, ofChip(face))) : []
     const snapshot = options.snapshot && asked.length > 0 ? snapshotOf(pixels, options.snapshot) : undefined
     const snapshotMs = chips.length > 0 || snapshot !== undefined ? lap() : undefined
 
@@ -164,7 +164,11 @@ function createAnalyzer(stages: Stages, models: readonly ServedModel[], threads:
 
 /** Largest first, none below the asked size, with the most exact landmarks the set can give. */
 async function detect({ detector, refiner }: Stages, pixels: Pixels, options: AnalyzeOptions): Promise<LandmarkedFace[]> {
-  const { faceWidthPxMin, detectorInput: input = "full" } = options
+  const { faceWidthPxMin, detectorInput: input = "full", at } = options
+  if (at !== undefined) {
+    const { landmarks: refined, detected = refined } = at
+    return isFace(refined) && isFace(detected) ? [{ box: clip(boxAround(refined), pixels), score: 1, detected, refined }] : []
+  }
   const found = await detector.detect(pixels, { faceWidthPxMin, input })
   const wanted = found
     .filter(({ box, landmarks }) => box.width >= faceWidthPxMin && isFace(landmarks))
@@ -226,6 +230,19 @@ function clip(box: Box, { width, height }: Pixels): Box {
   const [left, top] = [Math.max(0, box.x), Math.max(0, box.y)]
   const [right, bottom] = [Math.min(width, box.x + box.width), Math.min(height, box.y + box.height)]
   return { x: left, y: top, width: Math.max(0, right - left), height: Math.max(0, bottom - top) }
+}
+
+/** A set without a network for landmarks has one kind of them. */
+function ofChip({ box, detected, refined }: LandmarkedFace) {
+  return { box, landmarks: refined, ...(detected !== refined && { detected }) }
+}
+
+/** Of a face whose features are known: from brow to chin, and from temple to temple. */
+function boxAround(landmarks: Landmarks): Box {
+  const [xs, ys] = [landmarks.map(([x]) => x), landmarks.map(([, y]) => y)]
+  const [left, right, top, bottom] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)]
+  const side = Math.max(right - left, bottom - top)
+  return { x: (left + right) / 2 - side, y: (top + bottom) / 2 - side, width: 2 * side, height: 2 * side }
 }
 
 function areaOf({ width, height }: Box): number {

@@ -1,3 +1,4 @@
+import { type BackoffOptions, nextDelayMs } from "../base/backoff.ts"
 import { type HeldFile, type HeldPerson, type Holding, jsonFile } from "../base/holding.ts"
 import type { Log } from "../base/log.ts"
 import { version } from "../base/version.ts"
@@ -50,7 +51,8 @@ export interface PeopleNeeds {
 
 /** A backup reads the write-ahead log for as long as it takes; it is looked at again so often. */
 const logLookMs = 200
-const failedRestMs = 5000
+/** Longer and longer: a disk that is full makes room for nobody, and each try costs the box something. */
+const failedRest: BackoffOptions = { firstMs: 5000, maxMs: 10 * 60_000 }
 const waitMsDefault = 10_000
 
 /**
@@ -70,7 +72,9 @@ export async function openPeople(needs: PeopleNeeds, ledgerPath: string | undefi
   const unfinished = new Map<string, ErasedRows>()
   const underWay = new Map<string, Promise<void>>()
   let finishing: Promise<void> | undefined
+  let failures = 0
   let waitsFor = ""
+  const stopping = Promise.withResolvers<void>()
   let closing = false
 
   for (const { subjectId, receipt } of ledger.all()) if (receipt === undefined) unfinished.set(subjectId, {})
@@ -114,11 +118,13 @@ export async function openPeople(needs: PeopleNeeds, ledgerPath: string | undefi
         sign(subjectId, rows, backups)
         unfinished.delete(subjectId)
       }
+      failures = 0
       log.info({ people: people.size }, "people were erased")
     } catch (error) {
       log.error({ err: error }, "people who were erased are not gone everywhere yet; trying again shortly")
       waitsFor = error instanceof Error ? error.message : String(error)
-      if (!closing) await Bun.sleep(failedRestMs)
+      failures++
+      await rest(nextDelayMs(failures, failedRest))
     }
   }
 
@@ -132,6 +138,14 @@ export async function openPeople(needs: PeopleNeeds, ledgerPath: string | undefi
       copiesLeft: needs.copiesLeft(),
     }
     ledger.record({ subjectId, askedAtMs, receipt: vault.signer.sign(body) })
+  }
+
+  /** Ends with the box. */
+  async function rest(ms: number): Promise<void> {
+    const timer = Promise.withResolvers<void>()
+    const wake = setTimeout(timer.resolve, ms)
+    await Promise.race([timer.promise, stopping.promise])
+    clearTimeout(wake)
   }
 
   async function outcome(subjectId: string): Promise<Erased> {
@@ -178,6 +192,7 @@ export async function openPeople(needs: PeopleNeeds, ledgerPath: string | undefi
     holdings,
     async close() {
       closing = true
+      stopping.resolve()
       await finishing
     },
   }

@@ -38,6 +38,16 @@ test("a person is exported as a zip, erased with a receipt, and the erasure is t
   expect((await box.ask("GET", `/v1/erasures/${crypto.randomUUID()}`)).status).toBe(404)
 })
 
+test("a request that is repeated after the person was erased does not bring them back", async () => {
+  await using box = await openTestBox()
+  const headers = { "content-type": "application/json", "idempotency-key": crypto.randomUUID() }
+  const create = () => box.ask("POST", "/v1/subjects", { body: JSON.stringify({ name: "Ada" }), headers })
+  const { id } = (await create()).json
+  expect((await box.ask("POST", `/v1/subjects/${id}/erase`)).json.receipt.body.rows).toMatchObject({ requests: 1 })
+  expect((await create()).json.error.code).toBe("idempotency_conflict")
+  expect((await box.ask("GET", "/v1/subjects")).json.items).toEqual([])
+})
+
 test("people are merged, split, and both undone", async () => {
   await using box = await openTestBox()
   const [ada, grace] = [await addPerson(box, "Ada"), await addPerson(box, "Grace")]

@@ -224,7 +224,9 @@ async function openGalleryAlone(config: Config, seals = true): ReturnType<CliNee
   const opened = await openAlone(config, seals)
   if (opened.kind !== "ok") return opened
   const { store, vault, gallery, close } = opened.value
-  return { kind: "ok", value: { ...gallery, checksums: openChecksums(store, vault), exposure: vault.exposure, close } }
+  const { exposure } = vault
+  const lacksRecoveryKey = needsRecoveryKey({ store, vault })
+  return { kind: "ok", value: { ...gallery, checksums: openChecksums(store, vault), exposure, lacksRecoveryKey, close } }
 }
 
 async function openPeopleAlone(config: Config): ReturnType<CliNeeds["openPeople"]> {

@@ -20,6 +20,13 @@ export function jsonCommand(name: string, description: string): Command {
   return new Command(name).description(description).option("--json", "print the result as one JSON document")
 }
 
+/** A command that opens the data folder alone. */
+export function folderCommand(name: string, description: string): Command {
+  return jsonCommand(name, description)
+    .option("--config <file>", "configuration file (GATEHOUSE_CONFIG)")
+    .option("--data <folder>", "data folder (GATEHOUSE_DATA)")
+}
+
 /** A command that opens the engines. */
 export function enginesCommand(name: string, description: string): Command {
   return jsonCommand(name, description)

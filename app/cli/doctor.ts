@@ -8,7 +8,7 @@ import type { PoolStatus } from "../inference/pool.ts"
 import { findMasterKeys } from "../vault/master.ts"
 import { masterPlaces } from "../vault/open.ts"
 import { type BoxOptions, boxCommand, end, printJson, withConfig } from "./command.ts"
-import { checkEngines, checkGallery, checkModels, checkNewSealing, checkSealing } from "./doctor/box.ts"
+import { checkEngines, checkGallery, checkModels, checkNewSealing, checkRecoveryKey, checkSealing } from "./doctor/box.ts"
 import { checkDataFolder } from "./doctor/data-folder.ts"
 import { type Finding, fail, formatFindings, ok } from "./doctor/finding.ts"
 import { checkMachine, readMachineFacts } from "./doctor/machine.ts"
@@ -86,7 +86,9 @@ async function examineGallery(
   const spaces = new Set(listing.sets.map((set) => set.space))
   try {
     const findings = checkGallery(opened, inUse, spaces)
-    return opened.kind === "ok" ? [...findings, checkSealing(opened.value.exposure)] : findings
+    if (opened.kind !== "ok") return findings
+    const { exposure, lacksRecoveryKey } = opened.value
+    return [...findings, checkSealing(exposure), ...checkRecoveryKey(lacksRecoveryKey)]
   } finally {
     if (opened.kind === "ok") await opened.value.close()
   }

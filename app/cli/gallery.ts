@@ -4,7 +4,7 @@ import { Command } from "commander"
 import type { Config } from "../config/config.ts"
 import type { IndexCheck } from "../gallery/check.ts"
 import { indexFolderOf, snapshotName } from "../gallery/open.ts"
-import { type BoxOptions, end, jsonCommand, printJson, withConfig } from "./command.ts"
+import { type BoxOptions, end, folderCommand, printJson, withConfig } from "./command.ts"
 import { lookalikesCommand } from "./gallery-lookalikes.ts"
 import type { CliContext, OpenedGallery } from "./needs.ts"
 import type { Outcome } from "./outcome.ts"
@@ -23,16 +23,13 @@ export function galleryCommand(context: CliContext): Command {
   const command = new Command("gallery").description("look at the faces of a data folder and at the index made from them")
   for (const work of [statsWork, checkWork, rebuildWork]) {
     command.addCommand(
-      jsonCommand(work.name, work.description)
-        .option("--config <file>", "configuration file (GATEHOUSE_CONFIG)")
-        .option("--data <folder>", "data folder (GATEHOUSE_DATA)")
-        .action(async (options: BoxOptions) =>
-          end(
-            context,
-            options,
-            withConfig(options, (config) => doWork(work, context, config, options)),
-          ),
+      folderCommand(work.name, work.description).action((options: BoxOptions) =>
+        end(
+          context,
+          options,
+          withConfig(options, (config) => doWork(work, context, config, options)),
         ),
+      ),
     )
   }
   command.addCommand(lookalikesCommand(context))

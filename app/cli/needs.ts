@@ -19,7 +19,12 @@ export interface Engines {
 }
 
 /** The gallery of a data folder, with the checksums of what its faces were made from, and what a thief of the disk could read. */
-export type OpenedGallery = Gallery & { readonly checksums: Checksums; readonly exposure: Exposure }
+export type OpenedGallery = Gallery & {
+  readonly checksums: Checksums
+  readonly exposure: Exposure
+  /** Sealed, and its backups would be lost with the master key. */
+  readonly lacksRecoveryKey: boolean
+}
 
 /** Who is known in a data folder, with everything else that is held of them. */
 export type OpenedPeople = People

@@ -11,7 +11,7 @@ import { openVaultRows } from "../store/vault-rows.ts"
 import { writeKeyFile } from "../vault/master-file.ts"
 import { createMaterial } from "../vault/master-key.ts"
 import { masterPlaces } from "../vault/open.ts"
-import { type BoxOptions, end, type JsonOption, jsonCommand, printJson, withConfig } from "./command.ts"
+import { type BoxOptions, end, folderCommand, type JsonOption, jsonCommand, printJson, withConfig } from "./command.ts"
 import type { CliContext } from "./needs.ts"
 import type { Outcome } from "./outcome.ts"
 import { counted, startProgress } from "./terminal.ts"
@@ -33,16 +33,13 @@ export function vaultCommand(context: CliContext): Command {
   const command = new Command("vault").description("how the data folder is sealed, and its keys")
   for (const work of [statusWork, rotateWork, recoveryWork])
     command.addCommand(
-      jsonCommand(work.name, work.description)
-        .option("--config <file>", "configuration file (GATEHOUSE_CONFIG)")
-        .option("--data <folder>", "data folder (GATEHOUSE_DATA)")
-        .action(async (options: BoxOptions) =>
-          end(
-            context,
-            options,
-            withConfig(options, (config) => doWork(work, context, config, options)),
-          ),
+      folderCommand(work.name, work.description).action((options: BoxOptions) =>
+        end(
+          context,
+          options,
+          withConfig(options, (config) => doWork(work, context, config, options)),
         ),
+      ),
     )
   return command.addCommand(makeKeyCommand(context))
 }

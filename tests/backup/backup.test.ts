@@ -15,21 +15,9 @@ import { restoreBackup } from "../../app/backup/restore.ts"
 import { openDataFolder } from "../../app/store/data-folder.ts"
 import { dumpDatabase, faultsOf } from "../../scripts/faults/storage/dump.ts"
 import { tempFolder } from "../support/shared.ts"
-import { openFilledFolder } from "./support.ts"
+import { ok, openFilledFolder, whyNot } from "./support.ts"
 
 const plain = { replace: false, backupsFolder: "backups" }
-
-function ok<Value>(result: { kind: "ok"; value: Value } | { kind: "failed"; why: string }): Value {
-  if (result.kind === "failed") throw new Error(result.why)
-  return result.value
-}
-
-/** Why it did not work. */
-async function whyNot(result: Promise<{ kind: "ok" } | { kind: "failed"; why: string }>): Promise<string> {
-  const ended = await result
-  if (ended.kind === "ok") throw new Error("it worked")
-  return ended.why
-}
 
 test("what a running box holds is in the backup, and comes out of it on an empty machine", async () => {
   using folder = tempFolder()

@@ -13,21 +13,9 @@ import { tagBytes } from "../../app/vault/suite.ts"
 import { dumpDatabase, faultsOf } from "../../scripts/faults/storage/dump.ts"
 import { tempFolder } from "../support/shared.ts"
 import { sealedVaultOf } from "../support/vault.ts"
-import { openFilledFolder } from "./support.ts"
+import { ok, openFilledFolder, whyNot } from "./support.ts"
 
 const plain = { replace: false, backupsFolder: "backups" }
-
-function ok<Value>(result: { kind: "ok"; value: Value } | { kind: "failed"; why: string }): Value {
-  if (result.kind === "failed") throw new Error(result.why)
-  return result.value
-}
-
-/** Why it did not work. */
-async function whyNot(result: Promise<{ kind: "ok" } | { kind: "failed"; why: string }>): Promise<string> {
-  const ended = await result
-  if (ended.kind === "ok") throw new Error("it worked")
-  return ended.why
-}
 
 const noPlace = { makeMaster: () => ({ kind: "failed", why: "no place for a master key" }) as const }
 

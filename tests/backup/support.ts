@@ -13,6 +13,18 @@ import { plainVaultOf } from "../support/vault.ts"
 
 const space = "painted@00000000/4" as Space
 
+export function ok<Value>(result: { kind: "ok"; value: Value } | { kind: "failed"; why: string }): Value {
+  if (result.kind === "failed") throw new Error(result.why)
+  return result.value
+}
+
+/** Why it did not work. */
+export async function whyNot(result: Promise<{ kind: "ok" } | { kind: "failed"; why: string }>): Promise<string> {
+  const ended = await result
+  if (ended.kind === "ok") throw new Error("it worked")
+  return ended.why
+}
+
 export interface FilledFolder extends AsyncDisposable {
   readonly store: Store
   readonly vault: Vault

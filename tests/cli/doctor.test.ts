@@ -1,6 +1,13 @@
 import { expect, test } from "bun:test"
 import { writeFileSync } from "node:fs"
-import { checkEngines, checkGallery, checkModels } from "../../app/cli/doctor/box.ts"
+import {
+  checkEngines,
+  checkGallery,
+  checkModels,
+  checkNewSealing,
+  checkRecoveryKey,
+  checkSealing,
+} from "../../app/cli/doctor/box.ts"
 import { checkDataFolder } from "../../app/cli/doctor/data-folder.ts"
 import { formatFindings } from "../../app/cli/doctor/finding.ts"
 import { checkMachine, readMachineFacts } from "../../app/cli/doctor/machine.ts"
@@ -8,6 +15,8 @@ import { parseSpace, type Space } from "../../app/face/embedding.ts"
 import type { Gallery } from "../../app/gallery/gallery.ts"
 import type { ModelListing } from "../../app/inference/models.ts"
 import type { PoolStatus } from "../../app/inference/pool.ts"
+import { exposureOf } from "../../app/vault/exposure.ts"
+import { createMaterial } from "../../app/vault/master-key.ts"
 import { tempFolder } from "../support/shared.ts"
 
 function space(text: string): Space {
@@ -42,6 +51,25 @@ test("the data folder: absent is fine, a file or a locked folder is not", async 
   writeFileSync(temp.file("file"), "")
   expect((await checkDataFolder(temp.file("file")))[0]?.level).toBe("fail")
   expect((await checkDataFolder(temp.file("file", "below")))[0]?.level).toBe("fail")
+})
+
+test("a folder in the clear and a key beside the data are warned of, a locked one fails, and nothing is opened for a new one", () => {
+  expect(checkSealing(exposureOf(undefined))).toMatchObject({
+    level: "warn",
+    text: expect.stringContaining("nothing is sealed"),
+  })
+  const apart = { from: "file", path: "/media/key/gatehouse.key", onDataDisk: false } as const
+  expect(checkSealing(exposureOf(apart))).toMatchObject({ level: "ok", subject: "sealing" })
+  expect(checkSealing(exposureOf({ ...apart, onDataDisk: true }))).toMatchObject({ level: "warn", remedy: expect.any(String) })
+  expect(checkRecoveryKey(false)).toEqual([])
+  expect(checkRecoveryKey(true)).toMatchObject([{ level: "warn", remedy: expect.stringContaining("vault recovery") }])
+  expect(checkGallery({ kind: "locked", why: "bring that key back" }, undefined, new Set())).toEqual([
+    { level: "fail", subject: "sealing", text: "the data folder is locked", remedy: "bring that key back" },
+  ])
+  const offered = { material: createMaterial(), source: apart }
+  expect(checkNewSealing({ kind: "ok", value: [offered] }).level).toBe("ok")
+  expect(checkNewSealing({ kind: "ok", value: [] }).text).toContain("nothing is sealed")
+  expect(checkNewSealing({ kind: "failed", why: "chmod 0400 it" })).toMatchObject({ level: "fail", remedy: "chmod 0400 it" })
 })
 
 const whole = { role: "embedder", name: "e", version: "1", licence: "MIT", state: { kind: "ok" } } as const

@@ -94,6 +94,13 @@ export function checkSealing({ level, text, remedy = "" }: Exposure): Finding {
   return level === "ok" ? ok("sealing", text) : warn("sealing", text, remedy)
 }
 
+/** @param isLacking whether the folder is sealed and nobody was given one */
+export function checkRecoveryKey(isLacking: boolean): readonly Finding[] {
+  if (!isLacking) return []
+  const remedy = "gatehouse vault recovery shows one, once; keep it on paper"
+  return [warn("recovery key", "nobody has one: backups are lost with the master key", remedy)]
+}
+
 /** Of a folder that the first start will make. */
 export function checkNewSealing(found: ReturnType<typeof findMasterKeys>): Finding {
   if (found.kind === "failed") return fail("sealing", "the master key cannot be used", found.why)

@@ -2,7 +2,7 @@ import { expect, test } from "bun:test"
 import { type Creates, openCreates } from "../../app/access/creates.ts"
 import { openStore, type Store } from "../../app/store/store.ts"
 import { tempFolder } from "../support/shared.ts"
-import { plainVaultOf } from "../support/vault.ts"
+import { testVaultOf } from "../support/vault.ts"
 
 const dayMs = 24 * 60 * 60 * 1000
 const requestHash = new Uint8Array(32).fill(7)
@@ -13,7 +13,7 @@ function openBox(rowsMax?: number) {
   if (opened.kind === "failed") throw new Error(opened.why)
   const clock = { nowMs: 1_700_000_000_000 }
   const { store } = opened
-  const open = () => openCreates(store, plainVaultOf(store), () => clock.nowMs, rowsMax)
+  const open = () => openCreates(store, testVaultOf(store), () => clock.nowMs, rowsMax)
   return {
     ...{ store, clock, open, creates: open() },
     [Symbol.dispose]: () => {

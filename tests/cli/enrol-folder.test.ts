@@ -7,7 +7,7 @@ import { folderSource } from "../../app/enrolment/folder.ts"
 import { type OpenBox, openBox } from "../gallery/support.ts"
 import { paint, paintedSpace, readPainted } from "../support/painted.ts"
 import { tempFolder } from "../support/shared.ts"
-import { plainVaultOf } from "../support/vault.ts"
+import { testVaultOf } from "../support/vault.ts"
 
 const enrolOptions = { budgetMs: 5000, faceWidthPxMin: 32, facesMax: 10, faces: "largest", qualityScoreMin: 0.2 } as const
 const limits = { imageBytesMax: 100_000, itemsMax: 1000 }
@@ -17,7 +17,7 @@ async function enrolPeople(box: OpenBox, names: readonly string[], details: Peop
   using folder = tempFolder()
   const { gallery } = box
   const thresholds = { match: 0.6, uncertain: 0.3 }
-  const checksums = openChecksums(box.store, plainVaultOf(box.store))
+  const checksums = openChecksums(box.store, testVaultOf(box.store))
   const needs = { analyze: readPainted, gallery, lookAlikes: gallery.lookAlikes, thresholds, checksums, space: paintedSpace }
   const people = names.map((name) => {
     mkdirSync(folder.file(name))

@@ -7,7 +7,7 @@ import { linesOf, pictures, tarOf, zipOf } from "../enrolment/support.ts"
 import { openBox } from "../gallery/support.ts"
 import { paint, paintedSpace, personVector, readPainted } from "../support/painted.ts"
 import { type TempFolder, tempFolder } from "../support/shared.ts"
-import { plainVaultOf } from "../support/vault.ts"
+import { testVaultOf } from "../support/vault.ts"
 
 const limits = { imageBytesMax: 100_000, itemsMax: 1000 }
 const enrolOptions = { budgetMs: 5000, faceWidthPxMin: 32, facesMax: 10, faces: "largest", qualityScoreMin: 0.2 } as const
@@ -40,7 +40,7 @@ test("a folder, a zip, a tar and lines are enrolled alike, and whatever comes af
   const { gallery } = box
   const needs = {
     ...{ analyze: readPainted, gallery, lookAlikes: gallery.lookAlikes, space: paintedSpace },
-    ...{ thresholds: { match: 0.6, uncertain: 0.3 }, checksums: openChecksums(box.store, plainVaultOf(box.store)) },
+    ...{ thresholds: { match: 0.6, uncertain: 0.3 }, checksums: openChecksums(box.store, testVaultOf(box.store)) },
   }
   const paths = await write(folder)
   const enrol = async (path: string | undefined, vectors?: string) => {

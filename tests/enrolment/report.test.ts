@@ -7,14 +7,14 @@ import type { Store } from "../../app/store/store.ts"
 import type { Vault } from "../../app/vault/vault.ts"
 import { openMemory } from "../events/support.ts"
 import { openBox } from "../gallery/support.ts"
-import { plainVaultOf, sealedVaultOf } from "../support/vault.ts"
+import { sealedVaultOf, testVaultOf } from "../support/vault.ts"
 
 const noPicture = { kind: "refused", reason: "no_face", why: "" } as const
 
 function newJob(
   store: Store,
   state: "finished" | "waiting" = "finished",
-  vault: Vault = plainVaultOf(store),
+  vault: Vault = testVaultOf(store),
 ): { id: string; number: number } {
   const jobs = openJobs(store, vault, Date.now)
   const id = Bun.randomUUIDv7()
@@ -31,7 +31,7 @@ test("every page of every list walks an index, however many items there are", as
     asked.push(sql)
     return box.store.prepare(sql)
   }
-  const report = openReport({ ...box.store, prepare }, plainVaultOf(box.store), box.gallery.nameOf)
+  const report = openReport({ ...box.store, prepare }, testVaultOf(box.store), box.gallery.nameOf)
   for (const result of [undefined, "enrolled", "no_face", "refused", "look_alike"] as const)
     report.page(1, { limit: 10, result })
   const pages = asked.filter((sql) => sql.includes("from enrolment_items as item left join"))
@@ -49,7 +49,7 @@ test("every page of every list walks an index, however many items there are", as
 
 test("reports beyond those kept leave, the oldest first, with all they say; jobs that are not over stay", async () => {
   await using box = await openBox()
-  const report = openReport(box.store, plainVaultOf(box.store), box.gallery.nameOf)
+  const report = openReport(box.store, testVaultOf(box.store), box.gallery.nameOf)
   const { id: subjectId } = box.gallery.createSubject("Ada")
   const numbers = [newJob(box.store, "waiting"), newJob(box.store), newJob(box.store), newJob(box.store)].map(
     ({ number }) => number,
@@ -61,13 +61,13 @@ test("reports beyond those kept leave, the oldest first, with all they say; jobs
         report.add(number, { position, file: "1.jpg", person, content: noPicture }, { result: "no_face", subjectId })
       }
   })
-  await keepReports(box.store, plainVaultOf(box.store), { reportsMax: 1 }).shorten()
+  await keepReports(box.store, testVaultOf(box.store), { reportsMax: 1 }).shorten()
   const left = (table: string) =>
     box.store.prepare<{ number: number }>(`select distinct enrolment_number as number from ${table} order by 1`).all()
   const kept = [{ number: numbers[0] ?? 0 }, { number: numbers[3] ?? 0 }]
   expect(left("enrolment_items")).toEqual(kept)
   expect(left("enrolment_people")).toEqual(kept)
-  expect(openJobs(box.store, plainVaultOf(box.store), Date.now).page({ limit: 10 }).items).toHaveLength(2)
+  expect(openJobs(box.store, testVaultOf(box.store), Date.now).page({ limit: 10 }).items).toHaveLength(2)
 })
 
 /** Every byte of these tables, as text. */
@@ -81,7 +81,7 @@ const jobTables = ["enrolments", "enrolment_people", "enrolment_items", "enrolme
 
 test("no name of a person stays in any table of jobs when the person is deleted", async () => {
   await using box = await openBox()
-  const report = openReport(box.store, plainVaultOf(box.store), box.gallery.nameOf)
+  const report = openReport(box.store, testVaultOf(box.store), box.gallery.nameOf)
   const { number } = newJob(box.store)
   const name = "Wilhelmina Testfigur"
   const ada = box.gallery.createSubject("Ada").id
@@ -108,7 +108,7 @@ test("no name of a person stays in any table of jobs when the person is deleted"
 
 test("… nor that of one whose pictures were all left out, and who became known in another way", async () => {
   await using box = await openBox()
-  const report = openReport(box.store, plainVaultOf(box.store), box.gallery.nameOf)
+  const report = openReport(box.store, testVaultOf(box.store), box.gallery.nameOf)
   const { number } = newJob(box.store)
   const people = [{ name: "Wilhelmina" }, { name: "Somebody", externalId: "w-7" }, { name: "Ada" }]
   box.store.transact<void>(() => {
@@ -184,13 +184,13 @@ describe.each(["aes", "gm"] as const)("%s", (suite) => {
   test("a report of before the folder was sealed is sealed, and found by name again", async () => {
     await using box = await openBox()
     const { store, gallery } = box
-    const plain = openReport(store, plainVaultOf(store), gallery.nameOf)
+    const plain = openReport(store, testVaultOf(store), gallery.nameOf)
     const { id, number } = newJob(store, "waiting")
     store.transact<void>(() => {
       for (let position = 0; position < 20; position++)
         plain.add(number, item(position, `Person ${position % 5}`, `id-${position % 5}`), { result: "no_face", why: "none" })
     })
-    openJobs(store, plainVaultOf(store), Date.now).end(number, "failed", "it ends")
+    openJobs(store, testVaultOf(store), Date.now).end(number, "failed", "it ends")
     const before = plain.page(number, { limit: 100 }).items
     const vault = sealedVaultOf(store, suite)
     // Each step is a transaction; killed in between, the rest is sealed by the next start.

@@ -7,7 +7,7 @@ import { openGallery } from "../../app/gallery/open.ts"
 import { openStore, type Store } from "../../app/store/store.ts"
 import type { Vault } from "../../app/vault/vault.ts"
 import { tempFolder } from "../support/shared.ts"
-import { plainVaultOf } from "../support/vault.ts"
+import { testVaultOf } from "../support/vault.ts"
 
 export interface Memory extends AsyncDisposable {
   /** File of the database. */
@@ -19,7 +19,7 @@ export interface Memory extends AsyncDisposable {
 }
 
 /** What was seen, over a real database with a real gallery beside it. */
-export async function openMemory(vaultOf: (store: Store) => Vault = plainVaultOf): Promise<Memory> {
+export async function openMemory(vaultOf: (store: Store) => Vault = testVaultOf): Promise<Memory> {
   const folder = tempFolder()
   const opened = openStore(folder.file("box.db"))
   if (opened.kind === "failed") throw new Error(opened.why)

@@ -2,7 +2,7 @@ import { writeSync } from "node:fs"
 import { parseSpace, spaceDimension } from "../../app/face/embedding.ts"
 import { openGallery } from "../../app/gallery/open.ts"
 import { openStore } from "../../app/store/store.ts"
-import { plainVaultOf } from "../support/vault.ts"
+import { testVaultOf } from "../support/vault.ts"
 import { randomFrom, randomVector } from "./support.ts"
 
 // Enrols people one after another, deletes every fifth again, and says so after each commit, until it is killed. A deletion is
@@ -12,7 +12,7 @@ const space = parseSpace(spaceText ?? "")
 const opened = openStore(path ?? "")
 if (space === undefined || opened.kind === "failed") throw new Error("bad arguments")
 
-const gallery = await openGallery(opened.store, plainVaultOf(opened.store))
+const gallery = await openGallery(opened.store, testVaultOf(opened.store))
 const random = randomFrom(process.pid)
 for (let i = 1; ; i++) {
   const subject = gallery.createSubject(`Person ${i}`)

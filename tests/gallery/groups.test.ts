@@ -2,7 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 import { similarity } from "../../app/face/embedding.ts"
 import { openGroupMembers } from "../../app/gallery/group-members.ts"
 import { fillGallery } from "../../scripts/bench/search/fill.ts"
-import { plainVaultOf } from "../support/vault.ts"
+import { testVaultOf } from "../support/vault.ts"
 import { enrol, openBox, randomFrom, randomVector, spaceOf, until } from "./support.ts"
 
 setDefaultTimeout(60_000)
@@ -31,7 +31,7 @@ async function filledBox(scannedMax: number) {
     for (let i = 0; i < count; i++) all.set(vectors[from + i]!, i * dimension)
     return all
   }
-  fillGallery(box.store, plainVaultOf(box.store), {
+  fillGallery(box.store, testVaultOf(box.store), {
     space,
     dimension,
     faces: people,

@@ -3,7 +3,7 @@ import type { Gallery } from "../../app/gallery/gallery.ts"
 import { type GalleryOptions, openGallery } from "../../app/gallery/open.ts"
 import { openStore, type Store } from "../../app/store/store.ts"
 import { type TempFolder, tempFolder } from "../support/shared.ts"
-import { plainVaultOf } from "../support/vault.ts"
+import { testVaultOf } from "../support/vault.ts"
 
 export function spaceOf(dimension: number): Space {
   const space = parseSpace(`test@0badc0de/${dimension}`)
@@ -43,7 +43,7 @@ export async function openBox(options?: GalleryOptions): Promise<OpenBox> {
 async function openAt(path: string, options?: GalleryOptions): Promise<{ store: Store; gallery: Gallery }> {
   const opened = openStore(path)
   if (opened.kind === "failed") throw new Error(opened.why)
-  return { store: opened.store, gallery: await openGallery(opened.store, plainVaultOf(opened.store), options) }
+  return { store: opened.store, gallery: await openGallery(opened.store, testVaultOf(opened.store), options) }
 }
 
 /** Bytes in, the same sequence out, every time: mulberry32. */

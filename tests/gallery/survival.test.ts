@@ -3,7 +3,7 @@ import { expect, setDefaultTimeout, test } from "bun:test"
 import { openGallery } from "../../app/gallery/open.ts"
 import { openStore } from "../../app/store/store.ts"
 import { tempFolder } from "../support/shared.ts"
-import { plainVaultOf } from "../support/vault.ts"
+import { testVaultOf } from "../support/vault.ts"
 import { randomFrom, randomVector, spaceOf } from "./support.ts"
 
 setDefaultTimeout(120_000)
@@ -43,7 +43,7 @@ test(`nothing acknowledged is lost in ${kills} kills at random moments`, async (
 
   const opened = openStore(path)
   if (opened.kind === "failed") throw new Error(opened.why)
-  const gallery = await openGallery(opened.store, plainVaultOf(opened.store))
+  const gallery = await openGallery(opened.store, testVaultOf(opened.store))
   try {
     for (const [subjectId, faceId] of told.enrolled) {
       if (told.deleted.has(subjectId)) expect(gallery.subject(subjectId)).toBeUndefined()

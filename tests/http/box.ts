@@ -27,11 +27,12 @@ import { openPeople } from "../../app/people/people.ts"
 import { recognitionOptions } from "../../app/pipeline/options.ts"
 import { createRefinements } from "../../app/pipeline/refine.ts"
 import { dataFolderFiles } from "../../app/store/data-folder.ts"
-import { openStore } from "../../app/store/store.ts"
+import { openStore, type Store } from "../../app/store/store.ts"
+import type { Vault } from "../../app/vault/vault.ts"
 import { paintedJudge } from "../support/judge.ts"
 import { paintedSpace, readPainted } from "../support/painted.ts"
 import { tempFolder } from "../support/shared.ts"
-import { plainVaultOf } from "../support/vault.ts"
+import { testVaultOf } from "../support/vault.ts"
 
 export const testKey = "gh_test_only_0123456789abcdefghijklmn"
 
@@ -81,13 +82,17 @@ export interface TestBox extends AsyncDisposable {
  * The whole HTTP side of a box over a real gallery and real keys; only the engines are played, by painted pictures. The database
  * goes with the box, unless it is named: then it stays.
  */
-export async function openTestBox(overrides: Partial<HttpNeeds> = {}, databasePath?: string): Promise<TestBox> {
+export async function openTestBox(
+  overrides: Partial<HttpNeeds> = {},
+  databasePath?: string,
+  vaultOf: (store: Store) => Vault = testVaultOf,
+): Promise<TestBox> {
   const folder = databasePath === undefined ? tempFolder() : undefined
   const opened = openStore(databasePath ?? folder?.file("box.db") ?? "")
   if (opened.kind === "failed") throw new Error(opened.why)
   const keys = openKeys(opened.store)
   keys.ensureAdminKey(testKey)
-  const vault = plainVaultOf(opened.store)
+  const vault = vaultOf(opened.store)
   const gallery = await openGallery(opened.store, vault)
   const sightings = openSightings(opened.store, vault, gallery.nameOf)
   const sightingOptions = overrides.sightingOptions ?? sightingsOptions.parse({})

@@ -4,7 +4,7 @@ import { type DemoBox, startBox } from "../../demo/box.ts"
 
 /** A box of a checkout, this one unless another is named, on data of its own that is gone afterwards. Throws when it does not start. */
 export async function openBox(
-  env: { readonly engines?: number; readonly set?: string },
+  env: { readonly engines?: number; readonly set?: string; readonly configFile?: string; readonly masterKey?: string },
   checkout: string = projectRoot,
 ): Promise<DemoBox> {
   const box = await startBox(
@@ -14,6 +14,8 @@ export async function openBox(
       GATEHOUSE_MODEL_DIR: process.env.GATEHOUSE_MODEL_DIR ?? resolve(projectRoot, "../shared/models"),
       ...(env.engines !== undefined && { GATEHOUSE_ENGINES: String(env.engines) }),
       ...(env.set !== undefined && { GATEHOUSE_MODEL_SET: env.set }),
+      ...(env.configFile !== undefined && { GATEHOUSE_CONFIG: env.configFile }),
+      ...(env.masterKey !== undefined && { GATEHOUSE_MASTER_KEY: env.masterKey }),
     },
     [process.execPath, join(checkout, "app/main.ts")],
   )

@@ -106,7 +106,7 @@ export async function verifyPayload(path: string, { payload, keys }: Manifest): 
   if (keys === undefined) return { kind: "ok", value: undefined }
   const gap = await bytesAt(file, payload.bytes, keys.at - payload.bytes)
   if (gap.some((byte) => byte !== 0)) return damaged(path)
-  for await (const { slot } of slotsOf(file, keys)) if (slot === "damaged") return damaged(path)
+  for await (const slots of slotsOf(file, keys)) if (slots.includes("damaged")) return damaged(path)
   return { kind: "ok", value: undefined }
 }
 
@@ -126,11 +126,12 @@ export async function readKeys(
   await using file = await open(path, "r")
   const keys: WrappedKey[] = []
   let shredded = 0
-  for await (const { slot } of slotsOf(file, place)) {
-    assert(slot !== "damaged", "the file was verified before")
-    if (slot === undefined) shredded++
-    else keys.push(slot)
-  }
+  for await (const slots of slotsOf(file, place))
+    for (const slot of slots) {
+      assert(slot !== "damaged", "the file was verified before")
+      if (slot === undefined) shredded++
+      else keys.push(slot)
+    }
   return { keys, shredded }
 }
 

@@ -203,6 +203,8 @@ function storeOf(database: Database, path: string, watchCommit: WatchCommit): St
     shrinkLog,
     wipeFree() {
       try {
+        // The copy in between may be larger than the memory of the box; on the disk it is as sealed as what it is a copy of.
+        database.run("pragma temp_store = file")
         database.run("vacuum")
       } catch (error) {
         throw asTrouble(error)

@@ -13,7 +13,8 @@ const everything =
   "the names, numbers and notes of all people, their face vectors (by which others can recognise them), the pictures kept of their faces, and who was seen where and when"
 
 /** What an index, a filter or a clean-up has to read is not sealed. */
-const neverSealed = "in the clear remain how many people and faces there are, and when which camera saw somebody"
+const neverSealed =
+  "in the clear remain how many people and faces there are, names of groups and cameras, and when which camera saw somebody"
 
 /** @param source of the master key in use; `undefined` without one */
 export function exposureOf(source: MasterSource | undefined): Exposure {

@@ -8,6 +8,7 @@ import { lookAlikesOf } from "../pipeline/look-alikes.ts"
 import type { RecognitionOptions } from "../pipeline/options.ts"
 import type { Store } from "../store/store.ts"
 import { storageTrouble } from "../store/trouble.ts"
+import { BrokenSeal } from "../vault/broken.ts"
 import type { Vault } from "../vault/vault.ts"
 import { openSource } from "./archive/open.ts"
 import { openChecksums } from "./checksums.ts"
@@ -96,6 +97,8 @@ export function startRunner(needs: RunnerNeeds, parts: RunnerParts, { itemsMax }
       await work(job, AbortSignal.any([stopping.signal, cancelling.signal]))
     } catch (error) {
       if (storageTrouble(error) !== undefined) throw error
+      // The archive, or a key, was changed on the disk.
+      if (error instanceof BrokenSeal) return await end(job, "failed", error.message)
       log.error({ job: job.id, err: error }, "a bug: a job of enrolment failed")
       await end(job, "failed", "something is broken in the box; its log has the cause under this job's id")
     } finally {

@@ -1,6 +1,7 @@
 import { assert } from "../base/assert.ts"
 import type { Store } from "../store/store.ts"
 import { isDiskFull, storageTrouble } from "../store/trouble.ts"
+import { BrokenSeal } from "../vault/broken.ts"
 import type { Vault } from "../vault/vault.ts"
 import type { NewSighting, Recorded, Sighting, Sightings } from "./sighting.ts"
 import { openSightingLists } from "./sighting-lists.ts"
@@ -63,7 +64,8 @@ export function openSightings(store: Store, vault: Vault, nameOf: NameOf): Sight
       })
       return { kind: "recorded", sighting }
     } catch (error) {
-      const why = storageTrouble(error)
+      // Somebody changed the key of this month on the disk: recognition goes on all the same.
+      const why = error instanceof BrokenSeal ? error.message : storageTrouble(error)
       if (why === undefined) throw error
       return { kind: "not_recorded", why, diskFull: isDiskFull(error) }
     }

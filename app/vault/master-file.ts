@@ -40,6 +40,8 @@ export function readKeyFile(path: string, dataFolder: string): Result<Uint8Array
       closeSync(file)
     }
   } catch (error) {
+    // A rotation has given it another name in this very moment.
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined
     return { kind: "failed", why: `${path} cannot be read: ${error instanceof Error ? error.message : String(error)}` }
   }
 }

@@ -50,8 +50,13 @@ function* candidates(places: MasterPlaces): Generator<readonly [Result<Uint8Arra
     const path = join(credentialsFolder ?? "", name)
     yield [readCredential(path), { from: "credential", path, hasTpm: existsSync(tpmDevice) }]
   }
-  for (const path of keyFile === undefined ? [] : [keyFile, nextKeyFile(keyFile)])
-    yield [readKeyFile(path, dataFolder), { from: "file", path, onDataDisk: isOnDiskOf(path, dataFolder) }]
+  if (keyFile !== undefined) {
+    // The next one first: it may take the file's place in this very moment, and must not be missed in both.
+    const next = readKeyFile(nextKeyFile(keyFile), dataFolder)
+    const source = (path: string) => ({ from: "file", path, onDataDisk: isOnDiskOf(path, dataFolder) }) as const
+    yield [readKeyFile(keyFile, dataFolder), source(keyFile)]
+    yield [next, source(nextKeyFile(keyFile))]
+  }
   const variables = { GATEHOUSE_MASTER_KEY: places.environment, GATEHOUSE_MASTER_KEY_NEXT: places.environmentNext }
   for (const [variable, value] of Object.entries(variables))
     yield [value === undefined ? undefined : parseMaterial(Buffer.from(value), variable), { from: "environment", variable }]
@@ -69,6 +74,6 @@ function readCredential(path: string): Result<Uint8Array> | undefined {
 
 /** Whether one thief has both. */
 function isOnDiskOf(path: string, dataFolder: string): boolean {
-  const device = (of: string): number => (existsSync(of) ? statSync(of).dev : device(dirname(of)))
+  const device = (of: string): number => statSync(of, { throwIfNoEntry: false })?.dev ?? device(dirname(of))
   return device(path) === device(dataFolder)
 }

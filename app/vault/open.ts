@@ -126,10 +126,16 @@ function beginSealing(tables: VaultTables, places: MasterPlaces, master: MasterK
   return vault
 }
 
+const looksMax = 3
+
 function vaultOf(tables: VaultTables, places: MasterPlaces, keys: Keys, source: MasterSource): Vault {
   const { suite } = keys.masters().current.wrapping
-  /** Another process rotates the master key, and this one goes on with the new one. */
+  /** Another process rotates the master key, and this one goes on with the new one. It may be on its way to the one after that. */
   function refreshed(): boolean {
+    return Array.from({ length: looksMax }).some(look)
+  }
+
+  function look(): boolean {
     const state = tables.state()
     const { current, retired } = keys.masters()
     if (state === undefined || (state.masterId === current.id && state.retired?.id === retired[0]?.id)) return false

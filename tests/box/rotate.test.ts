@@ -8,8 +8,9 @@ import { makeRecoveryKey } from "../../app/box/recovery.ts"
 import { rotateMasterKey } from "../../app/box/rotate.ts"
 import { openGallery } from "../../app/gallery/open.ts"
 import { openVaultRows } from "../../app/store/vault-rows.ts"
+import { findMasterKeys } from "../../app/vault/master.ts"
 import { writeKeyFile } from "../../app/vault/master-file.ts"
-import { createMaterial } from "../../app/vault/master-key.ts"
+import { createMaterial, masterKey } from "../../app/vault/master-key.ts"
 import { masterPlaces } from "../../app/vault/open.ts"
 import type { SuiteName } from "../../app/vault/suite.ts"
 import { tempFolder } from "../support/shared.ts"
@@ -100,6 +101,31 @@ test("without a file the next key has to be given, and what is not sealed has no
   })
   expect(makeRecoveryKey(plain.value)).toMatchObject({ why: expect.stringContaining("not sealed") })
   plain.value.store.close()
+})
+
+test("whoever looks for the master key finds it at every moment of rotations, also between two of its files", async () => {
+  using files = boxWithKeyFile("aes")
+  await using box = await files.open()
+  const process = rotating(files.dataFolder, files.keyFile)
+  const words = (async () => {
+    for await (const _ of process.words) process.count++
+  })()
+  const rows = openVaultRows(box.store)
+  const missed: string[] = []
+  const untilMs = performance.now() + 3000
+  while (performance.now() < untilMs) {
+    const stateBefore = rows.state()!.masterId
+    const found = findMasterKeys(files.places)
+    // It may have gone on to the next one since the state was read; then what is found is of that.
+    if (rows.state()!.masterId !== stateBefore) continue
+    const ids = found.kind === "ok" ? found.value.map(({ material }) => masterKey(box.vault.suite, material).id) : [found.why]
+    if (!ids.includes(stateBefore) && rows.state()!.masterId === stateBefore) missed.push(ids.join(" "))
+    await Bun.sleep(0)
+  }
+  process.child.kill("SIGKILL")
+  await words
+  expect(missed).toEqual([])
+  expect(process.count).toBeGreaterThan(10)
 })
 
 const kills = 12

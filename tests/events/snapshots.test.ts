@@ -9,7 +9,7 @@ import { openVaultRows } from "../../app/store/vault-rows.ts"
 import { BrokenSeal } from "../../app/vault/broken.ts"
 import { sealAll } from "../../app/vault/sealing.ts"
 import { plainVaultOf, sealedVaultOf } from "../support/vault.ts"
-import { openMemory, record } from "./support.ts"
+import { openMemory, record, seen } from "./support.ts"
 
 /** Nothing else has these bytes. */
 const picture = () => crypto.getRandomValues(new Uint8Array(5000))
@@ -50,6 +50,22 @@ describe.each(["aes", "gm"] as const)("%s", (suite) => {
     expect(() => sightings.snapshot(two.id)).toThrow(`sighting_snapshots.jpeg of row ${two.number} was changed`)
     store.prepare("update sighting_snapshots set jpeg = zeroblob(5000) where sighting_number = ?").run(one.number)
     expect(() => sightings.snapshot(one.id)).toThrow(BrokenSeal)
+  })
+
+  test("where the key of the month was changed, nothing is recorded, and why is said", async () => {
+    await using memory = await openMemory((store) => sealedVaultOf(store, suite))
+    const { sightings, store, vault } = memory
+    record(sightings, { snapshot: picture() })
+    const owner = ownerOf(Date.now())
+    vault.shredKey(owner)
+    vault.ensureKey(owner)
+    store.prepare("update data_keys set wrapped = zeroblob(70) where owner = ?").run(owner)
+    expect(sightings.record(seen({ snapshot: picture() }))).toMatchObject({
+      kind: "not_recorded",
+      why: expect.stringContaining(owner),
+    })
+    expect(sightings.record(seen()).kind).toBe("recorded")
+    expect(sightings.totals().sightings).toBe(2)
   })
 
   test("the key of a month goes with its last picture, whoever removes it", async () => {

@@ -6,6 +6,7 @@ import { makeBackupElsewhere } from "./backup/process.ts"
 import { asideFolders } from "./backup/restore.ts"
 import { keepBackups } from "./backup/schedule.ts"
 import { openShelf } from "./backup/shelf.ts"
+import { assert } from "./base/assert.ts"
 import type { Holding } from "./base/holding.ts"
 import { createLifetimes, type Lifetimes } from "./base/lifetimes.ts"
 import { createLog, type Log } from "./base/log.ts"
@@ -15,6 +16,7 @@ import type { Result } from "./base/result.ts"
 import { selfCommand } from "./base/self.ts"
 import { createTracer, type Tracer } from "./base/trace.ts"
 import { version } from "./base/version.ts"
+import { openFlippedSets } from "./box/flipped-sets.ts"
 import { type HoldingsNeeds, holdingsOf } from "./box/holdings.ts"
 import { type OpenedFolder, openBoxFolder } from "./box/open.ts"
 import { makeRecoveryKey, needsRecoveryKey } from "./box/recovery.ts"
@@ -31,7 +33,7 @@ import { openSightings } from "./events/sightings.ts"
 import { indexFolderOf, openGallery } from "./gallery/open.ts"
 import { ownerOfSubject } from "./gallery/secrets.ts"
 import type { RefinedAnswer } from "./http/sighting-answers.ts"
-import { cacheAnswers } from "./inference/cache.ts"
+import { type CachedAnalyze, cacheAnswers } from "./inference/cache.ts"
 import type { ModelSet } from "./inference/manifest.ts"
 import { listModels, locateModelSet } from "./inference/models.ts"
 import { type EnginePool, openPool } from "./inference/pool.ts"
@@ -41,6 +43,7 @@ import { openPeople, type People } from "./people/people.ts"
 import { keepPeopleRetention } from "./people/retention.ts"
 import { createJudge, pairThresholds, presentThresholds } from "./pipeline/judge.ts"
 import { servedModels } from "./pipeline/models.ts"
+import { createReembedding, type EmbedSide } from "./pipeline/reembedding.ts"
 import { createRefinements } from "./pipeline/refine.ts"
 import { dataFolderFiles, openDataFolder } from "./store/data-folder.ts"
 import { openVaultRows } from "./store/vault-rows.ts"
@@ -89,14 +92,29 @@ async function serve(config: Config, opened: Lifetimes, log: Log): ReturnType<Cl
   opened.defer(watchEventLoop((lagSeconds) => metrics.eventLoopLagSeconds.observe(lagSeconds)))
   const tracer = await openTracer(config, opened, log, metrics)
 
-  const located = await locate(config, log)
+  const configured = await locate(config, log)
+  if (configured.kind === "failed") return configured
+  const flippedSets = openFlippedSets(store)
+  const located = await locate(withSet(config, flippedSets.inPlaceOf(configured.value.name)), log)
   if (located.kind === "failed") return located
-  const set = located.value
   const gallery = opened.adopt(
     await openGallery(store, vault, { log, indexFolder: indexFolderOf(config.dataFolder) }),
     (open) => open.close(),
   )
-  const pool = opened.adopt(openEnginePool(config, set, log, metrics), (open) => open.close())
+  /** Those that serve, and those of a set that is to come or was before. */
+  const sides = new Map<string, EmbedEngines>()
+  function openSide(set: ModelSet): EmbedEngines {
+    const pool = openEnginePool(config, set, log, metrics)
+    const analyze = cacheAnswers(pool.analyze, set.embedding.space, config.inference.cache, metrics)
+    const { match } = pairThresholds(set.embedding.calibration.curve, config.recognition.decisions)
+    const waiting = () => pool.status().waiting
+    const side = { engines: pool, cached: analyze, models: set, set: set.name, space: set.embedding.space, match, waiting }
+    const opened = { ...side, analyze: pool.analyze }
+    sides.set(set.name, opened)
+    return opened
+  }
+  opened.defer(async () => void (await Promise.all([...sides.values()].map(({ engines }) => engines.close()))))
+  const first = openSide(located.value)
 
   const sightings = openSightings(store, vault, gallery.nameOf)
   const live = createLive<RefinedAnswer>({ sightings, metrics }, config.sightings)
@@ -108,8 +126,10 @@ async function serve(config: Config, opened: Lifetimes, log: Log): ReturnType<Cl
     makeBackupElsewhere(selfCommand(), { dataFolder: config.dataFolder, keyFile: config.vault.keyFile }, file, number, signal)
   const backups = opened.adopt(keepBackups({ shelf, make, metrics, log }, config.backup), (open) => open.close())
 
-  const analyze = cacheAnswers(pool.analyze, set.embedding.space, config.inference.cache, metrics)
-  const answers: Holding = { name: "answers", tables: [], files: () => [], eraseCopies: async () => analyze.forgetAll() }
+  const eraseCopies = async () => {
+    for (const { cached } of sides.values()) cached.forgetAll()
+  }
+  const answers: Holding = { name: "answers", tables: [], files: () => [], eraseCopies }
   const people = opened.adopt(await openRights({ store, vault, gallery, sightings }, config, log, [answers]), (open) =>
     open.close(),
   )
@@ -117,66 +137,93 @@ async function serve(config: Config, opened: Lifetimes, log: Log): ReturnType<Cl
 
   const refinements = opened.adopt(createRefinements(config.recognition.refine, log), (open) => open.close())
 
-  const { curve } = set.embedding.calibration
-  const options = config.recognition.decisions
-  const judge = createJudge({ curve, options, facesSearched: (group) => gallery.facesSearched(set.embedding.space, group) })
-  const enrolments = opened.adopt(
-    await openEnrolments(
+  const { createHttpApp } = await import("./http/app.ts")
+  const { serveHttp } = await import("./http/serve.ts")
+  const creates = openCreates(store, vault)
+  const workshop = createWorkshop()
+
+  /** Everything that answers by one model set; what is asked of it in the meantime is answered by it to the end. */
+  async function serveSide({ models, engines, cached }: EmbedEngines) {
+    const { space, calibration } = models.embedding
+    const { curve } = calibration
+    const options = config.recognition.decisions
+    const judge = createJudge({ curve, options, facesSearched: (group) => gallery.facesSearched(space, group) })
+    const enrolments = await openEnrolments(
       {
-        store,
-        vault,
-        gallery,
-        pool,
-        space: set.embedding.space,
-        thresholds: presentThresholds(judge),
+        ...{ store, vault, gallery, pool: engines, space, thresholds: presentThresholds(judge), metrics, log },
         recognition: config.recognition,
         imageBytesMax: config.http.imageBytesMax,
         dataFolder: config.dataFolder,
-        metrics,
-        log,
       },
       config.enrolments,
-    ),
-    (open) => open.close(),
-  )
+    )
+    const app = createHttpApp({
+      pool: { ...engines, analyze: cached },
+      ...{ gallery, sightings, live, workshop, refinements, backups, keys, creates, vault, enrolments, people, reembedding },
+      sightingOptions: config.sightings,
+      models: servedModels(models),
+      thresholds: pairThresholds(curve, options),
+      judge,
+      recognition: config.recognition,
+      http: config.http,
+      ...{ metrics, tracer, log },
+    })
+    return { side: sides.get(models.name) ?? first, enrolments, app }
+  }
 
-  const { createHttpApp } = await import("./http/app.ts")
-  const { serveHttp } = await import("./http/serve.ts")
-  const app = createHttpApp({
-    pool: { ...pool, analyze },
+  const sideOf = ({ set }: EmbedSide): EmbedEngines => {
+    const side = sides.get(set)
+    assert(side !== undefined, "engines that are named are open")
+    return side
+  }
+  const reembedding = createReembedding({
     gallery,
-    sightings,
-    live,
-    workshop: createWorkshop(),
-    sightingOptions: config.sightings,
-    refinements,
-    backups,
-    keys,
-    creates: openCreates(store, vault),
-    vault,
-    enrolments,
-    people,
-    models: servedModels(set),
-    thresholds: pairThresholds(curve, options),
-    judge,
-    recognition: config.recognition,
-    http: config.http,
-    metrics,
-    tracer,
+    active: () => serving.side,
+    async open(name) {
+      const found = await locate(withSet(config, name), log)
+      if (found.kind === "failed") return found
+      const side = openSide(found.value)
+      await side.engines.settled()
+      const { state, reasons } = side.engines.status()
+      if (state === "ready" || state === "degraded") return { kind: "ok", value: side }
+      sides.delete(name)
+      await side.engines.close()
+      return { kind: "failed", why: reasons.join("; ") }
+    },
+    async release(side) {
+      const { engines } = sideOf(side)
+      sides.delete(side.set)
+      await engines.close()
+    },
+    async serve(side) {
+      const before = serving
+      // Two jobs at once would each take the other's archive; recognition goes on meanwhile.
+      await before.enrolments.close()
+      serving = await serveSide(sideOf(side))
+      flippedSets.remember(configured.value.name, side.set)
+      log.info({ from: before.side.set, to: side.set }, "another model set answers")
+    },
     log,
   })
-  const server = listen(() => serveHttp(app, config.http), config)
+  opened.defer(() => reembedding.close())
+  let serving = await serveSide(first)
+  opened.defer(() => serving.enrolments.close())
+
+  const server = listen(
+    () => serveHttp({ fetch: (request, connection) => serving.app.fetch(request, connection) }, config.http),
+    config,
+  )
   if (server.kind === "failed") return server
   opened.adopt(server.value, (open) => open.stop())
   // Before the server stops: it would wait for listeners, who never end by themselves.
   opened.defer(() => live.close())
-  opened.defer(() => enrolments.close())
+  opened.defer(() => serving.enrolments.close())
 
   // Standard output is for the person at the console; the log goes to standard error.
-  console.log(`Gatehouse ${version} listens on ${server.value.url} (model set ${set.name}, data in ${config.dataFolder})`)
+  console.log(`Gatehouse ${version} listens on ${server.value.url} (model set ${first.set}, data in ${config.dataFolder})`)
   if (admin.kind === "created") console.log(`Admin key, shown this once: ${admin.key}\nLost it? gatehouse admin reset-key`)
   if (recoveryKey !== undefined) console.log(`${recoveryWords}:\n${recoveryKey}\nLost it? gatehouse vault recovery`)
-  log.info({ version, url: server.value.url, set: set.name, galleryCounts: gallery.counts() }, "listening")
+  log.info({ version, url: server.value.url, set: first.set, galleryCounts: gallery.counts() }, "listening")
 
   const signal = await toldToStop()
   log.info({ signal }, "stopping")
@@ -295,6 +342,18 @@ function sayExposure({ exposure }: Vault, log: Log): void {
   const { text, remedy } = exposure
   if (exposure.level === "warn") log.warn({ remedy }, text)
   else log.info(text)
+}
+
+/** A model set with its engines, as the box answers by it. */
+interface EmbedEngines extends EmbedSide {
+  readonly models: ModelSet
+  readonly engines: EnginePool
+  /** As `analyze`, with the answers of a moment ago. */
+  readonly cached: CachedAnalyze
+}
+
+function withSet(config: Config, modelSet: string): Config {
+  return { ...config, inference: { ...config.inference, modelSet } }
 }
 
 async function locate(config: Config, log: Log): Promise<Result<ModelSet>> {

@@ -1,5 +1,5 @@
 import { assert } from "../base/assert.ts"
-import { type Space, spaceDimension, toUnit } from "../face/embedding.ts"
+import { type Embedding, type Space, spaceDimension, toUnit } from "../face/embedding.ts"
 import type { Quality } from "../face/quality.ts"
 import type { Store, Transaction } from "../store/store.ts"
 import type { Vault } from "../vault/vault.ts"
@@ -23,6 +23,18 @@ export interface StoredVector {
   readonly subjectId: string
   readonly space: Space
   readonly vector: Uint8Array
+}
+
+/** A face that can be embedded again. */
+export interface TwinlessFace {
+  readonly number: number
+  readonly id: string
+}
+
+/** How much of the gallery is in a space. */
+export interface Coverage {
+  readonly faces: number
+  readonly covered: number
 }
 
 /** A hundred bytes each. Most faces near an asked one are of people who are listed already, and need not be read. */
@@ -67,27 +79,41 @@ export function openFaces(
     select spaces.name as space, count(faces.number) as faces
     from spaces left join faces on faces.space_number = spaces.number group by spaces.number order by spaces.number`)
   const insert = store.prepare<{ number: number }>(`
-    insert into faces (id, subject_id, space_number, vector, source, quality, created_at_ms)
-    values (?, ?, ?, ?, ?, ?, ?) returning number`)
+    insert into faces (id, subject_id, space_number, vector, source, quality, created_at_ms, twin_of)
+    values (?, ?, ?, ?, ?, ?, ?, ?) returning number`)
   const columns = `faces.id, subject_id as subjectId, spaces.name as space, source, quality, created_at_ms as createdAtMs,
     exists (select 1 from face_chips where face_number = faces.number) as hasImage`
   const selectOne = store.prepare<FaceRow>(
-    `select ${columns} from faces join spaces on spaces.number = space_number where faces.id = ?`,
+    `select ${columns} from faces join spaces on spaces.number = space_number where faces.id = ? and twin_of is null`,
   )
   const selectOf = store.prepare<FaceRow>(`
     select ${columns} from faces join spaces on spaces.number = space_number
-    where subject_id = ? and faces.id > ? order by faces.id limit ?`)
+    where subject_id = ? and faces.id > ? and twin_of is null order by faces.id limit ?`)
   const touch = store.prepare("update subjects set updated_at_ms = ?, version = version + 1 where id = ?")
   const keyColumns = "faces.id, subject_id as subjectId, faces.number, space_number as spaceNumber, spaces.name as space"
   const selectKeys = store.prepare<FaceKey>(
     `select ${keyColumns} from faces join spaces on spaces.number = space_number where subject_id = ?`,
   )
-  const selectKey = store.prepare<FaceKey>(
-    `select ${keyColumns} from faces join spaces on spaces.number = space_number where faces.id = ?`,
-  )
+  // A face before its twins.
+  const selectWithTwins = store.prepare<FaceKey>(`
+    select ${keyColumns} from faces join spaces on spaces.number = space_number
+    where (faces.id = ?1 and twin_of is null) or twin_of = ?1 order by twin_of is not null`)
   const remove = store.prepare("delete from faces where number = ?")
+  const selectTwinless = store.prepare<TwinlessFace>(`
+    select number, id from face_chips join faces on number = face_number
+    where face_number > ? and twin_of is null and space_number <> ?
+      and not exists (select 1 from faces as twin where twin.twin_of = faces.id and twin.space_number = ?)
+    order by face_number limit ?`)
+  // Counted over indexes: the rows themselves are long.
+  const selectCoverage = store.prepare<Coverage>(`
+    select (select count(*) from faces) - (select count(*) from faces where twin_of is not null) as faces,
+      (select count(*) from faces where space_number = ?) as covered`)
+  const selectIdsAfter = store.prepare<{ id: string }>(
+    "select id from faces where id > ? and twin_of is null order by id limit ?",
+  )
+  const selectTwins = store.prepare<{ twins: number }>("select count(*) as twins from faces where twin_of is not null")
   const selectNamed = store.prepare<NamedRow>(`
-    select faces.id as faceId, subject_id as subjectId, details, valid_from_ms as validFromMs, valid_until_ms as validUntilMs
+    select coalesce(twin_of, faces.id) as faceId, subject_id as subjectId, details, valid_from_ms as validFromMs, valid_until_ms as validUntilMs
     from faces join subjects on subjects.id = subject_id where number = ?`)
   const selectSubjectId = store.prepare<{ subjectId: string }>("select subject_id as subjectId from faces where number = ?")
   /** A number is never used again, and a face that is moved to another person is taken out. */
@@ -124,7 +150,7 @@ export function openFaces(
         insertSpace.run(face.space)
         const spaceNumber = selectSpace.get(face.space)?.number ?? 0
         const vector = sealVector(vault, { id, subjectId: face.subjectId, space: face.space }, toBytes(unit))
-        const row = insert.get(id, face.subjectId, spaceNumber, vector, face.source, quality, createdAtMs)
+        const row = insert.get(id, face.subjectId, spaceNumber, vector, face.source, quality, createdAtMs, null)
         assert(row !== undefined, "a new face has a number")
         if (face.chip !== undefined) chips.add({ number: row.number, id, subjectId: face.subjectId }, face.chip)
         touch.run(createdAtMs, face.subjectId)
@@ -151,10 +177,11 @@ export function openFaces(
 
     delete: (id: string): boolean =>
       store.transact<boolean>((transaction) => {
-        const key = selectKey.get(id)
+        const keys = selectWithTwins.all(id)
+        const [key] = keys
         if (key === undefined) return false
         const atMs = wallClockMs()
-        deleteAll([key], transaction, atMs)
+        deleteAll(keys, transaction, atMs)
         touch.run(atMs, key.subjectId)
         return true
       }),
@@ -167,6 +194,47 @@ export function openFaces(
     moved(numbers: readonly number[]): void {
       for (const number of numbers) subjectIds.delete(number)
     },
+
+    /**
+     * The same face in another network's space. False when there is one already, or the face is gone: nothing is written then.
+     * Throws where the vector is none of that space.
+     */
+    addTwin(faceId: string, { space, vector }: Embedding): boolean {
+      assert(vector.length === spaceDimension(space), "a vector has the length of its space")
+      const unit = toUnit(vector)
+      assert(unit !== undefined, "an engine's vector has a direction")
+      return store.transact<boolean>((transaction) => {
+        insertSpace.run(space)
+        const spaceNumber = selectSpace.get(space)?.number ?? 0
+        const present = selectWithTwins.all(faceId)
+        const [face] = present
+        if (face === undefined || present.some((one) => one.spaceNumber === spaceNumber)) return false
+        const id = Bun.randomUUIDv7()
+        const createdAtMs = wallClockMs()
+        const sealed = sealVector(vault, { id, subjectId: face.subjectId, space }, toBytes(unit))
+        const row = insert.get(id, face.subjectId, spaceNumber, sealed, "picture", null, createdAtMs, faceId)
+        assert(row !== undefined, "a new face has a number")
+        changes.recordFace("added", id, row.number, spaceNumber, createdAtMs)
+        transaction.afterCommit(() => changed(space))
+        return true
+      })
+    },
+
+    /** The next faces, rising, of which a picture is kept and nothing is in this space. */
+    withoutTwin(space: Space, afterNumber: number, limit: number): readonly TwinlessFace[] {
+      const spaceNumber = selectSpace.get(space)?.number ?? 0
+      return selectTwinless.all(afterNumber, spaceNumber, spaceNumber, limit)
+    },
+
+    coverage(space: Space): Coverage {
+      const spaceNumber = selectSpace.get(space)?.number ?? 0
+      const row = selectCoverage.get(spaceNumber)
+      assert(row !== undefined, "a count has a row")
+      return row
+    },
+
+    /** How many rows are twins: what is told of numbers of faces leaves them out. */
+    twins: (): number => selectTwins.get()?.twins ?? 0,
 
     spaces: (): readonly SpaceCount[] => selectSpaces.all(),
     spaceNumber: (space: Space): number | undefined => selectSpace.get(space)?.number,
@@ -189,6 +257,13 @@ export function openFaces(
       const name = openers.name(face.subjectId, details)
       return name === undefined ? undefined : { ...face, name }
     },
+    /** Of a face or of its twin, whichever is in this space. Throws `BrokenSeal`. */
+    vectorIn(faceId: string, space: Space): StoredVector | undefined {
+      const key = selectWithTwins.all(faceId).find((one) => one.space === space)
+      return key && this.vectorOf(key.id)
+    },
+    /** The next faces after an id, by creation. */
+    idsAfter: (id: string, limit: number): readonly string[] => selectIdsAfter.all(id, limit).map((row) => row.id),
     /** Throws `BrokenSeal`. */
     vectorOf(id: string): StoredVector | undefined {
       const row = selectVector.get(id)

@@ -1,9 +1,9 @@
-import type { Space } from "../face/embedding.ts"
+import type { Embedding, Space } from "../face/embedding.ts"
 import type { FaceChip } from "../face/face.ts"
 import type { Quality } from "../face/quality.ts"
 import type { FindAlike } from "./alike.ts"
 import type { IndexCheck } from "./check.ts"
-import type { StoredVector } from "./faces.ts"
+import type { Coverage, StoredVector, TwinlessFace } from "./faces.ts"
 import type { Impostors } from "./impostors.ts"
 import type { Moves } from "./moves.ts"
 import type { Metadata, SubjectChange, SubjectDetails } from "./subject-details.ts"
@@ -144,6 +144,15 @@ export interface Gallery {
   deleteFace(id: string): boolean
   /** Makes one person of two, or two of one. */
   readonly moves: Moves
+  /** What stands for a face in any one space; `undefined` when nothing does, or the face is unknown. */
+  vectorIn(faceId: string, space: Space): StoredVector | undefined
+  /** By creation. */
+  faceIdsAfter(id: string, limit: number): readonly string[]
+  /** The same face, embedded again by another network. False when it is in that space already, or gone. */
+  addTwin(faceId: string, embedding: Embedding): boolean
+  /** The next faces after a number, rising, of which a picture is kept and nothing is in this space. */
+  withoutTwin(space: Space, afterNumber: number, limit: number): readonly TwinlessFace[]
+  coverage(space: Space): Coverage
   /** What stands for a face in its space; `undefined` when the face is unknown. */
   storedVector(id: string): StoredVector | undefined
   /** Nothing of what was deleted is left in an index, nor in its snapshot. Resolves when that is on the disk. */

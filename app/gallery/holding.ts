@@ -25,9 +25,17 @@ export function galleryHolding(gallery: HoldingGallery): Holding {
     eraseCopies: gallery.overwriteRemoved,
   }
 
+  /** What another network made of a picture that is told already. */
+  function* twinOf(id: string): Generator<HeldFile> {
+    const stored = gallery.storedVector(id)
+    if (stored === undefined) return
+    const { space, vector } = stored
+    yield jsonFile(`faces/${id}.json`, { id, space, source: "the picture of another face", vector: Array.from(toVector(vector)) })
+  }
+
   function* filesOf(faceId: string): Generator<HeldFile> {
     const face = gallery.face(faceId)
-    if (face === undefined) return
+    if (face === undefined) return yield* twinOf(faceId)
     const stored = gallery.storedVector(faceId)
     const image = gallery.faceImage(faceId) ?? undefined
     const chip = image === undefined ? {} : { image: { ...image.size, landmarks: image.landmarks } }

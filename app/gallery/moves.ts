@@ -73,8 +73,8 @@ export function openMoves(
   const select = store.prepare<MovingFace>(`
     select faces.number, faces.id, subject_id as subjectId, spaces.name as space, vector
     from faces join spaces on spaces.number = space_number
-    where subject_id = ? and faces.id in (select value from json_each(?)) order by faces.id`)
-  const selectIds = store.prepare<{ id: string }>("select id from faces where subject_id = ? order by id")
+    where subject_id = ? and coalesce(twin_of, faces.id) in (select value from json_each(?)) order by faces.id`)
+  const selectIds = store.prepare<{ id: string }>("select id from faces where subject_id = ? and twin_of is null order by id")
   const update = store.prepare("update faces set subject_id = ?, vector = ? where number = ?")
   const removeChip = store.prepare("delete from face_chips where face_number = ?")
   const touch = store.prepare("update subjects set updated_at_ms = ?, version = version + 1 where id = ?")

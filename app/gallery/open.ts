@@ -95,6 +95,11 @@ export async function openGallery(store: Store, vault: Vault, options: GalleryOp
     deleteFace: faces.delete,
     moves: openMoves(store, vault, { faces, chips, impostors, subjects, changes }, wallClockMs),
     storedVector: faces.vectorOf,
+    vectorIn: (faceId, space) => faces.vectorIn(faceId, space),
+    faceIdsAfter: faces.idsAfter,
+    addTwin: faces.addTwin,
+    withoutTwin: faces.withoutTwin,
+    coverage: faces.coverage,
     async overwriteRemoved() {
       await Promise.all([...indexes.values()].map((index) => index.overwriteRemoved()))
     },
@@ -119,7 +124,8 @@ export async function openGallery(store: Store, vault: Vault, options: GalleryOp
     },
     counts() {
       const spaces = faces.spaces().filter((space) => space.faces > 0)
-      return { subjects: subjects.count(), faces: spaces.reduce((sum, space) => sum + space.faces, 0), spaces }
+      const rows = spaces.reduce((sum, space) => sum + space.faces, 0)
+      return { subjects: subjects.count(), faces: rows - faces.twins(), spaces }
     },
     async indexesSaved() {
       await Promise.all([...indexes.values()].map((index) => index.settled()))

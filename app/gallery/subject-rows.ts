@@ -18,7 +18,8 @@ export interface SubjectRow {
 
 /** Every column of a `SubjectRow`. */
 export const subjectColumns = `subjects.id, details, valid_from_ms as validFromMs, valid_until_ms as validUntilMs, version,
-  created_at_ms as createdAtMs, updated_at_ms as updatedAtMs, (select count(*) from faces where faces.subject_id = subjects.id) as faceCount,
+  created_at_ms as createdAtMs, updated_at_ms as updatedAtMs, (select count(*) from faces where faces.subject_id = subjects.id)
+  - (select count(*) from faces where faces.subject_id = subjects.id and twin_of is not null) as faceCount,
   (select json_group_array(name order by name) from subject_groups where subject_id = subjects.id) as groups`
 
 export type Conditions = Pick<SubjectsQuery, "name" | "externalId" | "group">

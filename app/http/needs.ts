@@ -15,6 +15,7 @@ import type { EnginePool } from "../inference/pool.ts"
 import type { People } from "../people/people.ts"
 import type { Judge } from "../pipeline/judge.ts"
 import type { ServedModels } from "../pipeline/models.ts"
+import type { Reembedding } from "../pipeline/reembedding.ts"
 import type { RecognitionOptions } from "../pipeline/options.ts"
 import type { RecognizeNeeds } from "../pipeline/recognize.ts"
 import type { Refinements } from "../pipeline/refine.ts"
@@ -44,6 +45,7 @@ export interface HttpNeeds {
   /** For one picture against another. */
   readonly thresholds: Thresholds
   /** For a face against the gallery. */
+  readonly reembedding: Pick<Reembedding, "status" | "begin" | "flip" | "end">
   readonly judge: Judge
   readonly recognition: RecognitionOptions
   readonly http: Omit<HttpOptions, "host" | "port" | "drainMs">

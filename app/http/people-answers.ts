@@ -60,6 +60,41 @@ export const rearrangementsAnswer = z
 
 export const undoneAnswer = z.strictObject({ undone: rearrangement }).register(answerSchemas, { id: "Undone" })
 
+const side = z.strictObject({ set: z.string(), space: z.string() })
+const counted = z.strictObject({ faces: z.int(), covered: z.int().describe("of those, in the space of this set") })
+const agreement = z
+  .strictObject({
+    asked: z.int().describe("faces that were asked about in both spaces"),
+    sameNearest: z.int().describe("for which both name the same other person as the nearest"),
+    confused: z
+      .strictObject({ from: z.int(), to: z.int() })
+      .describe("for which another person is a match, in the space that serves and in the one that is filled"),
+  })
+  .register(answerSchemas, { id: "Agreement" })
+
+export const reembeddingAnswer = z
+  .strictObject({
+    active: side.describe("what answers"),
+    shadow: side
+      .extend({
+        state: z.enum(["filling", "filled"]),
+        coverage: counted,
+        failed: z.int().describe("pictures that gave no vector"),
+        agreement: agreement.optional().describe("once it is filled"),
+      })
+      .optional()
+      .describe("what is being filled, or served before; absent for none"),
+  })
+  .register(answerSchemas, { id: "Reembedding" })
+
+export const reembedJson = z
+  .strictObject({ set: z.string().min(1).max(100).describe("a model set, as GET /v1/system names them") })
+  .register(requestSchemas, { id: "Reembed" })
+
+export const flipJson = z
+  .strictObject({ anyway: z.boolean().default(false).describe("also when faces would be missing") })
+  .register(requestSchemas, { id: "Flip" })
+
 /** As many as a person has at most photographs of. */
 const facesMax = 1000
 

@@ -31,7 +31,7 @@ const bodyBytesMax = 16 * 1024 ** 4
 
 /** Throws when the port is taken or the host is not this machine's. */
 export function serveHttp(
-  app: ReturnType<typeof createHttpApp>,
+  app: Pick<ReturnType<typeof createHttpApp>, "fetch">,
   options: Pick<HttpOptions, "host" | "port" | "drainMs">,
 ): HttpServer {
   const server = Bun.serve({

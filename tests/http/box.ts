@@ -127,6 +127,12 @@ export async function openTestBox(
     vault,
     enrolments,
     people,
+    reembedding: {
+      status: () => ({ active: { set: "painted", space: paintedSpace } }),
+      begin: async () => ({ kind: "failed", why: "there is no such set" }),
+      flip: async () => ({ kind: "no_shadow" }),
+      end: async () => undefined,
+    },
     models: { detector: "painted/1", embedder: "painted/1", space: paintedSpace },
     thresholds,
     judge: paintedJudge,

@@ -13,6 +13,7 @@ import { ingestRoutes } from "./ingest.ts"
 import { peopleRoutes } from "./people.ts"
 import { rearrangementRoutes } from "./rearrangements.ts"
 import { recognizeRoutes } from "./recognize.ts"
+import { reembeddingRoutes } from "./reembedding.ts"
 import { sightingRoutes } from "./sightings.ts"
 import { subjectRoutes } from "./subjects.ts"
 import { systemRoutes } from "./system.ts"
@@ -34,6 +35,7 @@ export function allRoutes(needs: HttpNeeds): Route[] {
       ...systemRoutes(needs),
       ...diagnosticsRoutes(needs),
       ...backupRoutes(needs),
+      ...reembeddingRoutes(needs),
       route({
         method: "get",
         path: "/openapi.json",

@@ -7,6 +7,7 @@ import { vault } from "./006-vault.ts"
 import { rights } from "./007-rights.ts"
 import { sealedRecords } from "./008-sealed-records.ts"
 import { impostors } from "./009-impostors.ts"
+import { twins } from "./010-twins.ts"
 
 /**
  * Forward only, each in one transaction. A released step is never changed again: boxes in the field have run it as it was.
@@ -22,4 +23,5 @@ export const migrations: readonly string[] = [
   rights,
   sealedRecords,
   impostors,
+  twins,
 ]

@@ -3,7 +3,7 @@ import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rm
 import { dirname } from "node:path"
 import { z } from "zod"
 import type { SealKey } from "../vault/seal.ts"
-import { openWhole, sealWhole } from "../vault/stream.ts"
+import { openWhole, sealPieces } from "../vault/stream.ts"
 import type { Suite } from "../vault/suite.ts"
 import { openSuite } from "../vault/suites.ts"
 import type { SnapshotKey, SnapshotSealing } from "./index-messages.ts"
@@ -63,19 +63,20 @@ export function writeSnapshot({ path, space, sealing }: SnapshotKey, seq: number
   length.writeUInt32LE(head.length)
   const body = Buffer.concat([length, head, links])
   const plain = Buffer.concat([magic, sha256(body), body])
-  const bytes = sealing === undefined ? plain : sealWhole(keyOf(sealing), labelOf(space), plain)
+  const pieces = sealing === undefined ? [plain] : sealPieces(keyOf(sealing), labelOf(space), plain)
   const folder = dirname(path)
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   const draft = `${path}.${randomBytes(4).toString("hex")}.draft`
+  let bytes: number
   try {
-    writeWhole(draft, bytes)
+    bytes = writeWhole(draft, pieces)
     renameSync(draft, path)
   } catch (error) {
     rmSync(draft, { force: true })
     throw error
   }
   syncFolder(folder) // The rename itself must survive a power cut.
-  return bytes.length
+  return bytes
 }
 
 const refusals = {
@@ -96,11 +97,17 @@ function keyOf({ suite: name, id, bytes }: SnapshotSealing): SealKey {
   return { suite, id, bytes }
 }
 
-function writeWhole(path: string, bytes: Uint8Array): void {
+/** @returns how many bytes it wrote */
+function writeWhole(path: string, pieces: Iterable<Uint8Array>): number {
   const file = openSync(path, "wx", 0o600)
+  let total = 0
   try {
-    for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written)
+    for (const bytes of pieces) {
+      for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written)
+      total += bytes.length
+    }
     fsyncSync(file)
+    return total
   } finally {
     closeSync(file)
   }

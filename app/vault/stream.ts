@@ -63,16 +63,15 @@ export async function* sealStream(
   }
 }
 
-/** All at once, for what lies in memory anyway. */
-export function sealWhole(key: SealKey, label: string, plain: Uint8Array): Buffer {
+/** What lies in memory, in the same format, without waiting for anybody: header and pieces in their order. */
+export function* sealPieces(key: SealKey, label: string, plain: Uint8Array): Generator<Uint8Array, void> {
   const header = createHeader(key, none)
+  yield header
   const pieceKey = keyOf(key, header, label)
-  const sealed: Uint8Array[] = [header]
   for (let number = 0, at = 0; at < plain.length || number === 0; number++, at += pieceBytes) {
-    const isLast = at + pieceBytes >= plain.length
-    sealed.push(key.suite.seal(pieceKey, nonceOf(number, isLast), none, plain.subarray(at, at + pieceBytes)))
+    const last = at + pieceBytes >= plain.length
+    yield key.suite.seal(pieceKey, nonceOf(number, last), none, plain.subarray(at, at + pieceBytes))
   }
-  return Buffer.concat(sealed)
 }
 
 /** All at once; nothing is handed over before all of it is proven. */
@@ -81,16 +80,19 @@ export function openWhole(key: SealKey, label: string, sealed: Uint8Array): Open
   if (header === undefined) return { kind: "unknown_format" }
   if (header.suite !== key.suite.name || header.keyId !== key.id) return { kind: "wrong_key", keyId: header.keyId }
   const pieceKey = keyOf(key, header.bytes, label)
-  const pieces: Uint8Array[] = []
+  // No longer than this: a piece opens to its length without its tag.
+  const plain = new Uint8Array(sealed.length - header.bytes.length)
+  let opened = 0
   for (let number = 0, at = header.bytes.length; ; number++) {
     const bytes = sealed.subarray(at, at + pieceBytes + tagBytes)
     at += bytes.length
     const last = at >= sealed.length
-    const plain = key.suite.open(pieceKey, nonceOf(number, last), none, bytes)
-    if (plain === undefined) return refusal(key, pieceKey, number, bytes, last)
-    if (plain.length === 0 && number > 0) return { kind: "tampered" }
-    pieces.push(plain)
-    if (last) return { kind: "opened", plain: Buffer.concat(pieces) }
+    const piece = key.suite.open(pieceKey, nonceOf(number, last), none, bytes)
+    if (piece === undefined) return refusal(key, pieceKey, number, bytes, last)
+    if (piece.length === 0 && number > 0) return { kind: "tampered" }
+    plain.set(piece, opened)
+    opened += piece.length
+    if (last) return { kind: "opened", plain: plain.subarray(0, opened) }
   }
 }
 

@@ -8,8 +8,8 @@ import {
   openWhole,
   pieceBytes,
   readStreamHeader,
+  sealPieces,
   sealStream,
-  sealWhole,
 } from "../../app/vault/stream.ts"
 import { openFile, readFileHeader, sealFile } from "../../app/vault/stream-file.ts"
 import { tempFolder } from "../support/shared.ts"
@@ -164,7 +164,7 @@ describe.each(testedSuites)("$title", (suite) => {
   test("what lies in memory is sealed and opened at once, in the same format", async () => {
     for (const length of [0, 10, pieceBytes, 2 * pieceBytes, 2 * pieceBytes + 7]) {
       const plain = content(length)
-      const whole = sealWhole(key, "index", plain)
+      const whole = Buffer.concat([...sealPieces(key, "index", plain)])
       expect((await opened(key, whole, "index")).plain.equals(plain)).toBe(true)
       const back = openWhole(key, "index", await sealed(key, plain, "index", attached))
       expect(back.kind === "opened" && Buffer.from(back.plain).equals(plain)).toBe(true)
@@ -173,7 +173,7 @@ describe.each(testedSuites)("$title", (suite) => {
         expect(changed.kind).not.toBe("opened")
       }
     }
-    const whole = sealWhole(key, "index", content(2 * pieceBytes + 7))
+    const whole = Buffer.concat([...sealPieces(key, "index", content(2 * pieceBytes + 7))])
     expect(openWhole(key, "index", whole.subarray(0, headBytes + sealedPieceBytes)).kind).toBe("truncated")
     expect(openWhole(key, "index", whole.subarray(0, headBytes)).kind).toBe("truncated")
     expect(openWhole(key, "backup", whole).kind).toBe("tampered")

@@ -95,8 +95,10 @@ async function serve(config: Config, opened: Lifetimes, log: Log): ReturnType<Cl
   const configured = await locate(config, log)
   if (configured.kind === "failed") return configured
   const flippedSets = openFlippedSets(store)
-  const located = await locate(withSet(config, flippedSets.inPlaceOf(configured.value.name)), log)
-  if (located.kind === "failed") return located
+  const flippedTo = flippedSets.inPlaceOf(configured.value.name)
+  const located = await locate(withSet(config, flippedTo), log)
+  // Its weights may be gone: whoever was enrolled before the flip is known in the other space as well.
+  if (located.kind === "failed") log.error({ why: located.why, set: flippedTo }, "the set that was flipped to cannot serve")
   const gallery = opened.adopt(
     await openGallery(store, vault, { log, indexFolder: indexFolderOf(config.dataFolder) }),
     (open) => open.close(),
@@ -114,7 +116,7 @@ async function serve(config: Config, opened: Lifetimes, log: Log): ReturnType<Cl
     return opened
   }
   opened.defer(async () => void (await Promise.all([...sides.values()].map(({ engines }) => engines.close()))))
-  const first = openSide(located.value)
+  const first = openSide(located.kind === "ok" ? located.value : configured.value)
 
   const sightings = openSightings(store, vault, gallery.nameOf)
   const live = createLive<RefinedAnswer>({ sightings, metrics }, config.sightings)

@@ -19,7 +19,7 @@ import { searchOthers, searchSubjects } from "./search.ts"
 import { createOpeners } from "./secrets.ts"
 import { floatsKeptMaxDefault, scannedMaxDefault } from "./shared-index.ts"
 import { openSubjects } from "./subjects.ts"
-import { openValidVectors } from "./valid-vectors.ts"
+import { openValidFaces } from "./valid-faces.ts"
 import { openVectors } from "./vectors.ts"
 
 export interface GalleryOptions {
@@ -75,7 +75,7 @@ export async function openGallery(store: Store, vault: Vault, options: GalleryOp
   const searchNeeds = {
     faces,
     vectorsAfter: vectors.after,
-    validVectors: openValidVectors(store, openers),
+    validFaces: openValidFaces(store, changes.lastSeq),
     membersOf,
     indexOf,
     wallClockMs,

@@ -7,7 +7,7 @@ import type { SpaceIndex } from "./index.ts"
 import { createBest, dotAt } from "./scan.ts"
 import type { Neighbours } from "./shared-index.ts"
 import { isValidAt } from "./subject-details.ts"
-import type { ValidVectors } from "./valid-vectors.ts"
+import type { ValidFaces } from "./valid-faces.ts"
 import type { NumberedSpace, Vectors } from "./vectors.ts"
 
 /** How many faces are asked for each wanted subject at first: people have a few photographs each. */
@@ -30,7 +30,7 @@ export interface SearchNeeds {
   readonly wallClockMs: () => number
   readonly faces: Faces
   readonly vectorsAfter: Vectors["after"]
-  readonly validVectors: ValidVectors
+  readonly validFaces: ValidFaces
   readonly membersOf: GroupMembers
   readonly indexOf: (space: Space, spaceNumber: number) => SpaceIndex
 }
@@ -52,19 +52,23 @@ export async function searchSubjects(
   assert(unit !== undefined, "the asked vector has a direction")
   const spaceNumber = needs.faces.spaceNumber(space)
   if (spaceNumber === undefined) return []
-  const members = group === undefined ? undefined : needs.membersOf(spaceNumber, group)
+  let members = group === undefined ? undefined : needs.membersOf(spaceNumber, group)
+  let onlyValid = false
   if (members?.length === 0) return []
   const index = needs.indexOf(space, spaceNumber)
   const numbered = { space, spaceNumber }
-  for (let asked = Math.max(askedMin, count * facesPerSubject); ; asked *= widening) {
-    const among = members === undefined || isWide(members, asked, index) ? undefined : members
+  const askedFirst = Math.max(askedMin, count * facesPerSubject)
+  for (let asked = askedFirst; ; asked *= widening) {
+    const among = members === undefined || (!onlyValid && isWide(members, asked, index)) ? undefined : members
     const nearest = (await index.search(unit, asked, among)) ?? (await compareAll(needs, numbered, unit, asked, members))
     const { candidates, invalidPeople } = nearestOfEach(needs, nearest, count, members)
     // Fewer than asked: there are no more faces, however wide we ask.
     if (candidates.length >= count || nearest.labels.length < asked) return candidates.slice(0, count)
     if (members === undefined && asked >= askedAmongExpiredMax && invalidPeople >= expiredPeopleMin) {
-      const valid = await compareValid(needs, numbered, unit, count)
-      return nearestOfEach(needs, valid, count).candidates
+      // Everybody near has expired: from here on among the others alone, exactly.
+      members = await needs.validFaces(spaceNumber, needs.wallClockMs())
+      onlyValid = true
+      asked = askedFirst / widening
     }
   }
 }
@@ -109,24 +113,6 @@ function nearestOfEach(
     bestOf.set(subjectId, { subjectId, name, faceId, similarity: nearest.similarities[place] ?? 0 })
   }
   return { candidates: [...bestOf.values()], invalidPeople: invalid.size }
-}
-
-/** The nearest face of each of the `count` nearest people among those who have not expired, however many have. */
-async function compareValid(needs: SearchNeeds, space: NumberedSpace, unit: Float32Array, count: number): Promise<Neighbours> {
-  const atMs = needs.wallClockMs()
-  const nearestOf = new Map<string, { number: number; similarity: number }>()
-  for (const page of needs.validVectors(space, atMs)) {
-    for (const { subjectId, number, vector, ...validity } of page) {
-      if (!isValidAt(atMs, validity)) continue
-      const score = dotAt(unit, toVector(vector), 0)
-      if (score > (nearestOf.get(subjectId)?.similarity ?? Number.NEGATIVE_INFINITY))
-        nearestOf.set(subjectId, { number, similarity: score })
-    }
-    await new Promise<void>((resume) => setImmediate(resume))
-  }
-  const best = createBest(count)
-  for (const { number, similarity: score } of nearestOf.values()) if (score > best.floor()) best.offer(number, score)
-  return best.neighbours()
 }
 
 /** While there is no index: straight from the table, in pages, so that others get their turn in between. */

@@ -80,9 +80,9 @@ function bytesOf(store: Store, ...tables: string[]): string {
 const jobTables = ["enrolments", "enrolment_people", "enrolment_items", "enrolment_look_alikes"]
 
 test("no name of a person stays in any table of jobs when the person is deleted", async () => {
-  await using box = await openBox()
-  const report = openReport(box.store, testVaultOf(box.store), box.gallery.nameOf)
-  const { number } = newJob(box.store)
+  await using box = await openMemory(plainVaultOf)
+  const report = openReport(box.store, plainVaultOf(box.store), box.gallery.nameOf)
+  const { number } = newJob(box.store, "finished", plainVaultOf(box.store))
   const name = "Wilhelmina Testfigur"
   const ada = box.gallery.createSubject("Ada").id
   const { id } = box.gallery.createSubject(name)
@@ -182,15 +182,15 @@ describe.each(["aes", "gm"] as const)("%s", (suite) => {
   })
 
   test("a report of before the folder was sealed is sealed, and found by name again", async () => {
-    await using box = await openBox()
+    await using box = await openMemory(plainVaultOf)
     const { store, gallery } = box
-    const plain = openReport(store, testVaultOf(store), gallery.nameOf)
-    const { id, number } = newJob(store, "waiting")
+    const plain = openReport(store, plainVaultOf(store), gallery.nameOf)
+    const { id, number } = newJob(store, "waiting", plainVaultOf(store))
     store.transact<void>(() => {
       for (let position = 0; position < 20; position++)
         plain.add(number, item(position, `Person ${position % 5}`, `id-${position % 5}`), { result: "no_face", why: "none" })
     })
-    openJobs(store, testVaultOf(store), Date.now).end(number, "failed", "it ends")
+    openJobs(store, plainVaultOf(store), Date.now).end(number, "failed", "it ends")
     const before = plain.page(number, { limit: 100 }).items
     const vault = sealedVaultOf(store, suite)
     // Each step is a transaction; killed in between, the rest is sealed by the next start.

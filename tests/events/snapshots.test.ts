@@ -27,7 +27,7 @@ const holds = (path: string, bytes: Uint8Array) =>
 describe.each(["aes", "gm"] as const)("%s", (suite) => {
   test("a picture comes back as it was, and no byte of it lies on the disk", async () => {
     await using memory = await openMemory((store) => sealedVaultOf(store, suite))
-    await using open = await openMemory()
+    await using open = await openMemory(plainVaultOf)
     const jpeg = picture()
     for (const { sightings } of [memory, open]) {
       const { id } = record(sightings, { snapshot: jpeg })
@@ -98,7 +98,7 @@ describe.each(["aes", "gm"] as const)("%s", (suite) => {
   })
 
   test("pictures of a folder that was not sealed are sealed, going on after a kill", async () => {
-    await using memory = await openMemory()
+    await using memory = await openMemory(plainVaultOf)
     const jpegs = Array.from({ length: 250 }, picture)
     const ids = jpegs.map((snapshot) => record(memory.sightings, { snapshot }).id)
     expect(holds(memory.path, jpegs[0]!)).toBe(true)

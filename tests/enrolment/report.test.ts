@@ -7,7 +7,7 @@ import type { Store } from "../../app/store/store.ts"
 import type { Vault } from "../../app/vault/vault.ts"
 import { openMemory } from "../events/support.ts"
 import { openBox } from "../gallery/support.ts"
-import { sealedVaultOf, testVaultOf } from "../support/vault.ts"
+import { plainVaultOf, sealedVaultOf, testVaultOf } from "../support/vault.ts"
 
 const noPicture = { kind: "refused", reason: "no_face", why: "" } as const
 

@@ -15,6 +15,7 @@ import { exitCodes, exitCodesHelp } from "./outcome.ts"
 import { peopleCommand } from "./people.ts"
 import { restoreCommand } from "./restore.ts"
 import { serveCommand } from "./serve.ts"
+import { supportCommand } from "./support.ts"
 import { processTerminal, type Terminal } from "./terminal.ts"
 import { vaultCommand } from "./vault.ts"
 import { verifyCommand } from "./verify.ts"
@@ -36,6 +37,7 @@ export function createCli(context: CliContext): Command {
     verifyCommand,
     evalCommand,
     doctorCommand,
+    supportCommand,
     galleryCommand,
     peopleCommand,
     modelsCommand,

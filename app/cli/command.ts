@@ -1,4 +1,5 @@
 import { Command } from "commander"
+import type { Result } from "../base/result.ts"
 import { type Config, readConfig } from "../config/config.ts"
 import type { CliContext } from "./needs.ts"
 import { exitCodes, type Outcome } from "./outcome.ts"
@@ -50,12 +51,11 @@ export async function end(context: CliContext, options: JsonOption, outcome: Out
   context.exit(exitCodes[ended.kind])
 }
 
-/** The configuration these options make, or the failure that ends the command. */
-export async function withConfig(
-  options: BoxOptions & { readonly host?: string; readonly port?: string },
-  work: (config: Config) => Promise<Outcome>,
-): Promise<Outcome> {
-  const config = readConfig({
+type ConfigOptions = BoxOptions & { readonly host?: string; readonly port?: string }
+
+/** The configuration these options make. */
+export function configOf(options: ConfigOptions): Result<Config> {
+  return readConfig({
     configFile: options.config,
     dataFolder: options.data,
     host: options.host,
@@ -63,6 +63,11 @@ export async function withConfig(
     engines: options.engines,
     modelSet: options.set,
   })
+}
+
+/** As `configOf`, or the failure that ends the command. */
+export async function withConfig(options: ConfigOptions, work: (config: Config) => Promise<Outcome>): Promise<Outcome> {
+  const config = configOf(options)
   return config.kind === "failed" ? config : work(config.value)
 }
 

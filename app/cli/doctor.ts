@@ -7,7 +7,7 @@ import type { ModelListing } from "../inference/models.ts"
 import type { PoolStatus } from "../inference/pool.ts"
 import { findMasterKeys } from "../vault/master.ts"
 import { masterPlaces } from "../vault/open.ts"
-import { type BoxOptions, boxCommand, end, printJson, withConfig } from "./command.ts"
+import { type BoxOptions, boxCommand, configOf, end, printJson } from "./command.ts"
 import { checkEngines, checkGallery, checkModels, checkNewSealing, checkRecoveryKey, checkSealing } from "./doctor/box.ts"
 import { checkDataFolder } from "./doctor/data-folder.ts"
 import { type Finding, fail, formatFindings, ok } from "./doctor/finding.ts"
@@ -22,17 +22,20 @@ export function doctorCommand(context: CliContext): Command {
 }
 
 async function run(context: CliContext, options: BoxOptions): Promise<Outcome> {
-  const findings: Finding[] = [...checkMachine(readMachineFacts())]
-  const examined = await withConfig(options, async (config) => {
-    findings.push(...(await examine(config, context.needs)))
-    return { kind: "yes" }
-  })
-  // A configuration that cannot be read is one more thing found, not the end of the report.
-  if (examined.kind === "failed") findings.push(fail("configuration", "cannot be used", examined.why))
+  const findings = await examineBox(context.needs, options)
   const healthy = findings.every((finding) => finding.level !== "fail")
   if (options.json === true) printJson(context, { healthy, findings })
   else context.terminal.out(formatFindings(findings))
   return { kind: healthy ? "yes" : "no" }
+}
+
+/** Everything the doctor finds, of this machine and of the box that the options name. */
+export async function examineBox(needs: CliNeeds, options: BoxOptions): Promise<readonly Finding[]> {
+  const machine = checkMachine(readMachineFacts())
+  const config = configOf(options)
+  // A configuration that cannot be read is one more thing found, not the end of the report.
+  if (config.kind === "failed") return [...machine, fail("configuration", "cannot be used", config.why)]
+  return [...machine, ...(await examine(config.value, needs))]
 }
 
 async function examine(config: Config, needs: CliNeeds): Promise<readonly Finding[]> {

@@ -94,11 +94,12 @@ function sealersOf(store: Store, vault: Vault): readonly Sealer[] {
   ]
 }
 
-function sealFolder({ dataFolder, vault: { suite, ...options } }: FolderOptions, { env, log }: FolderNeeds): OpenedSealing {
+function sealFolder({ dataFolder, vault: { suite, ...options } }: FolderOptions, needs: FolderNeeds): OpenedSealing {
+  const { env, log, watchCommit } = needs
   const claimed = claimDataFolder(dataFolder)
   if (claimed.kind === "failed") return claimed
   using _claim = claimed.value
-  const opened = openStore(join(dataFolder, dataFolderFiles.database))
+  const opened = openStore(join(dataFolder, dataFolderFiles.database), undefined, watchCommit)
   if (opened.kind === "failed") return opened
   const { store } = opened
   try {
@@ -110,6 +111,7 @@ function sealFolder({ dataFolder, vault: { suite, ...options } }: FolderOptions,
     const vault = unlocked.plain === undefined ? unlocked.begin() : store.transact<Vault>(unlocked.begin)
     const wipe = () => {
       store.wipeFree()
+      if (!store.shrinkLog()) throw new StorageTrouble("another process reads the database as it was before: stop that one")
       // Built anew from what is sealed now, and sealed itself.
       rmSync(indexFolderOf(dataFolder), { recursive: true, force: true })
     }

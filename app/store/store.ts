@@ -208,6 +208,8 @@ function storeOf(database: Database, path: string, watchCommit: WatchCommit): St
         database.run("vacuum")
       } catch (error) {
         throw asTrouble(error)
+      } finally {
+        database.run("pragma temp_store = memory")
       }
       shrinkLog()
     },

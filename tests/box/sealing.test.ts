@@ -95,11 +95,13 @@ test.each(suites)(
       cpSync(folder.file("filled"), folder.file(name), { recursive: true })
       return folder.file(name)
     }
-    const takesMs = await sealInChild(copyTo("whole"), suite, material, undefined)
+    const takesMs = await sealInChild(copyTo("whole"), suite, material)
     let interrupted = 0
     for (let kill = 0; kill < kills; kill++) {
       const dataFolder = copyTo(`killed-${kill}`)
-      await sealInChild(dataFolder, suite, material, (takesMs * (kill + 0.5)) / kills)
+      // After one of the first commits, or at some moment.
+      if (kill % 2 === 0) await sealInChild(dataFolder, suite, material, undefined, 1 + kill / 2)
+      else await sealInChild(dataFolder, suite, material, (takesMs * kill) / kills)
       const looked = openStore(join(dataFolder, "gatehouse.db"))
       if (looked.kind === "failed") throw new Error(looked.why)
       const keys = looked.store.prepare<{ keys: number }>("select count(*) as keys from data_keys where owner like 'subject/%'")
@@ -117,16 +119,19 @@ test.each(suites)(
 )
 
 /** Milliseconds from its word that it begins to its end. */
-async function sealInChild(dataFolder: string, suite: string, material: Uint8Array, killAfterMs: number | undefined) {
+async function sealInChild(dataFolder: string, suite: string, material: Uint8Array, killAfterMs?: number, lastCommit = 0) {
   const script = require.resolve("./sealing-process.ts")
-  const child = Bun.spawn([process.execPath, script, dataFolder, suite, material.toHex()], { stderr: "inherit" })
+  const child = Bun.spawn([process.execPath, script, dataFolder, suite, material.toHex(), String(lastCommit)], {
+    stderr: "inherit",
+  })
   let begun = 0
   for await (const _ of child.stdout) {
     if (begun !== 0) continue
     begun = performance.now()
     if (killAfterMs !== undefined) setTimeout(() => child.kill("SIGKILL"), killAfterMs)
   }
-  expect([0, killAfterMs === undefined ? 0 : 137]).toContain(await child.exited)
+  const codes = lastCommit > 0 ? [137] : killAfterMs === undefined ? [0] : [0, 137]
+  expect(codes).toContain(await child.exited)
   return performance.now() - begun
 }
 

@@ -30,7 +30,12 @@ export function galleryHolding(gallery: HoldingGallery): Holding {
     const stored = gallery.storedVector(id)
     if (stored === undefined) return
     const { space, vector } = stored
-    yield jsonFile(`faces/${id}.json`, { id, space, source: "the picture of another face", vector: Array.from(toVector(vector)) })
+    yield jsonFile(`faces/${id}.json`, {
+      id,
+      space,
+      source: "the picture of another face",
+      vector: Array.from(toVector(vector)),
+    })
   }
 
   function* filesOf(faceId: string): Generator<HeldFile> {

@@ -62,7 +62,9 @@ const load = Array.from({ length: callers }, (_, caller) => ask(caller))
 const side = z.object({ set: z.string() })
 const statusSchema = z.object({
   active: side,
-  shadow: side.extend({ coverage: z.object({ faces: z.int(), covered: z.int() }), agreement: z.unknown().optional() }).optional(),
+  shadow: side
+    .extend({ coverage: z.object({ faces: z.int(), covered: z.int() }), agreement: z.unknown().optional() })
+    .optional(),
 })
 const system = async (method: string, path = "", body?: object) => {
   const answer = await box.ask(`/v1/system/reembedding${path}`, {

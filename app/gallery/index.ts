@@ -338,7 +338,7 @@ function withLibrary(space: Space, library: Extract<LoadedHnswlib, { kind: "ok" 
       if (!takeOver() || current === undefined) return Promise.resolve(undefined)
       const { size, built } = current.counts()
       const threads = size - built > comparedHereMax ? availableParallelism() : 1
-      const asked = { vector, width: searchWidthFor(size), threads, ...(members !== undefined && { members }) }
+      const asked = { vector, width: searchWidthFor(size, count), threads, ...(members !== undefined && { members }) }
       return current.exact ? ask({ ...asked, count }) : askByCodes({ ...asked, count })
     },
 

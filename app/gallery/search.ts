@@ -11,8 +11,8 @@ import type { ValidFaces } from "./valid-faces.ts"
 import type { NumberedSpace, Vectors } from "./vectors.ts"
 
 /** How many faces are asked for each wanted subject at first: people have a few photographs each. */
-const facesPerSubject = 4
-const askedMin = 32
+const facesPerSubject = 6
+const askedMin = 10
 const widening = 4
 /** 1,000 × 256 floats are compared in 1 ms or so, and then the event loop gets its turn. */
 const pageFaces = 1000

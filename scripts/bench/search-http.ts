@@ -33,8 +33,12 @@ const options = optionsOrExit(
   "search-http [--faces 100000] [--requests 20000] [--connections 8] [--rounds 3]",
 )
 const { faces, requests } = options
-/** Of the package's class with 16 links, for recall@5 ≥ .995 on 100,000 modelled faces (scripts/bench/search.ts). */
-const packageWidth = 128
+/** Labels of the package's graph are places from 1, as scripts/bench/search.ts builds it. */
+const packageFirstLabel = 1
+/** Faces that show five people, as the box asks for them. */
+const facesAsked = 30
+/** Of the five nearest people, by comparing all: what the box has to reach, and the library beside it as well. */
+const recallMin = 0.995
 const shareMin = 0.6
 /** The whitepaper's mixed headline, on 8 cores. */
 const headline = "3,862 requests/s at p95 41 ms (8 cores)"
@@ -68,18 +72,21 @@ writeSnapshot({ path: join(indexFolderOf(filled.folder), snapshotName(space)), s
 const file = join(cache, "hnswlib")
 if (!(await Bun.file(file).exists())) await buildPackageIndex()
 
+const packageWidth = await widthOfPackage()
+const ownWidth = searchWidthFor(faces, facesAsked)
+
 const box = await filled.start()
 await whenReady(box)
 const recall = recallOf(await namesBy((vector) => searchBox(box, space, vector)))
 const rows: { readonly what: string; readonly perSecond: number[] }[] = [
   { what: `hnswlib-node, ${availableParallelism()} threads, width ${packageWidth}`, perSecond: [] },
-  { what: `our addon straight, ${availableParallelism()} threads, width ${searchWidthFor(faces)}`, perSecond: [] },
+  { what: `our addon straight, ${availableParallelism()} threads, width ${ownWidth}`, perSecond: [] },
   { what: `/v1/search, ${options.connections} connections`, perSecond: [] },
 ]
 let skip = 1000
 for (let round = 0; round < options.rounds; round++) {
   rows[0]?.perSecond.push(await raw(file, packageWidth))
-  rows[1]?.perSecond.push(await raw(index, searchWidthFor(faces)))
+  rows[1]?.perSecond.push(await raw(index, ownWidth))
   const { seconds, others, latencyMs, cpuS } = await overHttp()
   rows[2]?.perSecond.push(requests / seconds)
   console.log(
@@ -94,12 +101,14 @@ for (const { what, perSecond } of rows)
     `${what}: ${roundTo(median(perSecond), 0)} searches/s (${perSecond.map((value) => roundTo(value, 0)).join(", ")})`,
   )
 const share = (row: number) => median(rows[2]?.perSecond ?? []) / median(rows[row]?.perSecond ?? [])
-console.log(`people among the first five as by comparing all: ${recall.toFixed(4)} (n ${truth.length})`)
+console.log(
+  `the box, people among the first five as by comparing all: ${recall.toFixed(4)} (n ${truth.length}, wanted ≥ ${recallMin})`,
+)
 console.log(`beside ${headline}`)
 console.log(
-  `${share(0) >= shareMin ? "met    " : "MISSED "} share of hnswlib-node: ${share(0).toFixed(2)} (wanted ≥ ${shareMin}); of our addon: ${share(1).toFixed(2)}`,
+  `${share(0) >= shareMin && recall >= recallMin ? "met    " : "MISSED "} share of hnswlib-node: ${share(0).toFixed(2)} (wanted ≥ ${shareMin}); of our addon: ${share(1).toFixed(2)}`,
 )
-process.exit(share(0) >= shareMin ? 0 : 1)
+process.exit(share(0) >= shareMin && recall >= recallMin ? 0 : 1)
 
 async function namesBy(search: (vector: Float32Array) => Promise<readonly string[]> | readonly string[]) {
   const queries = source.queries(300, people)
@@ -155,12 +164,33 @@ function recallOf(names: readonly (readonly string[])[]): number {
   return hits.reduce((sum, hit) => sum + hit, 0) / truth.flat().length
 }
 
+/** The narrowest at which the package's own class finds the nearest people as well as is wanted. */
+async function widthOfPackage(): Promise<number> {
+  const loaded = loadHnswlib()
+  if (loaded.kind === "failed") throw new Error(loaded.why)
+  const graph = new loaded.hnswlib.HierarchicalNSW("ip", source.dimension)
+  graph.readIndexSync(file)
+  for (const width of [96, 128, 192, 256, 384, 512]) {
+    graph.setEf(width)
+    const names = await namesBy((vector) => {
+      const { distances, neighbors } = graph.searchKnn(Array.from(vector), facesAsked)
+      const byDistance = neighbors.map((label, at) => [label, distances[at] ?? 0] as const).sort((a, b) => a[1] - b[1])
+      return peopleOf(Float64Array.from(byDistance, ([label]) => label - packageFirstLabel + 1))
+    })
+    const reached = recallOf(names)
+    console.log(`hnswlib-node, width ${width}: people ${reached.toFixed(4)}`)
+    if (reached >= recallMin) return width
+  }
+  return 768
+}
+
 async function buildPackageIndex(): Promise<void> {
   const loaded = loadHnswlib()
   if (loaded.kind === "failed") throw new Error(loaded.why)
   const graph = new loaded.hnswlib.HierarchicalNSW("ip", source.dimension)
   graph.initIndex(faces, 16, 200, 100)
-  for (let i = 0; i < faces; i++) graph.addPoint(Array.from(all.subarray(i * source.dimension, (i + 1) * source.dimension)), i)
+  for (let i = 0; i < faces; i++)
+    graph.addPoint(Array.from(all.subarray(i * source.dimension, (i + 1) * source.dimension)), i + packageFirstLabel)
   await Bun.write(file, "")
   graph.writeIndexSync(file)
 }
@@ -177,7 +207,7 @@ async function raw(of: number | string, width: number): Promise<number> {
     })
   const ready = workers.map(told)
   for (const worker of workers) {
-    worker.postMessage({ index: of, width, people, skip, requests: each })
+    worker.postMessage({ index: of, width, count: facesAsked, people, skip, requests: each })
     skip += each
   }
   await Promise.all(ready)

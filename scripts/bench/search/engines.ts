@@ -188,6 +188,8 @@ async function buildBox(source: VectorSource, faces: number, folder: string): Pr
   }
   const wholly = async (index: SpaceIndex) => {
     while (index.status().state !== "ready") await Bun.sleep(20)
+    // It is ready before the last few are in the graph.
+    await index.settled()
   }
   let index = await open()
   const built = await builtOnce(

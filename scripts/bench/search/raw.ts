@@ -13,13 +13,15 @@ export const rawJobSchema = z.strictObject({
   /** A number of an index that all threads share, or a file of the package's own class. */
   index: z.union([z.int(), z.string()]),
   width: z.int().positive(),
+  /** Faces asked for. */
+  count: z.int().positive(),
   people: z.int().positive(),
   skip: z.int().nonnegative(),
   requests: z.int().positive(),
 })
 
 self.onmessage = async (event: MessageEvent<unknown>) => {
-  const { index, width, people, skip, requests } = rawJobSchema.parse(event.data)
+  const { index, width, count, people, skip, requests } = rawJobSchema.parse(event.data)
   const loaded = loadHnswlib()
   if (loaded.kind === "failed") throw new Error(loaded.why)
   const source = vectorSource("faces", await readSpread())
@@ -31,8 +33,8 @@ self.onmessage = async (event: MessageEvent<unknown>) => {
   }
   const search = (vector: Float32Array) =>
     typeof index === "string"
-      ? graph.searchKnn(Array.from(vector), 5).neighbors
-      : searchShared(loaded.shared, index, { vector, count: 5, width }).labels
+      ? graph.searchKnn(Array.from(vector), count).neighbors
+      : searchShared(loaded.shared, index, { vector, count, width }).labels
   const at = (i: number) => vectors.slice((skip + i) * source.dimension, (skip + i + 1) * source.dimension)
   for (let i = 0; i < 200; i++) search(at(i))
   self.postMessage("ready")

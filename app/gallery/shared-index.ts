@@ -75,7 +75,7 @@ export const buildWidth = 300
  * above .995. For thirty, which show five people: those five as by comparing all above .995 (docs/performance.md).
  */
 export function searchWidthFor(faces: number, count: number): number {
-  const forFew = faces <= 150_000 ? 64 : faces <= 400_000 ? 128 : 256
+  const forFew = faces <= 150_000 ? 96 : faces <= 400_000 ? 128 : 256
   return Math.max(forFew, widthForEach * count)
 }
 const widthForEach = 6

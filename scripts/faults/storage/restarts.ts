@@ -1,5 +1,6 @@
 import { nowTickMs } from "../../../app/base/ticks.ts"
 import { type FilledFolder, searchBox, whenReady } from "../../bench/search/filled-box.ts"
+import { readProcessorMs } from "../../bench/support/processes.ts"
 
 export interface Restarted {
   /** From the first start with its graph to be built until that was done. */
@@ -25,8 +26,10 @@ export async function restartAgainAndAgain(filled: FilledFolder, rounds: number,
     const box = await filled.start()
     await whenReady(box)
     const tookS = (nowTickMs() - startTickMs) / 1000
-    // At the first start the last few thousand are still compared one by one, which may find what a graph misses.
+    // At the first start the last few thousand are still compared one by one, which may find what a graph misses; and on a slow
+    // machine the first snapshot is one of half a graph.
     await snapshotIn(folder)
+    await whenIdle(box.pid)
     const answers: string[] = []
     for (const vector of vectors) answers.push((await searchBox(box, space, vector)).join())
     return { box, tookS, answers }
@@ -48,4 +51,18 @@ export async function restartAgainAndAgain(filled: FilledFolder, rounds: number,
 async function snapshotIn(dataFolder: string): Promise<void> {
   const files = new Bun.Glob("index/*.graph")
   while ((await Array.fromAsync(files.scan(dataFolder))).length === 0) await Bun.sleep(200)
+}
+
+const idleLookMs = 2000
+/** A box that builds takes a whole core, and one that waits a few milliseconds a second. */
+const idleMsMax = 100
+
+/** Until nothing is left to build and to write. */
+async function whenIdle(pid: number): Promise<void> {
+  for (let beforeMs = await readProcessorMs(pid); ; ) {
+    await Bun.sleep(idleLookMs)
+    const nowMs = await readProcessorMs(pid)
+    if (nowMs - beforeMs < idleMsMax) return
+    beforeMs = nowMs
+  }
 }

@@ -1,3 +1,4 @@
+import { createAlarm } from "../base/alarm.ts"
 import type { Log } from "../base/log.ts"
 import type { Metrics } from "../base/metrics.ts"
 import { nowTickMs } from "../base/ticks.ts"
@@ -36,11 +37,11 @@ export function keepRetention(
   const { sightings, metrics, log } = needs
   const step = openRetention(needs.store, sightings, options)
   const stopping = new AbortController()
-  let wake = Promise.withResolvers<void>()
+  const alarm = createAlarm()
   sightings.follow(() => {
-    if (sightings.totals().bytes > options.bytesMax || shortOf(needs.store.room(), options) > 0) wake.resolve()
+    if (sightings.totals().bytes > options.bytesMax || shortOf(needs.store.room(), options) > 0) alarm.ring()
   })
-  needs.store.whenFull(() => wake.resolve())
+  needs.store.whenFull(() => alarm.ring())
 
   async function run() {
     while (!stopping.signal.aborted) {
@@ -53,7 +54,7 @@ export function keepRetention(
         metrics.sightings.set(count)
         metrics.sightingBytes.set(bytes)
         // A breath between steps: requests go first.
-        await (removed > 0 ? Bun.sleep(1) : pause())
+        await (removed > 0 ? Bun.sleep(1) : alarm.sleep(lookEveryMs))
       } catch (error) {
         // Whatever it is, old sightings must not stay for ever because of one bad minute.
         const why = storageTrouble(error)
@@ -61,23 +62,16 @@ export function keepRetention(
         else log.error({ why }, "old sightings could not be removed; trying again in a minute")
         // Not to be woken: a removal that finds the disk full is itself what wakes this loop, which would never rest again.
         await Bun.sleep(failedRestMs)
-        await pause()
+        await alarm.sleep(lookEveryMs)
       }
     }
-  }
-
-  async function pause() {
-    const timer = setTimeout(wake.resolve, lookEveryMs)
-    await wake.promise
-    clearTimeout(timer)
-    wake = Promise.withResolvers()
   }
 
   const running = run()
   return {
     async close() {
       stopping.abort()
-      wake.resolve()
+      alarm.ring()
       await running
     },
   }

@@ -1,3 +1,4 @@
+import { createAlarm } from "../base/alarm.ts"
 import type { Log } from "../base/log.ts"
 import { nowTickMs } from "../base/ticks.ts"
 import { openTrustedClock } from "../events/trusted-clock.ts"
@@ -71,7 +72,7 @@ export function keepPeopleRetention(
 ): PeopleRetention {
   const step = openPeopleRetention(store, people, options)
   const stopping = new AbortController()
-  let wake = Promise.withResolvers<void>()
+  const alarm = createAlarm()
 
   async function look(): Promise<void> {
     for (let more = true; more && !stopping.signal.aborted; ) {
@@ -85,10 +86,7 @@ export function keepPeopleRetention(
   async function run(): Promise<void> {
     while (!stopping.signal.aborted) {
       await look().catch((err: unknown) => log.error({ err }, "what is too old could not leave; trying again in a minute"))
-      const timer = setTimeout(wake.resolve, lookEveryMs)
-      await wake.promise
-      clearTimeout(timer)
-      wake = Promise.withResolvers()
+      await alarm.sleep(lookEveryMs)
     }
   }
 
@@ -96,7 +94,7 @@ export function keepPeopleRetention(
   return {
     async close() {
       stopping.abort()
-      wake.resolve()
+      alarm.ring()
       await running
     },
   }

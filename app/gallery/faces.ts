@@ -1,5 +1,5 @@
 import { assert } from "../base/assert.ts"
-import { type Embedding, type Space, spaceDimension, toUnit } from "../face/embedding.ts"
+import { type Embedding, type Space, spaceDimension, toUnit, type VectorOf } from "../face/embedding.ts"
 import type { Quality } from "../face/quality.ts"
 import type { Store, Transaction } from "../store/store.ts"
 import type { Vault } from "../vault/vault.ts"
@@ -19,9 +19,9 @@ export interface NamedFace {
 }
 
 /** A stored vector with its space and its person. */
-export interface StoredVector {
+export interface StoredVector<In extends Space = Space> {
   readonly subjectId: string
-  readonly space: Space
+  readonly space: In
   readonly vector: Uint8Array
 }
 
@@ -258,9 +258,10 @@ export function openFaces(
       return name === undefined ? undefined : { ...face, name }
     },
     /** Of a face or of its twin, whichever is in this space. Throws `BrokenSeal`. */
-    vectorIn(faceId: string, space: Space): StoredVector | undefined {
+    vectorIn<In extends Space>(faceId: string, space: In): StoredVector<In> | undefined {
       const key = selectWithTwins.all(faceId).find((one) => one.space === space)
-      return key && this.vectorOf(key.id)
+      const stored = key && this.vectorOf(key.id)
+      return stored && { ...stored, space }
     },
     /** The next faces after an id, by creation. */
     idsAfter: (id: string, limit: number): readonly string[] => selectIdsAfter.all(id, limit).map((row) => row.id),
@@ -289,4 +290,8 @@ function toBytes(vector: Float32Array): Uint8Array {
 /** A copy: bytes from SQLite need not lie on a multiple of four. Not by `slice`, of which a Buffer has another idea. */
 export function toVector(bytes: Uint8Array): Float32Array {
   return new Float32Array(new Uint8Array(bytes).buffer)
+}
+
+export function vectorOf<In extends Space>({ vector }: StoredVector<In>): VectorOf<In> {
+  return toVector(vector)
 }

@@ -1,4 +1,4 @@
-import type { Embedding, Space } from "../face/embedding.ts"
+import type { Embedding, Space, VectorOf } from "../face/embedding.ts"
 import type { FaceChip } from "../face/face.ts"
 import type { Quality } from "../face/quality.ts"
 import type { FindAlike } from "./alike.ts"
@@ -145,7 +145,7 @@ export interface Gallery {
   /** Makes one person of two, or two of one. */
   readonly moves: Moves
   /** What stands for a face in any one space; `undefined` when nothing does, or the face is unknown. */
-  vectorIn(faceId: string, space: Space): StoredVector | undefined
+  vectorIn<In extends Space>(faceId: string, space: In): StoredVector<In> | undefined
   /** By creation. */
   faceIdsAfter(id: string, limit: number): readonly string[]
   /** The same face, embedded again by another network. False when it is in that space already, or gone. */
@@ -161,7 +161,12 @@ export interface Gallery {
    * The nearest subjects that are valid now, best first, at most `count`, each with its nearest face. Never another space's, and
    * with `group` never somebody who is not its member.
    */
-  search(space: Space, vector: Float32Array, count: number, group?: string): Promise<readonly Candidate[]>
+  search<In extends Space>(
+    space: In,
+    vector: VectorOf<NoInfer<In>>,
+    count: number,
+    group?: string,
+  ): Promise<readonly Candidate[]>
   /** Whom cameras took for whom, and should not again. */
   readonly impostors: Pick<Impostors, "add" | "get" | "of" | "delete">
   /** With how many faces a search compares; with `group` those of its members. People who are not valid now are counted, too. */

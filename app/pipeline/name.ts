@@ -1,8 +1,8 @@
-import type { Embedding, Space } from "../face/embedding.ts"
-import type { Candidate } from "../gallery/gallery.ts"
+import type { Embedding } from "../face/embedding.ts"
+import type { Candidate, Gallery } from "../gallery/gallery.ts"
 import { type Decision, decide, type Thresholds } from "../gallery/match.ts"
 
-export type Search = (space: Space, vector: Float32Array, count: number, group?: string) => Promise<readonly Candidate[]>
+export type Search = Gallery["search"]
 
 /** What the gallery says of one embedding. */
 export interface Named {

@@ -1,6 +1,6 @@
 import { nowTickMs } from "../base/ticks.ts"
 import type { Space } from "../face/embedding.ts"
-import { toVector } from "../gallery/faces.ts"
+import { vectorOf } from "../gallery/faces.ts"
 import type { Gallery } from "../gallery/gallery.ts"
 import type { Analyze } from "./analyze.ts"
 
@@ -95,19 +95,19 @@ export interface Agreement {
   readonly confused: { readonly from: number; readonly to: number }
 }
 
-export interface Side {
-  readonly space: Space
+export interface Side<In extends Space = Space> {
+  readonly space: In
   readonly match: number
 }
 
 const askedMax = 200
 
 /** @param faceIds of the faces to ask about; those that are not in both spaces are passed over */
-export async function compareSpaces(
+export async function compareSpaces<From extends Space, To extends Space>(
   gallery: Pick<Gallery, "search" | "vectorIn">,
   faceIds: readonly string[],
-  from: Side,
-  to: Side,
+  from: Side<From>,
+  to: Side<To>,
 ): Promise<Agreement> {
   const every = Math.max(1, Math.floor(faceIds.length / askedMax))
   let [asked, sameNearest, confusedFrom, confusedTo] = [0, 0, 0, 0]
@@ -123,14 +123,14 @@ export async function compareSpaces(
   return { asked, sameNearest, confused: { from: confusedFrom, to: confusedTo } }
 }
 
-async function nearestOther(
+async function nearestOther<In extends Space>(
   { search, vectorIn }: Pick<Gallery, "search" | "vectorIn">,
   faceId: string,
-  { space, match }: Side,
+  { space, match }: Side<In>,
 ) {
   const stored = vectorIn(faceId, space)
   if (stored === undefined) return undefined
-  const candidates = await search(space, toVector(stored.vector), 2)
+  const candidates = await search(space, vectorOf(stored), 2)
   const other = candidates.find(({ subjectId }) => subjectId !== stored.subjectId)
   return { subjectId: other?.subjectId, isMatch: other !== undefined && other.similarity >= match }
 }

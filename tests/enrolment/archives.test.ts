@@ -128,7 +128,9 @@ test("a zip entry that unpacks to more than it claims is stopped at its claim", 
 
 test("damage in a picture is that picture's, damage in the archive ends it with what came before", async () => {
   const zip = zipOf(pictures("Ada/1.jpg", "Bo/1.jpg"), 0)
-  zip[zip.indexOf("{".charCodeAt(0)) + 3]! ^= 1
+  // Behind the first file's name: a brace may stand in the time before it, once in an hour.
+  const content = indexOf(zip, [...Buffer.from("Ada/1.jpg")]) + "Ada/1.jpg".length
+  zip[content + 3]! ^= 1
   const damaged = await readArchive("zip", zip)
   expect(damaged.items.map(({ content }) => content.kind)).toEqual(["refused", "picture"])
 

@@ -4,6 +4,7 @@ import type { Box, ImageSize } from "../../face/geometry.ts"
 /** Hair, ears and chin go with a face. */
 const widened = 1.6
 const jpegQuality = 80
+const grey = { channels: 3, background: "#808080" } as const
 
 /**
  * A snapshot with these faces under grey: not blurred, for what is blurred can be guessed back.
@@ -15,14 +16,13 @@ export async function coverFaces(snapshot: Uint8Array, frame: ImageSize, boxes: 
   const picture = sharp(snapshot)
   const { width, height } = await picture.metadata()
   const scale = width / frame.width
-  const rectangles = boxes.map((box) => {
+  const patches = boxes.flatMap((box) => {
     const [w, h] = [box.width * widened * scale, box.height * widened * scale]
     const [x, y] = [(box.x + box.width / 2) * scale - w / 2, (box.y + box.height / 2) * scale - h / 2]
-    return `<rect x="${x}" y="${y}" width="${w}" height="${h}" fill="#808080"/>`
+    const [left, top] = [Math.max(0, Math.floor(x)), Math.max(0, Math.floor(y))]
+    const [right, bottom] = [Math.min(width, Math.ceil(x + w)), Math.min(height, Math.ceil(y + h))]
+    if (right <= left || bottom <= top) return []
+    return [{ input: { create: { ...grey, width: right - left, height: bottom - top } }, left, top }]
   })
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${rectangles.join("")}</svg>`
-  return picture
-    .composite([{ input: Buffer.from(svg) }])
-    .jpeg({ quality: jpegQuality })
-    .toBuffer()
+  return picture.composite(patches).jpeg({ quality: jpegQuality }).toBuffer()
 }

@@ -96,7 +96,8 @@ async function serve(config: Config, opened: Lifetimes, log: Log): ReturnType<Cl
   if (configured.kind === "failed") return configured
   const flippedSets = openFlippedSets(store)
   const flippedTo = flippedSets.inPlaceOf(configured.value.name)
-  const located = await locate(withSet(config, flippedTo), log)
+  // To find a set reads every manifest there is: not twice at a start without need.
+  const located = flippedTo === configured.value.name ? configured : await locate(withSet(config, flippedTo), log)
   // Its weights may be gone: whoever was enrolled before the flip is known in the other space as well.
   if (located.kind === "failed") log.error({ why: located.why, set: flippedTo }, "the set that was flipped to cannot serve")
   const gallery = opened.adopt(

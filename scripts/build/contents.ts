@@ -28,8 +28,10 @@ export async function listContents(target: Target, packages: string): Promise<Re
   const models = await modelFiles()
   if (models.kind === "failed") return models
   const pages = ["swagger-ui-bundle.js", "swagger-ui.css"].map((name) => packageFile("page", "swagger-ui-dist", name, packages))
-  const config: ContentFile = ownFile("text", join(projectRoot, "edge-config/default.jsonc"))
-  const all = [...natives.value, ...models.value, ...pages, config].sort((a, b) => (a.path < b.path ? -1 : 1))
+  const config = [...new Bun.Glob("{*.jsonc,systemd/*.service}").scanSync(join(projectRoot, "edge-config"))].map((path) =>
+    ownFile("text", join(projectRoot, "edge-config", path)),
+  )
+  const all = [...natives.value, ...models.value, ...pages, ...config].sort((a, b) => (a.path < b.path ? -1 : 1))
   for (const { source } of all) {
     if (!(await Bun.file(source).exists())) return { kind: "failed", why: `${source} is missing: run scripts/setup` }
   }

@@ -7,6 +7,7 @@ import { type Found, unpackAnalysis } from "./analysis-body.ts"
 import { type Channel, channelHandlers } from "./channel.ts"
 import type { ModelSet } from "./manifest.ts"
 import { processorTicks } from "./processor-time.ts"
+import { cpuPlan } from "./providers/plan.ts"
 import { type AnalyzeOptions, type FromEngine, fromEngine, type ToEngine } from "./wire.ts"
 
 export type Ready = Extract<FromEngine, { kind: "ready" }>
@@ -98,7 +99,7 @@ export function startEngine(
       opened: (opened) => {
         channel = opened
         forgetSocket()
-        opened.send({ kind: "open", set, threads })
+        opened.send({ kind: "open", set, threads, runtime: cpuPlan })
       },
       received,
       closed: (why) => kill("crashed", why),

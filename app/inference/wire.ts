@@ -1,5 +1,6 @@
 import { z } from "zod"
 import { modelSet } from "./manifest.ts"
+import { placementReport, providerRefusal, runtimePlan } from "./providers/plan.ts"
 
 /**
  * What parent and engine say to each other over their unix socket. One message is
@@ -28,8 +29,8 @@ export const analyzeOptions = z.strictObject({
 export type AnalyzeOptions = z.output<typeof analyzeOptions>
 
 export const toEngine = z.discriminatedUnion("kind", [
-  /** The first message: which models to serve. */
-  z.strictObject({ kind: z.literal("open"), set: modelSet, threads: z.int().positive() }),
+  /** The first message: which models to serve, and on what. */
+  z.strictObject({ kind: z.literal("open"), set: modelSet, threads: z.int().positive(), runtime: runtimePlan }),
   z.strictObject({ kind: z.literal("analyze"), id: z.int(), options: analyzeOptions, traceparent: z.string().optional() }),
   z.strictObject({ kind: z.literal("ping"), id: z.int() }),
 ])
@@ -81,6 +82,7 @@ export const loadedModelSchema = z.strictObject({
   warmMs: z.number(),
   /** The largest error of its known answers, as a share of the largest value. */
   goldenError: z.number(),
+  placement: placementReport,
 })
 
 export const fromEngine = z.discriminatedUnion("kind", [
@@ -89,10 +91,15 @@ export const fromEngine = z.discriminatedUnion("kind", [
     pid: z.int(),
     runtime: runtimeSchema,
     models: z.array(loadedModelSchema),
+    /** Why a model runs on something lesser than the plan said. */
+    refusals: z.array(providerRefusal),
     residentBytes: z.number(),
   }),
-  /** The engine cannot serve: a file is missing or wrong, or a known answer came out differently. It exits after this. */
-  z.strictObject({ kind: z.literal("unfit"), why: z.string() }),
+  /**
+   * The engine cannot serve: a file is missing or wrong, or a known answer came out differently. It exits after this. `refusals` say
+   * what is wrong with the provider of its plan, where that is the cause: another plan may do.
+   */
+  z.strictObject({ kind: z.literal("unfit"), why: z.string(), refusals: z.array(providerRefusal) }),
   z.strictObject({ kind: z.literal("pong"), id: z.int(), residentBytes: z.number() }),
   z.strictObject({
     kind: z.literal("analysis"),

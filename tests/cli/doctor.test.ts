@@ -17,6 +17,7 @@ import type { ModelListing } from "../../app/inference/models.ts"
 import type { PoolStatus } from "../../app/inference/pool.ts"
 import { exposureOf } from "../../app/vault/exposure.ts"
 import { createMaterial } from "../../app/vault/master-key.ts"
+import { onProcessor } from "../support/placement.ts"
 import { tempFolder } from "../support/shared.ts"
 
 function space(text: string): Space {
@@ -98,7 +99,7 @@ const status: PoolStatus = {
   waitingMax: 64,
   set: "first",
   runtime: { name: "onnxruntime-node", version: "1.27.0", provider: "cpu", threads: 1 },
-  models: [{ role: "embedder", name: "e", version: "1", loadMs: 10, warmMs: 20, goldenError: 1e-6 }],
+  models: [{ role: "embedder", name: "e", version: "1", loadMs: 10, warmMs: 20, goldenError: 1e-6, placement: onProcessor }],
 }
 
 test("engines: what runs is named; one that is missing fails", () => {

@@ -31,6 +31,7 @@ import { openStore, type Store } from "../../app/store/store.ts"
 import type { Vault } from "../../app/vault/vault.ts"
 import { paintedJudge } from "../support/judge.ts"
 import { paintedSpace, readPainted } from "../support/painted.ts"
+import { onProcessor } from "../support/placement.ts"
 import { tempFolder } from "../support/shared.ts"
 import { testVaultOf } from "../support/vault.ts"
 
@@ -45,7 +46,7 @@ export const readyStatus: PoolStatus = {
   waitingMax: 64,
   set: "painted",
   runtime: { name: "painted", version: "1", provider: "cpu", threads: 1 },
-  models: [{ role: "detector", name: "painted", version: "1", loadMs: 1, warmMs: 1, goldenError: 0 }],
+  models: [{ role: "detector", name: "painted", version: "1", loadMs: 1, warmMs: 1, goldenError: 0, placement: onProcessor }],
 }
 
 export interface Asked {

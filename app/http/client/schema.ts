@@ -1432,6 +1432,22 @@ export interface components {
                 goldenError: number;
                 loadMs: number;
                 name: string;
+                placement: {
+                    /** @enum {string} */
+                    active: "tensorrt" | "cuda" | "cann" | "cpu";
+                    /** @enum {string} */
+                    cache: "hit" | "built" | "none";
+                    library: string;
+                    libraryVersion: string;
+                    nodes?: {
+                        [key: string]: number;
+                    };
+                    overlap?: number;
+                    /** @enum {string} */
+                    requested: "tensorrt" | "cuda" | "cann" | "cpu";
+                    score: number;
+                    warmMs: number;
+                };
                 role: string;
                 version: string;
                 warmMs: number;

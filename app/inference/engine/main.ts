@@ -3,7 +3,6 @@ import { elapsedMs, nowTickMs } from "../../base/ticks.ts"
 import { wallMs } from "../../base/trace.ts"
 import { packAnalysis } from "../analysis-body.ts"
 import { type Channel, channelHandlers } from "../channel.ts"
-import type { ModelSet } from "../manifest.ts"
 import { type FromEngine, type ToEngine, toEngine } from "../wire.ts"
 import { type Analyzer, openAnalyzer } from "./run.ts"
 
@@ -38,7 +37,7 @@ export async function runEngine(socketPath: string): Promise<void> {
   async function handle(message: ToEngine, body: Uint8Array): Promise<void> {
     switch (message.kind) {
       case "open":
-        return open(message.set, message.threads)
+        return open(message)
       case "ping":
         residentBytes = process.memoryUsage.rss()
         channel?.send({ kind: "pong", id: message.id, residentBytes })
@@ -50,19 +49,20 @@ export async function runEngine(socketPath: string): Promise<void> {
     }
   }
 
-  async function open(set: ModelSet, threads: number): Promise<void> {
-    const opened = await openAnalyzer(set, { threads }).catch((error: unknown) => ({
+  async function open({ set, threads, runtime: plan }: Extract<ToEngine, { kind: "open" }>): Promise<void> {
+    const opened = await openAnalyzer(set, { threads, plan }).catch((error: unknown) => ({
       kind: "unfit" as const,
       why: String(error),
+      refusals: [],
     }))
     if (opened.kind === "unfit") {
-      channel?.send({ kind: "unfit", why: opened.why })
+      channel?.send({ kind: "unfit", why: opened.why, refusals: [...opened.refusals] })
       return
     }
     analyzer = opened.analyzer
-    const { runtime, models } = analyzer
+    const { runtime, models, refusals } = analyzer
     residentBytes = process.memoryUsage.rss()
-    channel?.send({ kind: "ready", pid, runtime, models: [...models], residentBytes })
+    channel?.send({ kind: "ready", pid, runtime, models: [...models], refusals: [...refusals], residentBytes })
   }
 
   async function analyze(message: Extract<ToEngine, { kind: "analyze" }>, picture: Uint8Array): Promise<void> {

@@ -3,7 +3,7 @@ import type { Result } from "../../base/result.ts"
 import { elapsedMs, nowTickMs } from "../../base/ticks.ts"
 import type { LocatedModel, ModelManifest } from "../manifest.ts"
 import { goldenError, syntheticTensor } from "./golden.ts"
-import { type Network, openNetwork } from "./ort.ts"
+import { type Network, type NetworkOptions, openNetwork } from "./ort.ts"
 import { readWeights } from "./weights.ts"
 
 /** A model whose files were checked and whose networks answer as they should. */
@@ -22,7 +22,7 @@ export interface OpenModel<Manifest extends ModelManifest = ModelManifest> {
 /** Checks, loads and asks the known answers. A model that fails one of these does not serve; the reason is in words. */
 export async function openModel<Manifest extends ModelManifest>(
   model: LocatedModel<Manifest>,
-  options: { readonly threads: number },
+  options: NetworkOptions,
 ): Promise<Result<OpenModel<Manifest>>> {
   const { manifest } = model
   const networks = new Map<string, Network>()

@@ -1,5 +1,5 @@
-import { env, InferenceSession, Tensor } from "onnxruntime-node"
 import { withLeakyRelus } from "./graph.ts"
+import { openRuntime, type ProviderRequest, type Runtime, type Tensor } from "./runtime.ts"
 
 /** Float values with their sizes; the product of `shape` is the number of values. */
 export interface FloatTensor {
@@ -12,51 +12,55 @@ export interface Network {
   readonly outputNames: readonly string[]
   /** The input is only read, and only until the promise settles: its buffer can be used again. */
   run(input: FloatTensor): Promise<Readonly<Record<string, FloatTensor>>>
+  /** How many of its nodes run on each provider, by its name in ONNX Runtime; `undefined` where nobody knows. */
+  nodesByProvider(): ReadonlyMap<string, number> | undefined
   close(): Promise<void>
 }
 
-/** What runs the networks. */
-export const runtime = { name: "onnxruntime-node", version: env.versions.node ?? env.versions.common, provider: "cpu" } as const
+export interface NetworkOptions {
+  readonly threads: number
+  /** What runs it: onnxruntime-node where none is given. */
+  readonly runtime?: Runtime
+  readonly provider?: ProviderRequest
+  /** Without rewriting it into the equal network that runs faster, for comparisons. */
+  readonly asPublished?: boolean
+}
 
 /**
- * Throws when the bytes are no network that this runtime can run.
+ * Throws when the bytes are no network that the runtime can run.
  * @param bytes a whole ONNX file; it is never looked up again by a path
- * @param options.asPublished without rewriting it into the equal network that runs faster, for comparisons
  */
-export async function openNetwork(
-  bytes: Uint8Array,
-  options: { readonly threads: number; readonly asPublished?: boolean },
-): Promise<Network> {
-  const session = await InferenceSession.create(options.asPublished === true ? bytes : withLeakyRelus(bytes), {
-    executionProviders: ["cpu"],
-    graphOptimizationLevel: "all",
-    executionMode: "sequential",
-    intraOpNumThreads: options.threads,
-    interOpNumThreads: 1,
-    // Frames, pyramid levels and batches come in ever new shapes, and the runtime would keep a plan for each one it saw.
-    enableMemPattern: false,
-    logSeverityLevel: 3,
-    // Threads that wait by spinning take the core from the engine next door.
-    extra: { session: { intra_op: { allow_spinning: "0" }, inter_op: { allow_spinning: "0" } } },
+export async function openNetwork(bytes: Uint8Array, options: NetworkOptions): Promise<Network> {
+  const { threads, provider, asPublished, runtime = await packagedRuntime() } = options
+  const session = await runtime.openSession(asPublished === true ? bytes : withLeakyRelus(bytes), {
+    threads,
+    ...(provider !== undefined && { provider }),
   })
   const { outputNames } = session
   const [inputName, ...more] = session.inputNames
   if (inputName === undefined || more.length > 0) {
-    await session.release()
+    await session.close()
     throw new Error(`a network with ${session.inputNames.length} inputs; ours take one`)
   }
 
   return {
     outputNames,
     async run({ data, shape }) {
-      const results = await session.run({ [inputName]: new Tensor("float32", data, shape) })
-      return Object.fromEntries(outputNames.map((name) => [name, toFloats(name, results[name])]))
+      const outputs = await session.run({ [inputName]: { type: "float32", data, shape } })
+      for (const name of outputNames) mustBeFloats(name, outputs[name])
+      return outputs as Readonly<Record<string, FloatTensor>>
     },
-    close: () => session.release(),
+    nodesByProvider: () => session.nodesByProvider(),
+    close: () => session.close(),
   }
 }
 
-function toFloats(name: string, tensor: Tensor | undefined): FloatTensor {
-  if (tensor?.data instanceof Float32Array) return { data: tensor.data, shape: tensor.dims }
-  throw new Error(`output ${name} holds ${tensor?.type ?? "nothing"}; float32 was expected`)
+async function packagedRuntime(): Promise<Runtime> {
+  const opened = await openRuntime()
+  if (opened.kind === "refused") throw new Error(opened.why)
+  return opened.runtime
+}
+
+function mustBeFloats(name: string, tensor: Tensor | undefined): void {
+  if (tensor?.type !== "float32") throw new Error(`output ${name} holds ${tensor?.type ?? "nothing"}; float32 was expected`)
 }

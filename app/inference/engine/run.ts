@@ -7,6 +7,7 @@ import type { Box, ImageSize, Landmarks } from "../../face/geometry.ts"
 import type { Pixels } from "../../face/pixels.ts"
 import { measureQuality } from "../../face/quality.ts"
 import type { DetectorManifest, LocatedModel, ModelManifest, ModelSet } from "../manifest.ts"
+import { cpuPlan, type PlacementReport, type ProviderRefusal, type RuntimePlan } from "../providers/plan.ts"
 import type { AnalyzeOptions, StageTimings } from "../wire.ts"
 import { createPictureDecoder } from "./decode.ts"
 import type { Detector } from "./detectors/detector.ts"
@@ -17,8 +18,8 @@ import { createEmbedder, type Embedder, type FusionPart, fuseEmbedders } from ".
 import type { Refusal } from "./header.ts"
 import { createPoints68, type LandmarkedFace, type LandmarkRefiner, unrefined } from "./landmarks.ts"
 import { type OpenModel, onlyNetwork, openModel } from "./model.ts"
-import { runtime } from "./ort.ts"
 import { chipOf, snapshotOf } from "./pictures.ts"
+import { openRuntime, type Runtime } from "./runtime.ts"
 
 /** Every way a picture can come back from the analyzer. */
 export type Analysis =
@@ -41,37 +42,52 @@ export interface ServedModel {
   readonly loadMs: number
   readonly warmMs: number
   readonly goldenError: number
+  readonly placement: PlacementReport
 }
 
 /** All that an engine computes. One picture at a time: the buffers of the stages are used again. */
 export interface Analyzer {
   readonly runtime: { readonly name: string; readonly version: string; readonly provider: string; readonly threads: number }
   readonly models: readonly ServedModel[]
+  /** Why a model runs on something lesser than the plan said. */
+  readonly refusals: readonly ProviderRefusal[]
   analyze(picture: Uint8Array, options: AnalyzeOptions): Promise<Analysis>
   close(): Promise<void>
 }
 
 export type OpenedAnalyzer =
   | { readonly kind: "ready"; readonly analyzer: Analyzer }
-  | { readonly kind: "unfit"; readonly why: string }
+  | { readonly kind: "unfit"; readonly why: string; readonly refusals: readonly ProviderRefusal[] }
 
 /**
  * Opens the models of a set and looks at one made-up picture, so that the first real one finds everything warm. `unfit` says in
  * words which file is missing or wrong, or which known answer came out differently.
  * @param options.threads computing threads of each network
+ * @param options.plan what runs them; the processor when not said
  */
-export async function openAnalyzer(set: ModelSet, options: { readonly threads: number }): Promise<OpenedAnalyzer> {
+export async function openAnalyzer(
+  set: ModelSet,
+  options: { readonly threads: number; readonly plan?: RuntimePlan },
+): Promise<OpenedAnalyzer> {
+  const { plan = cpuPlan } = options
   const lifetimes = createLifetimes()
   const unfit = async (why: string): Promise<OpenedAnalyzer> => {
     await lifetimes.close()
-    return { kind: "unfit", why: `model set ${set.name}: ${why}` }
+    return { kind: "unfit", why: `model set ${set.name}: ${why}`, refusals: [] }
   }
+  if (plan.adapter !== "onnxruntime-node") return unfit(`there is no adapter for ${plan.library} yet`)
+  const loaded = await openRuntime()
+  if (loaded.kind === "refused") return unfit(`${loaded.why}: ${loaded.remedy}`)
+  const { runtime } = loaded
   const served: ServedModel[] = []
   async function open<Manifest extends ModelManifest>(located: LocatedModel<Manifest>): Promise<Result<OpenModel<Manifest>>> {
-    const opened = await openModel(located, options)
+    const opened = await openModel(located, { ...options, runtime })
     if (opened.kind === "failed") return opened
     const { manifest, loadMs, warmMs, goldenError } = lifetimes.adopt(opened.value, (model) => model.close())
-    served.push({ role: manifest.role, name: manifest.name, version: manifest.version, loadMs, warmMs, goldenError })
+    const { role, name, version } = manifest
+    const onProcessor = { requested: "cpu", active: "cpu", cache: "none", warmMs, score: 1 } as const
+    const placement = { ...onProcessor, library: runtime.name, libraryVersion: runtime.version }
+    served.push({ role, name, version, loadMs, warmMs, goldenError, placement })
     return opened
   }
 
@@ -93,7 +109,10 @@ export async function openAnalyzer(set: ModelSet, options: { readonly threads: n
       embedder: fuseEmbedders(embedders),
     }
     await warm(stages)
-    return { kind: "ready", analyzer: createAnalyzer(stages, served, options.threads, () => lifetimes.close()) }
+    return {
+      kind: "ready",
+      analyzer: createAnalyzer(stages, served, nameOf(runtime, options.threads), () => lifetimes.close()),
+    }
   } catch (error) {
     return unfit(`the networks do not work together: ${error instanceof Error ? error.message : String(error)}`)
   }
@@ -105,7 +124,16 @@ interface Stages {
   readonly embedder: Embedder
 }
 
-function createAnalyzer(stages: Stages, models: readonly ServedModel[], threads: number, close: () => Promise<void>): Analyzer {
+function nameOf({ name, version }: Runtime, threads: number): Analyzer["runtime"] {
+  return { name, version, provider: "cpu", threads }
+}
+
+function createAnalyzer(
+  stages: Stages,
+  models: readonly ServedModel[],
+  runtime: Analyzer["runtime"],
+  close: () => Promise<void>,
+): Analyzer {
   const decoder = createPictureDecoder()
   let busy = false
 
@@ -147,8 +175,9 @@ function createAnalyzer(stages: Stages, models: readonly ServedModel[], threads:
   }
 
   return {
-    runtime: { ...runtime, threads },
+    runtime,
     models,
+    refusals: [],
     async analyze(picture, options) {
       assert(!busy, "an engine is given one picture at a time")
       busy = true

@@ -1,0 +1,65 @@
+import { env, InferenceSession, Tensor as NodeTensor } from "onnxruntime-node"
+import { checkInputs, isElementType, type Runtime, type Session, type SessionOptions, type Tensor } from "./runtime.ts"
+
+/** The library inside the package, which computes on the processor of every machine. */
+export function openNodeRuntime(): Runtime {
+  return {
+    name: "onnxruntime-node",
+    version: env.versions.node ?? env.versions.common,
+    providers: ["CPUExecutionProvider"],
+    openSession,
+  }
+}
+
+async function openSession(bytes: Uint8Array, { threads, provider, spinning = false }: SessionOptions): Promise<Session> {
+  if (provider !== undefined && provider.name !== "cpu") {
+    // The package would hand on a device number and nothing else: no half precision, no cache of engines.
+    throw new Error(`onnxruntime-node runs on the processor; ${provider.name} needs a library of the box (ort-ffi)`)
+  }
+  const session = await InferenceSession.create(bytes, {
+    executionProviders: ["cpu"],
+    graphOptimizationLevel: "all",
+    executionMode: "sequential",
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    // Frames, pyramid levels and batches come in ever new shapes, and the runtime would keep a plan for each one it saw.
+    enableMemPattern: false,
+    logSeverityLevel: 3,
+    // Threads that wait by spinning take the core from the engine next door.
+    extra: {
+      session: { intra_op: { allow_spinning: spinning ? "1" : "0" }, inter_op: { allow_spinning: spinning ? "1" : "0" } },
+    },
+  })
+  const { inputNames, outputNames } = session
+  let open = true
+
+  return {
+    inputNames,
+    outputNames,
+    async run(inputs) {
+      checkInputs(inputNames, inputs)
+      const feeds: Record<string, NodeTensor> = {}
+      for (const name of inputNames) feeds[name] = toNode(inputs[name]!)
+      const results = await session.run(feeds)
+      return Object.fromEntries(outputNames.map((name) => [name, fromNode(name, results[name])]))
+    },
+    // Of a network on the processor: all of them, and the package does not say how many that is.
+    nodesByProvider: () => undefined,
+    async close() {
+      if (!open) return
+      open = false
+      await session.release()
+    },
+  }
+}
+
+function toNode({ type, data, shape }: Tensor): NodeTensor {
+  return new NodeTensor(type, data, shape)
+}
+
+function fromNode(name: string, tensor: NodeTensor | undefined): Tensor {
+  if (tensor === undefined || !isElementType(tensor.type)) {
+    throw new Error(`output ${name} holds ${tensor?.type ?? "nothing"}, which no network of ours gives`)
+  }
+  return { type: tensor.type, data: tensor.data, shape: tensor.dims } as Tensor
+}

@@ -15,9 +15,9 @@ export interface GuardedNetwork extends Network {
 export interface KnownAnswer {
   /** Of more than one row: the network takes rows in any number, and each row has an answer of its own. */
   readonly input: FloatTensor
-  /** What it answered on the processor, or here when that was found to be right. */
+  /** What this very network answered when it was compared with the processor and found to be right. */
   readonly outputs: Readonly<Record<string, FloatTensor>>
-  /** Least cosine between an output and the known one: 0.999, or 0.99 in half precision. */
+  /** Least cosine between an output and the known one: 0.999, or 0.99 in half precision. Its length may be off by as much. */
   readonly cosineMin: number
 }
 
@@ -42,6 +42,8 @@ export class ProviderFault extends Error {
  */
 export function guardNetwork(name: string, network: Network, known: KnownAnswer): GuardedNetwork {
   const carried = known.input.shape[0]! > 1 ? firstRow(known) : undefined
+  // Two vectors of one length whose cosine is c are √(2 − 2c) apart.
+  const distanceMax = Math.sqrt(2 - 2 * known.cosineMin)
   let joined = new Float32Array(0)
   let unverified = false
 
@@ -76,12 +78,13 @@ export function guardNetwork(name: string, network: Network, known: KnownAnswer)
 
   function compare(outputs: Readonly<Record<string, FloatTensor>>, expected: KnownAnswer["outputs"]) {
     for (const [output, { data }] of Object.entries(expected)) {
-      const found = cosine(data, outputs[output]?.data)
-      // Not `<`: what cannot be compared is wrong, too.
-      if (!(found >= known.cosineMin)) {
-        const figure = Number.isNaN(found) ? "another shape" : `cosine ${found.toFixed(4)}, at least ${known.cosineMin} is right`
-        throw new ProviderFault("wrong", `${name}: output ${output} of the known question came out differently (${figure})`)
-      }
+      const distance = relativeDistance(outputs[output]?.data, data)
+      // Not `>`: what cannot be compared is wrong, too.
+      if (distance <= distanceMax) continue
+      const figure = Number.isNaN(distance)
+        ? "it has another shape"
+        : `off by ${percent(distance)}, at most ${percent(distanceMax)} is right`
+      throw new ProviderFault("wrong", `${name}: output ${output} of the known question came out differently: ${figure}`)
     }
   }
 
@@ -107,7 +110,15 @@ function firstRow({ input, outputs, cosineMin }: KnownAnswer): KnownAnswer {
     data: data.slice(0, data.length / rows),
     shape: [1, ...shape.slice(1)],
   })
-  return { input: cut(input), outputs: Object.fromEntries(Object.entries(outputs).map(([key, all]) => [key, cut(all)])), cosineMin }
+  return {
+    input: cut(input),
+    outputs: Object.fromEntries(Object.entries(outputs).map(([key, all]) => [key, cut(all)])),
+    cosineMin,
+  }
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toFixed(1)} %`
 }
 
 function sameRows(a: readonly number[], b: readonly number[]): boolean {
@@ -117,20 +128,17 @@ function sameRows(a: readonly number[], b: readonly number[]): boolean {
 /** Infinity and NaN times nothing are NaN, and a sum does not lose it: one pass without branches. */
 function allFinite(values: Float32Array): boolean {
   let sum = 0
-  for (const value of values) sum += value * 0
+  for (let index = 0; index < values.length; index++) sum += values[index]! * 0
   return sum === 0
 }
 
-/** NaN when they have different lengths, or one of them no direction while the other has. */
-function cosine(a: Float32Array, b: Float32Array | undefined): number {
-  if (b === undefined || a.length !== b.length) return Number.NaN
-  let [product, squaresA, squaresB] = [0, 0, 0]
-  for (const [index, value] of a.entries()) {
-    const other = b[index]!
-    product += value * other
-    squaresA += value * value
-    squaresB += other * other
+/** Length of the difference as a share of the length of `expected`; NaN when they cannot be compared. */
+function relativeDistance(found: Float32Array | undefined, expected: Float32Array): number {
+  if (found === undefined || found.length !== expected.length) return Number.NaN
+  let [off, whole] = [0, 0]
+  for (let index = 0; index < expected.length; index++) {
+    off += (found[index]! - expected[index]!) ** 2
+    whole += expected[index]! ** 2
   }
-  if (squaresA === 0 && squaresB === 0) return 1
-  return product / Math.sqrt(squaresA * squaresB)
+  return off === 0 ? 0 : Math.sqrt(off / whole)
 }

@@ -8,6 +8,7 @@ import { rights } from "./007-rights.ts"
 import { sealedRecords } from "./008-sealed-records.ts"
 import { impostors } from "./009-impostors.ts"
 import { twins } from "./010-twins.ts"
+import { claimCodes } from "./011-claim-codes.ts"
 
 /**
  * Forward only, each in one transaction. A released step is never changed again: boxes in the field have run it as it was.
@@ -24,4 +25,5 @@ export const migrations: readonly string[] = [
   sealedRecords,
   impostors,
   twins,
+  claimCodes,
 ]

@@ -81,6 +81,8 @@ const needs: CliNeeds = {
 
 /** The box: answers over HTTP until the process is told to stop. */
 async function serve(config: Config, opened: Lifetimes, log: Log): ReturnType<CliNeeds["serve"]> {
+  // Most of it is done beside this thread, which opens everything else meanwhile.
+  const locating = locate(config, log)
   const metrics = createMetrics()
   const folder = openBoxFolder(config, { log, watchCommit: (seconds) => metrics.commitSeconds.observe(seconds) })
   if (folder.kind !== "ok") return folder
@@ -92,7 +94,14 @@ async function serve(config: Config, opened: Lifetimes, log: Log): ReturnType<Cl
   opened.defer(watchEventLoop((lagSeconds) => metrics.eventLoopLagSeconds.observe(lagSeconds)))
   const tracer = await openTracer(config, opened, log, metrics)
 
-  const configured = await locate(config, log)
+  const gallery = opened.adopt(
+    await openGallery(store, vault, { log, indexFolder: indexFolderOf(config.dataFolder) }),
+    (open) => open.close(),
+  )
+  const { createHttpApp } = await import("./http/app.ts")
+  const { serveHttp } = await import("./http/serve.ts")
+
+  const configured = await locating
   if (configured.kind === "failed") return configured
   const flippedSets = openFlippedSets(store)
   const flippedTo = flippedSets.inPlaceOf(configured.value.name)
@@ -100,10 +109,6 @@ async function serve(config: Config, opened: Lifetimes, log: Log): ReturnType<Cl
   const located = flippedTo === configured.value.name ? configured : await locate(withSet(config, flippedTo), log)
   // Its weights may be gone: whoever was enrolled before the flip is known in the other space as well.
   if (located.kind === "failed") log.error({ why: located.why, set: flippedTo }, "the set that was flipped to cannot serve")
-  const gallery = opened.adopt(
-    await openGallery(store, vault, { log, indexFolder: indexFolderOf(config.dataFolder) }),
-    (open) => open.close(),
-  )
   /** Those that serve, and those of a set that is to come or was before. */
   const sides = new Map<string, EmbedEngines>()
   function openSide(set: ModelSet): EmbedEngines {
@@ -140,8 +145,6 @@ async function serve(config: Config, opened: Lifetimes, log: Log): ReturnType<Cl
 
   const refinements = opened.adopt(createRefinements(config.recognition.refine, log), (open) => open.close())
 
-  const { createHttpApp } = await import("./http/app.ts")
-  const { serveHttp } = await import("./http/serve.ts")
   const creates = openCreates(store, vault)
   const workshop = createWorkshop()
 

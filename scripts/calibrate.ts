@@ -3,8 +3,8 @@
  * `bun scripts/calibrate.ts [set …]`. To be run again whenever a detector, the alignment or an embedder changes.
  */
 import { calibrate } from "../app/cli/eval/calibrate.ts"
+import { readCatalogue } from "../app/inference/catalogue.ts"
 import type { Calibration } from "../app/inference/manifest.ts"
-import { readCatalogue } from "../app/inference/models.ts"
 import { embedListed, locateSet, modelsFolder, readListed } from "./photographs.ts"
 
 const pictures = await readListed()

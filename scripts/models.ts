@@ -3,8 +3,9 @@ import { dirname, join, relative } from "node:path"
 import { parseArgs } from "node:util"
 import { projectRoot } from "../app/base/paths.ts"
 import { readConfig } from "../app/config/config.ts"
+import { type CataloguedModel, modelsOf, readCatalogue } from "../app/inference/catalogue.ts"
 import type { ModelManifest } from "../app/inference/manifest.ts"
-import { type CataloguedModel, locateModel, locateModelSet, modelsOf, readCatalogue } from "../app/inference/models.ts"
+import { locateModel, locateModelSet } from "../app/inference/models.ts"
 import type { Files } from "./convert/default-set.ts"
 
 /**

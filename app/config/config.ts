@@ -63,6 +63,9 @@ export interface ConfigOverrides {
   readonly modelSet?: string | undefined
 }
 
+/** What is parsed once is not worth compiling a schema for, which would take longer than the parsing. */
+const once = { jitless: true } as const
+
 /**
  * File, then environment, then command line → one frozen `Config`; or one report that names every wrong value and where it
  * stands. Nothing is opened before this succeeded.
@@ -80,6 +83,7 @@ export function readConfig(
       GATEHOUSE_ENGINES: overrides.engines ?? env.GATEHOUSE_ENGINES,
       GATEHOUSE_MODEL_SET: overrides.modelSet ?? env.GATEHOUSE_MODEL_SET,
     }),
+    once,
   )
   if (!told.success) return { kind: "failed", why: `environment or options: ${z.prettifyError(told.error)}` }
 
@@ -95,6 +99,7 @@ export function readConfig(
       vault: { keyFile: told.data.GATEHOUSE_MASTER_KEY_FILE },
       telemetry: { otlpEndpoint: told.data.OTEL_EXPORTER_OTLP_ENDPOINT },
     }),
+    once,
   )
   if (!parsed.success)
     return { kind: "failed", why: `${path}, with environment and options applied:\n${z.prettifyError(parsed.error)}` }

@@ -1,23 +1,10 @@
 import { readFile, realpath, stat } from "node:fs/promises"
-import { dirname, join, resolve } from "node:path"
-import { z } from "zod"
+import { resolve } from "node:path"
 import type { Result } from "../base/result.ts"
-import {
-  type DetectorManifest,
-  type EmbedderManifest,
-  fusionManifest,
-  type LandmarksManifest,
-  type LandmarksUsed,
-  type LocatedEmbedder,
-  type LocatedModel,
-  type ModelManifest,
-  type ModelSet,
-  modelManifest,
-  modelSets,
-  type SetEmbedding,
-} from "./manifest.ts"
+import { type CataloguedModel, type CataloguedSet, modelsOf, openCatalogue, readCatalogue } from "./catalogue.ts"
+import type { LocatedEmbedder, LocatedModel, ModelManifest, ModelSet } from "./manifest.ts"
 
-/** The one reader of `models/`: which model sets there are, where their files lie, and which set is served. */
+/** Where the files of the model sets lie, and which set is served. */
 
 export interface ModelOptions {
   /** The folder with `sets.json` and the manifests. */
@@ -51,44 +38,26 @@ export interface ModelListing {
 
 type WeightsFile = ModelManifest["files"][number]
 
-/** A manifest and the folder it lies in. */
-export interface CataloguedModel<Manifest extends ModelManifest = ModelManifest> {
-  readonly manifest: Manifest
-  readonly folder: string
-}
-
-export interface CataloguedEmbedder extends CataloguedModel<EmbedderManifest> {
-  readonly landmarks: LandmarksUsed
-  readonly weight: number
-}
-
-/** A set with its manifests, whether or not their files are there. */
-export interface CataloguedSet {
-  readonly name: string
-  readonly detector: CataloguedModel<DetectorManifest>
-  readonly landmarks?: CataloguedModel<LandmarksManifest>
-  readonly embedders: readonly CataloguedEmbedder[]
-  readonly embedding: SetEmbedding
-  /** The file that holds `embedding`. */
-  readonly embeddingPath: string
-}
-
 /**
  * The set to serve, with every file present and of the SHA-256 its manifest tells. A missing file makes `auto` go on to the next
  * set; a wrong one is an error, because weights somebody put there must not be passed over in silence.
  */
 export async function locateModelSet(options: ModelOptions): Promise<LocatedSet> {
-  const catalogue = await readCatalogue(options.modelsFolder)
+  const catalogue = await openCatalogue(options.modelsFolder)
   if (catalogue.kind === "failed") return catalogue
-  const candidates = catalogue.value.filter(({ name }) => options.set === "auto" || name === options.set)
+  const { sets, read } = catalogue.value
+  const candidates = sets.filter(({ name }) => options.set === "auto" || name === options.set)
   if (candidates.length === 0) {
-    const names = catalogue.value.map(({ name }) => name).join(", ")
+    const names = sets.map(({ name }) => name).join(", ")
     return failed(`there is no model set ${options.set}; the sets are ${names}, and auto takes the best that is there`)
   }
   const notes: string[] = []
   const remedies: string[] = []
   for (const candidate of candidates) {
-    const located = await locateSet(candidate, options.searchFolders)
+    // A start reads no manifest of a set behind the one that serves.
+    const catalogued = await read(candidate)
+    if (catalogued.kind === "failed") return catalogued
+    const located = await locateSet(catalogued.value, options.searchFolders)
     if (located.kind === "ok") return { kind: "ok", set: located.value, notes }
     if (located.kind === "wrong" || candidates.length === 1) return failed(`${located.what}: ${located.remedy}`)
     notes.push(`model set ${candidate.name} is not used: ${located.what}`)
@@ -112,113 +81,20 @@ export async function listModels(options: ModelOptions): Promise<ModelListing> {
   return { sets, inUse: located.kind === "ok" ? { kind: "ok", value: located.set.name } : located }
 }
 
-/** The sets of `sets.json`, best first, with their manifests. */
-export async function readCatalogue(modelsFolder: string): Promise<Result<readonly CataloguedSet[]>> {
-  const sets = await readJson(join(modelsFolder, "sets.json"), modelSets)
-  if (sets.kind === "failed") return sets
-  const catalogue: CataloguedSet[] = []
-  for (const { name, ...places } of sets.value) {
-    const detector = await readModel(modelsFolder, "detector", places.detector)
-    if (detector.kind === "failed") return detector
-    const embedding = await readEmbedding(modelsFolder, places)
-    if (embedding.kind === "failed") return embedding
-    const required = { name, detector: detector.value, ...embedding.value }
-    if (places.landmarks === undefined) {
-      catalogue.push(required)
-      continue
-    }
-    const landmarks = await readModel(modelsFolder, "landmarks", places.landmarks)
-    if (landmarks.kind === "failed") return landmarks
-    catalogue.push({ ...required, landmarks: landmarks.value })
-  }
-  return { kind: "ok", value: catalogue }
-}
-
-type CataloguedEmbedding = Pick<CataloguedSet, "embedders" | "embedding" | "embeddingPath">
-
-/** @param places `embedder` or `fusion` of a set: `name/version` */
-async function readEmbedding(
-  modelsFolder: string,
-  places: { readonly embedder?: string | undefined; readonly fusion?: string | undefined },
-): Promise<Result<CataloguedEmbedding>> {
-  if (places.fusion === undefined) {
-    const name = places.embedder ?? ""
-    const read = await readModel(modelsFolder, "embedder", name)
-    if (read.kind === "failed") return read
-    const { space, calibration } = read.value.manifest
-    const embedders = [{ ...read.value, landmarks: "refined" as const, weight: 1 }]
-    return { kind: "ok", value: { embedders, embedding: { name, space, calibration }, embeddingPath: pathOf(read.value) } }
-  }
-  const embeddingPath = join(modelsFolder, "fusion", places.fusion, "manifest.json")
-  const fusion = await readJson(embeddingPath, fusionManifest)
-  if (fusion.kind === "failed") return fusion
-  const { space, calibration } = fusion.value
-  const name = `${fusion.value.name}/${fusion.value.version}`
-  if (name !== places.fusion) return failed(`${embeddingPath} describes ${name}: a manifest lies where it says`)
-  const embedders: CataloguedEmbedder[] = []
-  for (const { embedder, landmarks, weight } of fusion.value.embedders) {
-    const part = await readModel(modelsFolder, "embedder", embedder)
-    if (part.kind === "failed") return part
-    embedders.push({ ...part.value, landmarks, weight })
-  }
-  return { kind: "ok", value: { embedders, embedding: { name, space, calibration }, embeddingPath } }
-}
-
-export function modelsOf({ detector, landmarks, embedders }: CataloguedSet): readonly CataloguedModel[] {
-  return landmarks === undefined ? [detector, ...embedders] : [detector, landmarks, ...embedders]
-}
-
-function pathOf({ folder }: CataloguedModel): string {
-  return join(folder, "manifest.json")
-}
-
-/** @param place `name/version`, as `sets.json` has it */
-async function readModel<Role extends ModelManifest["role"]>(
-  modelsFolder: string,
-  role: Role,
-  place: string,
-): Promise<Result<CataloguedModel<Extract<ModelManifest, { role: Role }>>>> {
-  const path = join(modelsFolder, role, place, "manifest.json")
-  const read = await readJson(path, modelManifest)
-  if (read.kind === "failed") return read
-  const manifest = read.value
-  if (!hasRole(manifest, role) || `${manifest.name}/${manifest.version}` !== place) {
-    return failed(`${path} describes ${manifest.role}/${manifest.name}/${manifest.version}: a manifest lies where it says`)
-  }
-  return { kind: "ok", value: { manifest, folder: dirname(path) } }
-}
-
-function hasRole<Role extends ModelManifest["role"]>(
-  manifest: ModelManifest,
-  role: Role,
-): manifest is Extract<ModelManifest, { role: Role }> {
-  return manifest.role === role
-}
-
-async function readJson<Schema extends z.ZodType>(path: string, schema: Schema): Promise<Result<z.output<Schema>>> {
-  try {
-    const parsed = schema.safeParse(JSON.parse(await readFile(path, "utf8")))
-    if (parsed.success) return { kind: "ok", value: parsed.data }
-    return failed(`${path} is not as it should be:\n${z.prettifyError(parsed.error)}`)
-  } catch (error) {
-    return failed(`${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`)
-  }
-}
-
 /** `what` is wrong, and what a person can do about it. */
 type Unusable = { readonly kind: "missing" | "wrong"; readonly what: string; readonly remedy: string }
 type Located<Value> = { readonly kind: "ok"; readonly value: Value } | Unusable
 
 async function locateSet(set: CataloguedSet, searchFolders: readonly string[]): Promise<Located<ModelSet>> {
   const { name, embedding } = set
+  const locatingEmbedders = set.embedders.map(async (part) => ({ part, located: await locateModel(part, searchFolders) }))
   const detector = await locateModel(set.detector, searchFolders)
   const landmarks = set.landmarks && (await locateModel(set.landmarks, searchFolders))
   const embedders: LocatedEmbedder[] = []
   const unusable: Unusable[] = [detector, landmarks]
     .filter((model) => model !== undefined)
     .filter((model) => model.kind !== "ok")
-  for (const part of set.embedders) {
-    const located = await locateModel(part, searchFolders)
+  for (const { part, located } of await Promise.all(locatingEmbedders)) {
     if (located.kind === "ok") embedders.push({ ...located.value, landmarks: part.landmarks, weight: part.weight })
     else unusable.push(located)
   }
@@ -266,7 +142,7 @@ async function locateFile(file: WeightsFile, folders: readonly string[]): Promis
       const found = await stat(path)
       if (!found.isFile()) return failed(`${path} is no regular file`)
       if (found.size !== file.bytes) return failed(`${path} has ${found.size} bytes, its manifest says ${file.bytes}`)
-      const sha256 = new Bun.CryptoHasher("sha256").update(await readFile(path)).digest("hex")
+      const sha256 = await sha256Of(path)
       if (sha256 !== file.sha256) return failed(`${path} has SHA-256 ${sha256}, its manifest says ${file.sha256}`)
       return { kind: "ok", value: await realpath(path) }
     } catch (error) {
@@ -275,6 +151,11 @@ async function locateFile(file: WeightsFile, folders: readonly string[]): Promis
     }
   }
   return undefined
+}
+
+/** Beside the thread that starts the box: thirty megabytes take longer than everything else that is awaited there. */
+async function sha256Of(path: string): Promise<string> {
+  return Buffer.from(await crypto.subtle.digest("SHA-256", await readFile(path))).toString("hex")
 }
 
 function isAbsent(error: unknown): boolean {

@@ -2,7 +2,8 @@ import { join, relative } from "node:path"
 import { projectRoot } from "../../app/base/paths.ts"
 import type { Result } from "../../app/base/result.ts"
 import { hnswlibPath, hnswlibVariants } from "../../app/gallery/hnswlib.ts"
-import { type CataloguedSet, locateModel, modelsOf, readCatalogue } from "../../app/inference/models.ts"
+import { type CataloguedSet, modelsOf, readCatalogue } from "../../app/inference/catalogue.ts"
+import { locateModel } from "../../app/inference/models.ts"
 import type { Target } from "./targets.ts"
 
 /** A file that goes into the program, to lie at `path` below the unpacked folder as it does below a checkout. */

@@ -2,9 +2,10 @@ import { expect, test } from "bun:test"
 import { join } from "node:path"
 import { projectRoot } from "../../app/base/paths.ts"
 import { spaceDimension } from "../../app/face/embedding.ts"
+import { modelsOf, readCatalogue } from "../../app/inference/catalogue.ts"
 import { openModel } from "../../app/inference/engine/model.ts"
 import type { ModelManifest } from "../../app/inference/manifest.ts"
-import { locateModel, modelsOf, readCatalogue } from "../../app/inference/models.ts"
+import { locateModel } from "../../app/inference/models.ts"
 import { sharedModels, tempFolder } from "../support/shared.ts"
 
 const modelsFolder = join(projectRoot, "models")

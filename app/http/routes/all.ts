@@ -20,6 +20,8 @@ import { systemRoutes } from "./system.ts"
 
 /** Every route there is, with the one that describes them all. */
 export function allRoutes(needs: HttpNeeds): Route[] {
+  // Written once, when it is asked for first: anybody may ask, and no start has to wait for it.
+  let document: string | undefined
   const routes: Route[] = [
     ...tagged("Recognition", [...recognizeRoutes(needs), ...compareRoutes(needs)]),
     ...tagged("People", [
@@ -42,13 +44,14 @@ export function allRoutes(needs: HttpNeeds): Route[] {
         access: "open",
         summary: "This description",
         answers: { 200: { mediaType: "application/json", schema: openApiAnswer } },
-        handle: () => reply(200, document),
+        handle: () => {
+          document ??= JSON.stringify(openApi(routes))
+          return reply(200, document)
+        },
       }),
       ...docsRoutes(),
     ]),
   ]
-  // Written once: 100 kB cost a millisecond to write, and anybody may ask for them.
-  const document = JSON.stringify(openApi(routes))
   return routes
 }
 

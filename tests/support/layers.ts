@@ -85,7 +85,7 @@ export const doors: Readonly<Record<string, readonly string[]>> = {
   "swagger-ui-dist": ["http/docs-files.ts"],
   "lru-cache": ["http/rate.ts", "inference/cache.ts", "vault/keys.ts"],
   "sm-crypto-v2": ["vault/suite-gm.ts", "vault/sm4.ts"],
-  "bun:ffi": ["vault/libcrypto.ts"],
+  "bun:ffi": ["base/service/datagrams.ts", "base/machine/", "vault/libcrypto.ts"],
   pino: ["base/log.ts"],
   "prom-client": ["base/metrics.ts", "base/metrics-kinds.ts", "base/metrics-process.ts"],
   "@opentelemetry/api": ["base/otlp.ts"],

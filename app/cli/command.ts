@@ -1,6 +1,7 @@
 import { Command } from "commander"
 import type { Result } from "../base/result.ts"
 import { type Config, readConfig } from "../config/config.ts"
+import { profileChoice } from "../config/profile.ts"
 import type { CliContext } from "./needs.ts"
 import { exitCodes, type Outcome } from "./outcome.ts"
 
@@ -11,6 +12,7 @@ export interface JsonOption {
 /** The settings of the box that a command line may say; stronger than the environment. */
 export interface BoxOptions extends JsonOption {
   readonly config?: string
+  readonly profile?: string
   readonly data?: string
   readonly engines?: string
   readonly set?: string
@@ -32,6 +34,7 @@ export function folderCommand(name: string, description: string): Command {
 export function enginesCommand(name: string, description: string): Command {
   return jsonCommand(name, description)
     .option("--config <file>", "configuration file (GATEHOUSE_CONFIG)")
+    .option("--profile <name>", `settings for a kind of machine: ${profileChoice.options.join(", ")} (GATEHOUSE_PROFILE)`)
     .option("--engines <count>", "engine processes, or auto (GATEHOUSE_ENGINES)")
     .option("--set <name>", "model set, or auto (GATEHOUSE_MODEL_SET); `gatehouse models` lists them")
 }
@@ -57,6 +60,7 @@ type ConfigOptions = BoxOptions & { readonly host?: string; readonly port?: stri
 export function configOf(options: ConfigOptions): Result<Config> {
   return readConfig({
     configFile: options.config,
+    profile: options.profile,
     dataFolder: options.data,
     host: options.host,
     port: options.port,

@@ -1,6 +1,5 @@
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync } from "node:fs"
 import { join, resolve } from "node:path"
-import { type ParseError, parse, printParseErrorCode } from "jsonc-parser"
 import { z } from "zod"
 import { backupOptions } from "../backup/options.ts"
 import { telemetryOptions } from "../base/options.ts"
@@ -14,9 +13,12 @@ import { inferenceOptions } from "../inference/options.ts"
 import { peopleOptions } from "../people/options.ts"
 import { recognitionOptions } from "../pipeline/options.ts"
 import { vaultOptions } from "../vault/options.ts"
+import { isRecord, merge, readJsoncFile } from "./jsonc-file.ts"
+import { detectProfile, type Profile, profileChoice } from "./profile.ts"
 
 /** `edge-config/*.jsonc`: every key is optional, an unknown one is an error. */
 const configFile = z.strictObject({
+  profile: profileChoice.default("auto"),
   dataFolder: z.string().min(1).default("gatehouse-data"),
   http: httpOptions.prefault({}),
   inference: inferenceOptions.prefault({}),
@@ -33,6 +35,7 @@ const whole = z.string().regex(/^\d+$/, "a whole number").transform(Number)
 
 /** Environment variables, stronger than the file. */
 const environment = z.object({
+  GATEHOUSE_PROFILE: profileChoice.optional(),
   GATEHOUSE_DATA: z.string().min(1).optional(),
   GATEHOUSE_HOST: z.string().min(1).optional(),
   GATEHOUSE_PORT: whole.optional(),
@@ -44,7 +47,8 @@ const environment = z.object({
   GATEHOUSE_ADMIN_KEY: z.string().min(16, "at least 16 characters").optional(),
 })
 
-export interface Config extends Readonly<z.output<typeof configFile>> {
+export interface Config extends Readonly<Omit<z.output<typeof configFile>, "profile">> {
+  readonly profile: Profile
   /** Absolute. */
   readonly dataFolder: string
   readonly modelsFolder: string
@@ -56,6 +60,7 @@ export interface Config extends Readonly<z.output<typeof configFile>> {
 /** What a command line may say; stronger than the environment. */
 export interface ConfigOverrides {
   readonly configFile?: string | undefined
+  readonly profile?: string | undefined
   readonly dataFolder?: string | undefined
   readonly host?: string | undefined
   readonly port?: string | undefined
@@ -67,8 +72,8 @@ export interface ConfigOverrides {
 const once = { jitless: true } as const
 
 /**
- * File, then environment, then command line → one frozen `Config`; or one report that names every wrong value and where it
- * stands. Nothing is opened before this succeeded.
+ * Defaults, then the machine's profile, then the owner's file, environment, and command line → one frozen `Config`; or one report
+ * that names every wrong value and where it stands. Nothing is opened before this succeeded.
  */
 export function readConfig(
   overrides: ConfigOverrides,
@@ -77,6 +82,7 @@ export function readConfig(
   const told = environment.safeParse(
     definedOnly({
       ...env,
+      GATEHOUSE_PROFILE: overrides.profile ?? env.GATEHOUSE_PROFILE,
       GATEHOUSE_DATA: overrides.dataFolder ?? env.GATEHOUSE_DATA,
       GATEHOUSE_HOST: overrides.host ?? env.GATEHOUSE_HOST,
       GATEHOUSE_PORT: overrides.port ?? env.GATEHOUSE_PORT,
@@ -87,12 +93,16 @@ export function readConfig(
   )
   if (!told.success) return { kind: "failed", why: `environment or options: ${z.prettifyError(told.error)}` }
 
-  const path = overrides.configFile ?? env.GATEHOUSE_CONFIG ?? join(resourcesFolder(), "edge-config/default.jsonc")
-  const read = readFile(path)
+  const ownersFile = overrides.configFile ?? (env.GATEHOUSE_CONFIG || serviceFile(env))
+  const path = ownersFile ?? shippedFile("default")
+  const read = readJsoncFile(path)
   if (read.kind === "failed") return read
+  const profile = chooseProfile(overrides.profile, told.data.GATEHOUSE_PROFILE, read.value)
+  const settings = withProfile(profile, read.value, ownersFile !== undefined)
+  if (settings.kind === "failed") return settings
   const { GATEHOUSE_HOST: host, GATEHOUSE_PORT: port, GATEHOUSE_ENGINES: engines, GATEHOUSE_MODEL_SET: modelSet } = told.data
   const parsed = configFile.safeParse(
-    merge(read.value, {
+    merge(settings.value, {
       dataFolder: told.data.GATEHOUSE_DATA,
       http: { host, port },
       inference: { engines, modelSet },
@@ -102,12 +112,16 @@ export function readConfig(
     once,
   )
   if (!parsed.success)
-    return { kind: "failed", why: `${path}, with environment and options applied:\n${z.prettifyError(parsed.error)}` }
+    return {
+      kind: "failed",
+      why: `${path}, with profile ${profile.name}, environment and options applied:\n${z.prettifyError(parsed.error)}`,
+    }
   const modelFolder = told.data.GATEHOUSE_MODEL_DIR
   return {
     kind: "ok",
     value: Object.freeze({
       ...parsed.data,
+      profile,
       dataFolder: resolve(parsed.data.dataFolder),
       vault: { ...parsed.data.vault, keyFile: parsed.data.vault.keyFile && resolve(parsed.data.vault.keyFile) },
       modelsFolder: join(resourcesFolder(), "models"),
@@ -122,40 +136,41 @@ function neighbouringModels(): readonly string[] {
   return isCompiled ? [] : [resolve(projectRoot, "../shared/models")].filter((folder) => existsSync(folder))
 }
 
-function readFile(path: string): Result<unknown> {
-  let text: string
-  try {
-    text = readFileSync(path, "utf8")
-  } catch (error) {
-    return {
-      kind: "failed",
-      why: `cannot read the configuration ${path}: ${error instanceof Error ? error.message : String(error)}`,
-    }
-  }
-  const errors: ParseError[] = []
-  const value: unknown = parse(text, errors, { allowTrailingComma: true })
-  const first = errors[0]
-  if (first === undefined) return { kind: "ok", value: value ?? {} }
-  const line = text.slice(0, first.offset).split("\n").length
-  return { kind: "failed", why: `${path}, line ${line}: ${printParseErrorCode(first.error)}; the file is JSON with comments` }
+/** Where a service has it: systemd names the folder for `ConfigurationDirectory=`. Nobody needs to have put one there. */
+function serviceFile(env: Readonly<Record<string, string | undefined>>): string | undefined {
+  const folder = env.CONFIGURATION_DIRECTORY?.split(":")[0]
+  if (folder === undefined || folder === "") return undefined
+  const path = join(folder, "config.jsonc")
+  return existsSync(path) ? path : undefined
 }
 
-/** Lays the defined parts of `over` on `under`; anything that is no object is for the schema to judge. */
-function merge(under: unknown, over: unknown): unknown {
-  if (over === undefined) return under
-  if (!isRecord(over)) return over
-  const base = under === undefined ? {} : under
-  if (!isRecord(base)) return base
-  const merged: Record<string, unknown> = { ...base }
-  for (const [key, value] of Object.entries(over)) {
-    const laid = merge(base[key], value)
-    if (laid !== undefined) merged[key] = laid
-  }
-  return merged
+function shippedFile(profile: Profile["name"]): string {
+  return join(resourcesFolder(), `edge-config/${profile}.jsonc`)
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
+/** The strongest word counts; nobody's word, or `auto`, lets the machine be looked at. */
+function chooseProfile(option: string | undefined, environment: string | undefined, file: unknown): Profile {
+  const words = [
+    { word: environment, chosenBy: option === undefined ? "environment" : "option" },
+    { word: isRecord(file) ? file.profile : undefined, chosenBy: "file" },
+  ] as const
+  const said = words.find(({ word }) => word !== undefined)
+  // A wrong word in the file is for the schema to report.
+  const parsed = profileChoice.safeParse(said?.word)
+  if (said === undefined || !parsed.success || parsed.data === "auto") return { ...detectProfile(), chosenBy: "detection" }
+  const by = { option: "by --profile", environment: "by GATEHOUSE_PROFILE", file: "in the configuration file" }
+  return { name: parsed.data, chosenBy: said.chosenBy, reason: `chosen ${by[said.chosenBy]}` }
+}
+
+/**
+ * The profile goes over the shipped defaults and below the owner's file.
+ * @param isOwners whether `settings` are the owner's, or else the shipped defaults
+ */
+function withProfile({ name }: Profile, settings: unknown, isOwners: boolean): Result<unknown> {
+  if (name === "default") return { kind: "ok", value: settings }
+  const read = readJsoncFile(shippedFile(name))
+  if (read.kind === "failed") return read
+  return { kind: "ok", value: isOwners ? merge(read.value, settings) : merge(settings, read.value) }
 }
 
 /** An empty variable is an unset one: that is how people switch one off in a unit file. */

@@ -13,8 +13,8 @@ function withFile(text: string, env: Record<string, string> = {}) {
 
 describe("config", () => {
   test("the shipped default file says what the schemas default to", () => {
-    const shipped = readConfig({}, {})
-    const bare = withFile("{}")
+    const shipped = readConfig({}, { GATEHOUSE_PROFILE: "default" })
+    const bare = withFile("{}", { GATEHOUSE_PROFILE: "default" })
     if (shipped.kind !== "ok" || bare.kind !== "ok") throw new Error("both must parse")
     expect(shipped.value).toEqual(bare.value)
   })

@@ -1,5 +1,13 @@
 import { env, InferenceSession, Tensor as NodeTensor } from "onnxruntime-node"
-import { checkInputs, isElementType, type Runtime, type Session, type SessionOptions, type Tensor } from "./runtime.ts"
+import {
+  isElementType,
+  type Runtime,
+  refusedOutput,
+  type Session,
+  type SessionOptions,
+  sessionOver,
+  type Tensor,
+} from "./runtime.ts"
 
 /** The library inside the package, which computes on the processor of every machine. */
 export function openNodeRuntime(): Runtime {
@@ -31,26 +39,20 @@ async function openSession(bytes: Uint8Array, { threads, provider, spinning = fa
     },
   })
   const { inputNames, outputNames } = session
-  let open = true
 
-  return {
+  return sessionOver({
     inputNames,
     outputNames,
     async run(inputs) {
-      checkInputs(inputNames, inputs)
       const feeds: Record<string, NodeTensor> = {}
       for (const name of inputNames) feeds[name] = toNode(inputs[name]!)
       const results = await session.run(feeds)
       return Object.fromEntries(outputNames.map((name) => [name, fromNode(name, results[name])]))
     },
-    // Of a network on the processor: all of them, and the package does not say how many that is.
+    // All of them on the processor, and the package does not say how many that is.
     nodesByProvider: () => undefined,
-    async close() {
-      if (!open) return
-      open = false
-      await session.release()
-    },
-  }
+    release: () => session.release(),
+  })
 }
 
 function toNode({ type, data, shape }: Tensor): NodeTensor {
@@ -58,8 +60,6 @@ function toNode({ type, data, shape }: Tensor): NodeTensor {
 }
 
 function fromNode(name: string, tensor: NodeTensor | undefined): Tensor {
-  if (tensor === undefined || !isElementType(tensor.type)) {
-    throw new Error(`output ${name} holds ${tensor?.type ?? "nothing"}, which no network of ours gives`)
-  }
+  if (tensor === undefined || !isElementType(tensor.type)) throw refusedOutput(name, tensor?.type ?? "nothing")
   return { type: tensor.type, data: tensor.data, shape: tensor.dims } as Tensor
 }

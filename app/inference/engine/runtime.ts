@@ -1,3 +1,5 @@
+import { unreachable } from "../../base/assert.ts"
+
 /**
  * What the engine asks of ONNX Runtime, whichever way it is reached: `onnxruntime-node` brings its own library and computes on
  * the processor, `ort-ffi` speaks to a library that the box provides. Both are held to one suite of tests
@@ -56,6 +58,11 @@ export interface SessionOptions {
   readonly provider?: ProviderRequest
   /** Whether threads wait by spinning, which takes the core from whoever else wants it; they do not where nothing is said. */
   readonly spinning?: boolean
+  /**
+   * Folder in which libraries older than 1.24 may leave a profile of the first runs, out of which `nodesByProvider` counts and
+   * which it removes: whoever names one has to ask after the first run. Without a folder their nodes are not known.
+   */
+  readonly profileFolder?: string
 }
 
 /** A loaded network. One run at a time; a run blocks the process until it is done. */
@@ -98,17 +105,66 @@ export type OpenedRuntime =
 
 /** Loads what was chosen and nothing else: two libraries of ONNX Runtime in one process would cost twice the memory. */
 export async function openRuntime(choice: RuntimeChoice = { adapter: "onnxruntime-node" }): Promise<OpenedRuntime> {
-  const { openNodeRuntime } = await import("./onnxruntime-node.ts")
-  if (choice.adapter === "ort-ffi") throw new Error("ort-ffi is not there yet")
-  return { kind: "ok", runtime: openNodeRuntime() }
+  switch (choice.adapter) {
+    case "onnxruntime-node": {
+      const { openNodeRuntime } = await import("./onnxruntime-node.ts")
+      return { kind: "ok", runtime: openNodeRuntime() }
+    }
+    case "ort-ffi": {
+      const { openForeignRuntime } = await import("./ort-ffi/adapter.ts")
+      return openForeignRuntime(choice.library)
+    }
+    default:
+      return unreachable(choice)
+  }
 }
 
-/** Checks names and sizes before the runtime sees them, so that both adapters refuse in the same words. */
-export function checkInputs(inputNames: readonly string[], inputs: Readonly<Record<string, Tensor>>): void {
+/** What an adapter knows of a network; `sessionOver` makes a session of it. */
+export interface LoadedNetwork {
+  readonly inputNames: readonly string[]
+  readonly outputNames: readonly string[]
+  /** Is given each input once, with as many values as its shape says. */
+  run(inputs: Readonly<Record<string, Tensor>>): Promise<Readonly<Record<string, Tensor>>>
+  nodesByProvider(): ReadonlyMap<string, number> | undefined
+  /** Called once at most. */
+  release(): Promise<void>
+}
+
+/** Checks what is the same for both adapters before the runtime sees it, so that they refuse in the same words. */
+export function sessionOver(network: LoadedNetwork): Session {
+  const { inputNames, outputNames } = network
+  let open = true
+  return {
+    inputNames,
+    outputNames,
+    async run(inputs) {
+      if (!open) throw new Error("the network is closed")
+      checkInputs(inputNames, inputs)
+      return network.run(inputs)
+    },
+    nodesByProvider: () => network.nodesByProvider(),
+    async close() {
+      if (!open) return
+      open = false
+      await network.release()
+    },
+  }
+}
+
+export function valuesIn(shape: readonly number[]): number {
+  return shape.reduce((product, side) => product * side, 1)
+}
+
+/** Of an output whose values we do not know how to read. */
+export function refusedOutput(name: string, type: string): Error {
+  return new Error(`output ${name} holds ${type}, which no network of ours gives`)
+}
+
+function checkInputs(inputNames: readonly string[], inputs: Readonly<Record<string, Tensor>>): void {
   for (const name of inputNames) {
     const tensor = inputs[name]
     if (tensor === undefined) throw new Error(`input ${name} is missing; the network takes ${inputNames.join(", ")}`)
-    const values = tensor.shape.reduce((product, side) => product * side, 1)
+    const values = valuesIn(tensor.shape)
     if (tensor.data.length !== values) {
       throw new Error(
         `input ${name} holds ${tensor.data.length} values, and its shape [${tensor.shape.join(", ")}] says ${values}`,

@@ -29,7 +29,7 @@ export async function listContents(target: Target, packages: string): Promise<Re
   const models = await modelFiles()
   if (models.kind === "failed") return models
   const pages = ["swagger-ui-bundle.js", "swagger-ui.css"].map((name) => packageFile("page", "swagger-ui-dist", name, packages))
-  const config = [...new Bun.Glob("{*.jsonc,systemd/*.service}").scanSync(join(projectRoot, "edge-config"))].map((path) =>
+  const config = [...new Bun.Glob("**/*.{jsonc,service}").scanSync(join(projectRoot, "edge-config"))].map((path) =>
     ownFile("text", join(projectRoot, "edge-config", path)),
   )
   const all = [...natives.value, ...models.value, ...pages, ...config].sort((a, b) => (a.path < b.path ? -1 : 1))

@@ -47,7 +47,7 @@ export function boxCommand(name: string, description: string): Command {
 /** Runs a command's work and ends with its outcome; a failure is one line, and no stack. */
 export async function end(context: CliContext, options: JsonOption, outcome: Outcome | Promise<Outcome>): Promise<void> {
   const ended = await outcome
-  if (ended.kind === "failed" || ended.kind === "locked") {
+  if (ended.kind !== "yes" && ended.kind !== "no") {
     context.terminal.err(`gatehouse: ${ended.why}`)
     if (options.json === true) printJson(context, { error: { message: ended.why } })
   }

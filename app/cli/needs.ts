@@ -8,7 +8,7 @@ import type { ModelListing } from "../inference/models.ts"
 import type { EnginePool } from "../inference/pool.ts"
 import type { People } from "../people/people.ts"
 import type { Exposure } from "../vault/exposure.ts"
-import type { Locked } from "./outcome.ts"
+import type { Locked, Misconfigured } from "./outcome.ts"
 import type { Terminal } from "./terminal.ts"
 
 /** Running engines of one model set, without a data folder. At least one engine is ready. */
@@ -32,7 +32,7 @@ export type OpenedPeople = People
 /** What `main.ts` hands the commands. Whatever is opened logs warnings and errors alone, for the result stands on standard output. */
 export interface CliNeeds {
   /** Until the process is told to stop. */
-  serve(config: Config): Promise<Result<void> | Locked>
+  serve(config: Config): Promise<Result<void> | Locked | Misconfigured>
   openEngines(config: Config): Promise<Result<Engines>>
   /** @param seals whether a folder that is to be sealed is sealed now; by itself yes */
   openGallery(config: Config, seals?: boolean): Promise<Result<OpenedGallery> | Locked>

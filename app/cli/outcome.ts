@@ -6,6 +6,7 @@ export type Outcome =
   /** The work could not be done. `why` is one line: what happened and the remedy. */
   | { readonly kind: "failed"; readonly why: string }
   | Locked
+  | Misconfigured
 
 /** The data folder is sealed, and its master key is missing or another one. Starting again does not help: somebody has to come. */
 export interface Locked {
@@ -13,8 +14,14 @@ export interface Locked {
   readonly why: string
 }
 
-/** `locked` is EX_CONFIG of sysexits.h, by which a systemd unit knows not to start again (RestartPreventExitStatus=78). */
-export const exitCodes = { yes: 0, no: 1, usage: 2, failed: 3, locked: 78 } as const
+/** What the box is told is wrong, or requires what is not there (a provider). Starting again does not help here either. */
+export interface Misconfigured {
+  readonly kind: "misconfigured"
+  readonly why: string
+}
+
+/** 78 is EX_CONFIG of sysexits.h, by which a systemd unit knows not to start again (RestartPreventExitStatus=78). */
+export const exitCodes = { yes: 0, no: 1, usage: 2, failed: 3, locked: 78, misconfigured: 78 } as const
 
 export const exitCodesHelp = `
 Exit codes:
@@ -22,4 +29,5 @@ Exit codes:
   1  done, and the answer is no: nobody recognised, not the same person, a picture left out, something wrong found
   2  the command line is not understood
   3  it could not be done: a file, the configuration, the models or the engines are at fault; one line says what to do
- 78  the data folder is sealed, and the master key is missing or another one`
+ 78  starting again does not help: the configuration of the box is wrong or requires what is not there, or the data folder is
+     sealed, and the master key is missing or another one`

@@ -1,5 +1,5 @@
 import type { Command } from "commander"
-import { type BoxOptions, boxCommand, end, withConfig } from "./command.ts"
+import { type BoxOptions, boxCommand, configOf, end } from "./command.ts"
 import type { CliContext } from "./needs.ts"
 import type { Outcome } from "./outcome.ts"
 
@@ -13,10 +13,14 @@ export function serveCommand(context: CliContext): Command {
     .option("--host <address>", "address to listen on; 127.0.0.1 answers this machine alone (GATEHOUSE_HOST)")
     .option("--port <number>", "port to listen on; 0 takes a free one (GATEHOUSE_PORT)")
     .action(async (options: ServeOptions) => {
-      const served = withConfig(options, async (config): Promise<Outcome> => {
-        const stopped = await context.needs.serve(config)
-        return stopped.kind === "ok" ? { kind: "yes" } : stopped
-      })
-      await end(context, options, served)
+      await end(context, options, serve(context, options))
     })
+}
+
+async function serve({ needs }: CliContext, options: ServeOptions): Promise<Outcome> {
+  const config = configOf(options)
+  // Whoever started it must not try again and again; a command that somebody types fails as any other does.
+  if (config.kind === "failed") return { kind: "misconfigured", why: config.why }
+  const stopped = await needs.serve(config.value)
+  return stopped.kind === "ok" ? { kind: "yes" } : stopped
 }

@@ -35,6 +35,11 @@ export const inferenceOptions = z
     /** An engine that `auto` has not needed for so long is given up. */
     engineIdleMs: z.int().min(1000).default(300_000),
     threadsPerEngine: z.int().min(1).max(64).default(1),
+    /**
+     * Where engines run. `none`: where the kernel sees fit. `cores`: each has cores of its own. `numa`: each has one NUMA node, its
+     * cores and its memory. What the machine has no cores for is refused at the start; what the kernel does not allow is said.
+     */
+    affinity: z.enum(["none", "cores", "numa"]).default("none"),
     /** `auto` takes the best set whose files are all there (`models/sets.json`). */
     modelSet: z.string().min(1).default("auto"),
     /**
@@ -52,6 +57,10 @@ export const inferenceOptions = z
     pingEveryMs: z.int().min(50).default(1000),
     /** Loading, warming and the known-answer test together. */
     startMs: z.int().min(1000).default(60_000),
+    /** A run on an accelerator longer than this hangs: the picture is given to the processor, which must answer within 5 s. */
+    acceleratedRunMs: z.int().min(500).default(3000),
+    /** Compiling one model for an accelerator (TensorRT), while the processor serves. Others measured ten minutes. */
+    compileMs: z.int().min(1000).default(1_800_000),
   })
   .refine((options) => options.enginesMin <= options.enginesMax, {
     message: "enginesMin is at most enginesMax",

@@ -1,13 +1,7 @@
 import { env, InferenceSession, Tensor as NodeTensor } from "onnxruntime-node"
-import {
-  isElementType,
-  type Runtime,
-  refusedOutput,
-  type Session,
-  type SessionOptions,
-  sessionOver,
-  type Tensor,
-} from "./runtime.ts"
+import type { Runtime, Session, SessionOptions } from "./runtime.ts"
+import { sessionOver } from "./session.ts"
+import { isElementType, refusedOutput, type Tensor } from "./tensor.ts"
 
 /** The library inside the package, which computes on the processor of every machine. */
 export function openNodeRuntime(): Runtime {

@@ -1,5 +1,6 @@
 import { withLeakyRelus } from "./graph.ts"
-import { openRuntime, type ProviderRequest, type Runtime, type Tensor } from "./runtime.ts"
+import { openRuntime, type Runtime, type SessionOptions } from "./runtime.ts"
+import type { Tensor } from "./tensor.ts"
 
 /** Float values with their sizes; the product of `shape` is the number of values. */
 export interface FloatTensor {
@@ -17,11 +18,9 @@ export interface Network {
   close(): Promise<void>
 }
 
-export interface NetworkOptions {
-  readonly threads: number
+export interface NetworkOptions extends SessionOptions {
   /** What runs it: onnxruntime-node where none is given. */
   readonly runtime?: Runtime
-  readonly provider?: ProviderRequest
   /** Without rewriting it into the equal network that runs faster, for comparisons. */
   readonly asPublished?: boolean
 }
@@ -31,11 +30,8 @@ export interface NetworkOptions {
  * @param bytes a whole ONNX file; it is never looked up again by a path
  */
 export async function openNetwork(bytes: Uint8Array, options: NetworkOptions): Promise<Network> {
-  const { threads, provider, asPublished, runtime = await packagedRuntime() } = options
-  const session = await runtime.openSession(asPublished === true ? bytes : withLeakyRelus(bytes), {
-    threads,
-    ...(provider !== undefined && { provider }),
-  })
+  const { runtime = await packagedRuntime(), asPublished, ...sessionOptions } = options
+  const session = await runtime.openSession(asPublished === true ? bytes : withLeakyRelus(bytes), sessionOptions)
   const { outputNames } = session
   const [inputName, ...more] = session.inputNames
   if (inputName === undefined || more.length > 0) {

@@ -1,5 +1,6 @@
 import { CString, type Pointer } from "bun:ffi"
-import { type ElementType, elementArrays, type LoadedNetwork, type Tensor, valuesIn } from "../runtime.ts"
+import type { LoadedNetwork } from "../session.ts"
+import { type ElementType, elementArrays, type Tensor, valuesIn } from "../tensor.ts"
 import type { Library } from "./library.ts"
 import { cStrings, pointerIn, pointerSlots } from "./memory.ts"
 import { assignedNodes, knowsAssignment, profiledNodes } from "./nodes.ts"
@@ -28,6 +29,7 @@ export function networkOver(library: Library, values: Values, session: Pointer, 
   /** Whether the sizes of the outputs follow from those of the inputs. */
   let predictable = true
   let profiling = profiled
+  let hasRun = false
   let nodes = knowsAssignment(library) ? assignedNodes(library, session) : undefined
   /** What the library reads and writes at this moment: not to be collected as garbage. */
   const inUse: { tensors?: readonly unknown[] } = {}
@@ -109,10 +111,11 @@ export function networkOver(library: Library, values: Values, session: Pointer, 
     outputNames: outputs.names,
     async run(given) {
       const tensors = run(given)
+      hasRun = true
       return Object.fromEntries(outputs.names.map((name, index) => [name, tensors[index]!]))
     },
     nodesByProvider() {
-      if (profiling) endProfile()
+      if (profiling && hasRun) endProfile()
       return nodes
     },
     async release() {

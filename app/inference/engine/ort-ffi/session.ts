@@ -1,6 +1,7 @@
 import type { Pointer } from "bun:ffi"
 import { join } from "node:path"
-import { type Session, type SessionOptions, sessionOver } from "../runtime.ts"
+import type { Session, SessionOptions } from "../runtime.ts"
+import { sessionOver } from "../session.ts"
 import { type Library, logOnlyErrors } from "./library.ts"
 import { cString } from "./memory.ts"
 import { networkOver } from "./network.ts"

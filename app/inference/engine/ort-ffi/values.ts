@@ -1,13 +1,7 @@
 import { type Pointer, toArrayBuffer } from "bun:ffi"
-import { elementArrays, isElementType, refusedOutput, type Tensor, valuesIn } from "../runtime.ts"
+import { elementArrays, elementNames, isElementType, refusedOutput, type Tensor, valuesIn } from "../tensor.ts"
 import type { Library } from "./library.ts"
 import { pointerIn, pointerSlots } from "./memory.ts"
-
-/** Names of ONNXTensorElementDataType by number. */
-const elementNames = [
-  ...["undefined", "float32", "uint8", "int8", "uint16", "int16", "int32", "int64", "string", "bool", "float16"],
-  ...["float64", "uint32", "uint64", "complex64", "complex128", "bfloat16"],
-]
 
 /** Nothing is read of a tensor without values, and the library wants an address all the same. */
 const noValues = new Uint8Array(new ArrayBuffer(8))

@@ -77,6 +77,10 @@ const needs: CliNeeds = {
     const { runEngine } = await import("./inference/engine/main.ts")
     await runEngine(socketPath)
   },
+  answerProbe: async (question) => {
+    const { answerProbe } = await import("./inference/providers/probe-process.ts")
+    return answerProbe(question)
+  },
 }
 
 /** The box: answers over HTTP until the process is told to stop. */

@@ -13,6 +13,7 @@ import { modelsCommand } from "./models.ts"
 import type { CliContext, CliNeeds } from "./needs.ts"
 import { exitCodes, exitCodesHelp } from "./outcome.ts"
 import { peopleCommand } from "./people.ts"
+import { probeCommand } from "./probe.ts"
 import { restoreCommand } from "./restore.ts"
 import { serveCommand } from "./serve.ts"
 import { supportCommand } from "./support.ts"
@@ -50,6 +51,7 @@ export function createCli(context: CliContext): Command {
   ])
     program.addCommand(create(context))
   program.addCommand(engineCommand(context), { hidden: true })
+  program.addCommand(probeCommand(context), { hidden: true })
   program.hook("preAction", async (_, command) => {
     // The version is told wherever the file lies; everything else needs what it brings along.
     if (command.name() === "version") return

@@ -6,6 +6,7 @@ import type { Gallery } from "../gallery/gallery.ts"
 import type { ModelSet } from "../inference/manifest.ts"
 import type { ModelListing } from "../inference/models.ts"
 import type { EnginePool } from "../inference/pool.ts"
+import type { ProbeAnswer, ProbeQuestion } from "../inference/providers/probe.ts"
 import type { People } from "../people/people.ts"
 import type { Exposure } from "../vault/exposure.ts"
 import type { Locked, Misconfigured } from "./outcome.ts"
@@ -45,6 +46,8 @@ export interface CliNeeds {
   resetAdminKey(config: Config): Promise<Result<string>>
   /** One engine process, until its parent is gone. */
   runEngine(socketPath: string): Promise<void>
+  /** Loads a doubtful library into this process. */
+  answerProbe(question: ProbeQuestion): Promise<ProbeAnswer>
 }
 
 /** What every command gets. */

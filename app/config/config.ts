@@ -42,6 +42,7 @@ const environment = z.object({
   GATEHOUSE_MODEL_DIR: z.string().min(1).optional(),
   GATEHOUSE_ENGINES: z.union([z.literal("auto"), whole]).optional(),
   GATEHOUSE_MODEL_SET: z.string().min(1).optional(),
+  GATEHOUSE_ORT_LIB: z.string().min(1).optional(),
   OTEL_EXPORTER_OTLP_ENDPOINT: z.string().min(1).optional(),
   GATEHOUSE_MASTER_KEY_FILE: z.string().min(1).optional(),
   GATEHOUSE_ADMIN_KEY: z.string().min(16, "at least 16 characters").optional(),
@@ -105,7 +106,7 @@ export function readConfig(
     merge(settings.value, {
       dataFolder: told.data.GATEHOUSE_DATA,
       http: { host, port },
-      inference: { engines, modelSet },
+      inference: { engines, modelSet, ortLibrary: told.data.GATEHOUSE_ORT_LIB },
       vault: { keyFile: told.data.GATEHOUSE_MASTER_KEY_FILE },
       telemetry: { otlpEndpoint: told.data.OTEL_EXPORTER_OTLP_ENDPOINT },
     }),

@@ -1,4 +1,5 @@
 import { z } from "zod"
+import { accelerators, inputShapes, providerNames } from "./providers/plan.ts"
 
 const engineCount = z.int().min(1).max(64)
 
@@ -17,6 +18,21 @@ const cacheOptions = z.strictObject({
   cameraFrames: z.boolean().default(false),
 })
 export type CacheOptions = z.output<typeof cacheOptions>
+
+/** How TensorRT compiles networks. */
+const tensorrtOptions = z.strictObject({
+  /** Half precision: twice as fast and more on every board that has TensorRT. */
+  fp16: z.boolean().default(true),
+  /** Memory that it may try things out in, while it compiles. */
+  workspaceBytes: z
+    .int()
+    .min(16 * 1024 * 1024)
+    .default(1024 ** 3),
+  /** Where compiled engines are kept; null: `compiled` in the program's cache folder. */
+  cacheFolder: z.string().min(1).nullable().default(null),
+  /** File of a model → its input → sizes, in place of those in the manifest. What is larger or smaller goes to the processor. */
+  shapes: z.record(z.string(), inputShapes).default({}),
+})
 
 /** What the inference folder can be told. */
 export const inferenceOptions = z
@@ -40,6 +56,15 @@ export const inferenceOptions = z
      * cores and its memory. What the machine has no cores for is refused at the start; what the kernel does not allow is said.
      */
     affinity: z.enum(["none", "cores", "numa"]).default("none"),
+    /** What networks run on. `auto`: the first of TensorRT, CUDA, CANN that the machine has and that gives right answers. */
+    provider: z.enum(["auto", ...providerNames]).default("auto"),
+    /** The box does not start without it: better no answer than a slow one. */
+    require: z.enum(["none", ...accelerators]).default("none"),
+    /** The board's libonnxruntime.so, or its folder; null: looked for in /opt/gatehouse/ort and the system's folders. */
+    ortLibrary: z.string().min(1).nullable().default(null),
+    /** Which of several accelerators. */
+    deviceId: z.int().min(0).max(63).default(0),
+    tensorrt: tensorrtOptions.prefault({}),
     /** `auto` takes the best set whose files are all there (`models/sets.json`). */
     modelSet: z.string().min(1).default("auto"),
     /**
@@ -65,5 +90,9 @@ export const inferenceOptions = z
   .refine((options) => options.enginesMin <= options.enginesMax, {
     message: "enginesMin is at most enginesMax",
     path: ["enginesMin"],
+  })
+  .refine(({ provider, require }) => require === "none" || provider === "auto" || provider === require, {
+    message: "what is required is what provider names, or provider is auto",
+    path: ["require"],
   })
 export type InferenceOptions = z.output<typeof inferenceOptions>

@@ -91,6 +91,7 @@ export const doors: Readonly<Record<string, readonly string[]>> = {
     "vault/libcrypto.ts",
     "inference/placement/scheduler.ts",
     "inference/engine/ort-ffi/",
+    "inference/providers/machine.ts",
   ],
   pino: ["base/log.ts"],
   "prom-client": ["base/metrics.ts", "base/metrics-kinds.ts", "base/metrics-process.ts"],

@@ -1,0 +1,21 @@
+import { Command } from "commander"
+import { accelerators } from "../inference/providers/plan.ts"
+import type { CliContext } from "./needs.ts"
+
+interface ProbeOptions {
+  readonly provider?: string
+  readonly device: string
+}
+
+/** Started by the box itself: a doubtful library is loaded where it can harm nobody. Prints one line of JSON. */
+export function probeCommand({ needs, terminal }: CliContext): Command {
+  return new Command("probe")
+    .description("see what a library of ONNX Runtime can do (started by the box)")
+    .argument("<library>", "its path")
+    .option("--provider <name>", "also whether this one works: tensorrt, cuda or cann")
+    .option("--device <number>", "of several accelerators", "0")
+    .action(async (library: string, options: ProbeOptions) => {
+      const provider = accelerators.find((name) => name === options.provider)
+      terminal.out(JSON.stringify(await needs.answerProbe({ library, provider, deviceId: Number(options.device) })))
+    })
+}

@@ -1,0 +1,87 @@
+import { z } from "zod"
+import { type accelerators, machineVersions } from "./plan.ts"
+
+/** Asking a doubtful library in a process of its own, which may crash or hang for it. */
+
+export interface ProbeQuestion {
+  readonly library: string
+  /** Also whether this one works. */
+  readonly provider: (typeof accelerators)[number] | undefined
+  readonly deviceId: number
+}
+
+export const probeAnswer = z.discriminatedUnion("kind", [
+  z.strictObject({
+    kind: z.literal("ok"),
+    /** By ONNX Runtime's names: compiled in, which is not to say that they work. */
+    providers: z.array(z.string()),
+    versions: machineVersions,
+  }),
+  z.strictObject({ kind: z.literal("refused"), why: z.string(), remedy: z.string() }),
+])
+export type ProbeAnswer = z.output<typeof probeAnswer>
+
+/** A cold Jetson takes seconds to load CUDA; what takes longer than this hangs. */
+const probeMsMax = 10_000
+
+/**
+ * Starts `command … probe` and waits for its one line. Never rejects.
+ * @param env of the child: what native code is to see
+ * @param signal ends it early; the answer is a refusal then
+ */
+export async function probe(
+  command: readonly string[],
+  { library, provider, deviceId }: ProbeQuestion,
+  env: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+  limitMs: number = probeMsMax,
+): Promise<ProbeAnswer> {
+  const of = provider === undefined ? [] : ["--provider", provider, "--device", String(deviceId)]
+  const child = Bun.spawn([...command, "probe", library, ...of], {
+    env,
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "pipe",
+    signal: AbortSignal.any([signal, AbortSignal.timeout(limitMs)]),
+    killSignal: "SIGKILL",
+  })
+  const [out, said] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])
+  const answer = lastLine(out)
+  if (answer !== undefined) return answer
+  const what = provider === undefined ? library : `${provider} of ${library}`
+  if (signal.aborted) return { kind: "refused", why: `${what} was not looked at to the end`, remedy: "try again" }
+  // Its own words last, without what native libraries print before.
+  const words = said.trim().split("\n").at(-1)?.slice(0, 300)
+  const told = words === undefined || words === "" ? "" : ` (${words})`
+  if (child.signalCode === "SIGKILL")
+    return {
+      kind: "refused",
+      why: `${what} did not answer within ${limitMs / 1000} s`,
+      remedy:
+        "see whether the accelerator's driver hangs (dmesg), and restart the machine; inference.ortLibrary names another library",
+    }
+  return {
+    kind: "refused",
+    why: `${what} crashed the process that tried it: ${child.signalCode ?? `exit code ${child.exitCode}`}${told}`,
+    remedy: "install a build of ONNX Runtime for this machine's software; inference.ortLibrary names another library",
+  }
+}
+
+/** Libraries print what they like on the same output: only a line that is an answer counts. */
+function lastLine(out: string): ProbeAnswer | undefined {
+  for (const line of out.trim().split("\n").reverse()) {
+    if (!line.startsWith('{"kind":')) continue
+    const parsed = probeAnswer.safeParse(parseJson(line))
+    if (parsed.success) return parsed.data
+  }
+  return undefined
+}
+
+function parseJson(line: string): unknown {
+  try {
+    return JSON.parse(line)
+  } catch {
+    // Somebody else's line.
+    return undefined
+  }
+}

@@ -30,6 +30,8 @@ const refusalReasons = [
 const engineStates = ["starting", "idle", "busy", "restarting", "stopping"] as const
 export type EngineState = (typeof engineStates)[number]
 
+const accelerators = ["tensorrt", "cuda", "cann"] as const
+
 const exitReasons = ["unfit", "never_ready", "stuck", "silent", "crashed", "stopped"] as const
 
 /**
@@ -94,6 +96,27 @@ export function createMetrics() {
       "gatehouse_model_load_seconds",
       "Reading, checking and loading a model (load), and its known answers (warm), at each start of an engine",
       { role: otherTexts, model: otherTexts, step: ["load", "warm"] },
+    ),
+
+    providerActive: gauge("gatehouse_provider_active", "1 for what answers pictures now, 0 for the others", {
+      provider: [...accelerators, "cpu"],
+    }),
+    providerState: gauge("gatehouse_provider_state", "1 for the state of the accelerator, 0 for the others", {
+      state: ["absent", "looking", "preparing", "serving", "resting"],
+    }),
+    providerErrorsTotal: counter(
+      "gatehouse_provider_errors_total",
+      "Runs on an accelerator that failed (error), gave an answer known to be wrong (wrong), or took their engine with them (lost)",
+      { provider: accelerators, kind: ["error", "wrong", "lost"] },
+    ),
+    providerTriesTotal: counter("gatehouse_provider_tries_total", "Engines prepared on an accelerator, and how that ended", {
+      provider: accelerators,
+      result: ["ready", "refused"],
+    }),
+    providerRerunsTotal: counter(
+      "gatehouse_provider_reruns_total",
+      "Pictures that an accelerator gave no answer for and the processor was asked, by how that ended",
+      { outcome: ["analysis", "refused", "failed", "lost"] },
     ),
 
     subjects: gauge("gatehouse_subjects", "Subjects in the gallery"),

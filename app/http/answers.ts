@@ -1,6 +1,8 @@
 import { z } from "zod"
 import { impostorSources } from "../gallery/impostors.ts"
-import { loadedModelSchema, runtimeSchema } from "../inference/wire.ts"
+import { acceleratorStates } from "../inference/accelerator.ts"
+import { providerNames, providerRefusal } from "../inference/providers/plan.ts"
+import { loadedModelSchema, preparationStages, runtimeSchema } from "../inference/wire.ts"
 import { degradations } from "../inference/work.ts"
 
 /** Answer schemas by name, for the components of the OpenAPI document; the types of the routes' answers come from them too. */
@@ -240,6 +242,32 @@ const durations = z
 const durationsBy = z.record(z.string(), durations)
 const countsBy = z.record(z.string(), z.int())
 
+const accelerator = z
+  .strictObject({
+    state: z
+      .enum(acceleratorStates)
+      .describe(
+        "absent: none works here. looking: libraries are probed. preparing: an engine gets ready while the processor serves. resting: given up, and tried again when the box has nothing to do",
+      ),
+    active: z.enum(providerNames).describe("what answers pictures now"),
+    sinceMs: z.number(),
+    preparation: z
+      .strictObject({
+        provider: z.enum(providerNames),
+        stage: z.enum(preparationStages).describe("compile can take minutes, once"),
+        model: z.string(),
+        sinceMs: z.number(),
+      })
+      .optional(),
+    rest: z
+      .strictObject({ why: z.string(), retryAtMs: z.number() })
+      .optional()
+      .describe("why it was given up, and when it is tried again at the earliest"),
+    recentErrors: z.int().describe("runs that failed in the last minute; three of them are too many"),
+    refusals: list(providerRefusal).describe("why something better is not used, and what to do about it"),
+  })
+  .register(answerSchemas, { id: "Accelerator" })
+
 export const systemAnswer = z
   .strictObject({
     version: z.string(),
@@ -253,8 +281,26 @@ export const systemAnswer = z
     loadedModels: list(loadedModelSchema),
     runtime: runtimeSchema.optional().describe("absent until the first engine is ready"),
     engines: list(
-      z.strictObject({ pid: z.int(), state: z.string(), busyForMs: z.number(), residentBytes: z.number(), runs: z.int() }),
+      z.strictObject({
+        pid: z.int(),
+        provider: z.enum(providerNames).describe("what its networks run on"),
+        state: z.string(),
+        busyForMs: z.number(),
+        residentBytes: z.number(),
+        runs: z.int(),
+        cpus: z.string().optional().describe("processors it may run on, as the kernel says"),
+      }),
     ),
+    placement: z
+      .strictObject({
+        affinity: z.enum(["none", "cores", "numa"]),
+        cpus: z.string().describe("processors this box may use, as the kernel writes lists: 0-3,8"),
+        cores: z.int(),
+        numaNodes: z.int(),
+        notes: list(z.string()).describe("what is otherwise than wished for, and why"),
+      })
+      .describe("where engines run"),
+    accelerator: accelerator.optional().describe("absent where the box was told to use the processor alone"),
     engineRestarts: z.int(),
     queue: z.strictObject({ waiting: z.int(), waitingMax: z.int() }),
     sealing: z

@@ -15,6 +15,8 @@ export interface TakenWork {
   readonly options: AnalyzeOptions
   readonly degraded: readonly Degradation[]
   readonly waitMs: number
+  /** Takes several times as long as what a camera sends. */
+  readonly heavy: boolean
   settle(answer: Answer): void
 }
 
@@ -96,15 +98,15 @@ export function openAdmission({ waitingMax, engines, runMs, metrics }: Admission
       const waitMs = nowTickMs() - item.sinceTickMs
       longestMs = Math.max(longestMs, waitMs)
       release(item)
-      const { work } = item
+      const { work, heavy } = item
       const settle = (answer: Answer) => {
         if (item.heavy) heavyRunning -= 1
         item.settle(answer)
       }
       const lighter = work.policy === "degrade" && work.options.detectorInput !== "small" && isPressing(item, waitMs)
       return lighter
-        ? { work, options: { ...work.options, detectorInput: "small" }, degraded: ["detectorInput"], waitMs, settle }
-        : { work, options: work.options, degraded: [], waitMs, settle }
+        ? { work, options: { ...work.options, detectorInput: "small" }, degraded: ["detectorInput"], waitMs, heavy, settle }
+        : { work, options: work.options, degraded: [], waitMs, heavy, settle }
     },
 
     refuseAll: (why, retryAfterS) => {

@@ -3,6 +3,7 @@ import type { Log } from "../base/log.ts"
 import type { EngineState, Metrics } from "../base/metrics.ts"
 import { nowTickMs } from "../base/ticks.ts"
 import type { ModelSet } from "./manifest.ts"
+import { anywhere, cpusOf, type Seat, type Seats } from "./placement/seats.ts"
 import {
   type EngineAnswer,
   type EngineExit,
@@ -11,15 +12,20 @@ import {
   type Ready,
   startEngine,
 } from "./process.ts"
+import { cpuPlan, type ProviderName } from "./providers/plan.ts"
 import type { AnalyzeOptions } from "./wire.ts"
 
 export interface EngineStatus {
   readonly pid: number
+  /** What its networks run on. */
+  readonly provider: ProviderName
   readonly state: EngineState
   readonly busyForMs: number
   readonly residentBytes: number
   /** Pictures this process has been given. */
   readonly runs: number
+  /** Processors it may run on, as the kernel says: `0-3,8`; absent while it is started. */
+  readonly cpus?: string
 }
 
 export interface CrewStatus {
@@ -38,6 +44,8 @@ export interface Crew {
   readonly readyCount: number
   /** Those, and the ones that are or will be started. */
   readonly count: number
+  /** Engines that have a picture in hand. */
+  readonly busyCount: number
   /** The most that worked at once since this was asked last. */
   busyMax(): number
   hasFree(): boolean
@@ -47,11 +55,15 @@ export interface Crew {
   grow(): void
   /** Lets one go, a free one where there is one; a busy one finishes its picture first. */
   retire(): void
+  /** So many from now on, whatever happens: starts those that are missing, lets go who is too many. */
+  keep(count: number): void
   /** Why nobody is ready. */
   whyNotReady(): string
   status(): CrewStatus
   /** Settles as soon as an engine is ready, or all of them have said that they cannot serve. */
   settled(): Promise<void>
+  /** The longest silence of an engine that is taken for ready. */
+  silentForMs(): number
   close(): Promise<void>
 }
 
@@ -59,6 +71,8 @@ export interface CrewNeeds {
   readonly command: readonly string[]
   readonly set: ModelSet
   readonly threads: number
+  /** Where engines run; anywhere when not said. */
+  readonly seats?: Seats
   readonly limits: EngineLimits
   readonly log: Log
   readonly metrics: Pick<
@@ -73,6 +87,9 @@ export interface CrewNeeds {
 
 interface Slot {
   engine: EngineProcess | undefined
+  /** Kept over restarts. */
+  readonly seat: Seat
+  cpus: string | undefined
   /** Pictures given to this engine. */
   runs: number
   state: EngineState
@@ -96,7 +113,8 @@ const deathsWindowMs = 60_000
 const engineStates = ["starting", "idle", "busy", "restarting", "stopping"] as const
 
 /** Starts `size` engines at once. */
-export function openCrew(size: number, { command, set, threads, limits, log, metrics, freed, allDown }: CrewNeeds): Crew {
+export function openCrew(size: number, needs: CrewNeeds): Crew {
+  const { command, set, threads, seats = anywhere, limits, log, metrics, freed, allDown } = needs
   const firstOutcome = Promise.withResolvers<void>()
   const slots: Slot[] = []
   let busyMost = 0
@@ -115,6 +133,9 @@ export function openCrew(size: number, { command, set, threads, limits, log, met
     },
     get count() {
       return staying().length
+    },
+    get busyCount() {
+      return busyCount()
     },
     busyMax: () => {
       const most = busyMost
@@ -139,26 +160,28 @@ export function openCrew(size: number, { command, set, threads, limits, log, met
     },
 
     grow: () => add(true),
-    retire: () => {
-      const slot = slots.findLast(isFree) ?? staying().at(-1)
-      if (slot === undefined) return
-      slot.leaving = true
-      metrics.enginesReady.set(readyCount())
-      if (slot.state !== "busy") letGo(slot)
+    retire,
+    keep: (count) => {
+      for (let missing = count - staying().length; missing > 0; missing--) add(false)
+      for (let spare = staying().length - count; spare > 0; spare--) retire()
     },
     whyNotReady,
     status,
     settled: () => firstOutcome.promise,
+    silentForMs: () => Math.max(0, ...slots.filter(isReady).map(({ engine }) => engine?.silentForMs() ?? 0)),
     close: async () => {
       closing = true
       for (const slot of slots) clearTimeout(slot.restartTimer)
       await Promise.all(slots.map((slot) => slot.engine?.stop()))
+      for (const slot of slots) slot.seat.leave()
     },
   }
 
   function add(added: boolean) {
     const slot: Slot = {
       engine: undefined,
+      seat: seats.take(),
+      cpus: undefined,
       runs: 0,
       state: "starting",
       added,
@@ -175,27 +198,40 @@ export function openCrew(size: number, { command, set, threads, limits, log, met
     slot.state = "starting"
     slot.runs = 0
     slot.restartTimer = undefined
-    slot.engine = startEngine(command, set, threads, limits, {
-      ready: (ready) => {
-        slot.state = "idle"
-        slot.added = false
-        slot.failures = 0
-        everReady = true
-        lastReady = ready
-        log.info({ pid: ready.pid, runtime: ready.runtime, models: ready.models }, "engine ready")
-        metrics.enginesReady.set(readyCount())
-        metrics.engineStartSeconds.observe((nowTickMs() - startTickMs) / 1000)
-        for (const { role, name, version, loadMs, warmMs } of ready.models) {
-          const model = `${name}/${version}`
-          metrics.modelLoadSeconds.observe({ role, model, step: "load" }, loadMs / 1000)
-          metrics.modelLoadSeconds.observe({ role, model, step: "warm" }, warmMs / 1000)
-        }
-        firstOutcome.resolve()
-        if (slot.leaving) letGo(slot)
-        else freed()
+    const { seat } = slot
+    slot.engine = startEngine(
+      { command, set, threads, seat, limits, plan: cpuPlan },
+      {
+        ready: (ready) => {
+          slot.state = "idle"
+          slot.cpus = cpusOf(ready.pid)
+          slot.added = false
+          slot.failures = 0
+          everReady = true
+          lastReady = ready
+          log.info({ pid: ready.pid, runtime: ready.runtime, models: ready.models }, "engine ready")
+          metrics.enginesReady.set(readyCount())
+          metrics.engineStartSeconds.observe((nowTickMs() - startTickMs) / 1000)
+          for (const { role, name, version, loadMs, warmMs } of ready.models) {
+            const model = `${name}/${version}`
+            metrics.modelLoadSeconds.observe({ role, model, step: "load" }, loadMs / 1000)
+            metrics.modelLoadSeconds.observe({ role, model, step: "warm" }, warmMs / 1000)
+          }
+          firstOutcome.resolve()
+          if (slot.leaving) letGo(slot)
+          else freed()
+        },
+        exited: (exit) => exited(slot, exit),
       },
-      exited: (exit) => exited(slot, exit),
-    })
+    )
+  }
+
+  function retire() {
+    const slot = slots.findLast(isFree) ?? staying().at(-1)
+    if (slot === undefined) return
+    slot.leaving = true
+    metrics.enginesReady.set(readyCount())
+    if (slot.state !== "busy") letGo(slot)
   }
 
   function letGo(slot: Slot) {
@@ -207,6 +243,7 @@ export function openCrew(size: number, { command, set, threads, limits, log, met
 
   function exited(slot: Slot, exit: EngineExit) {
     slot.engine = undefined
+    slot.cpus = undefined
     if (!closing) {
       if (slot.leaving) forget(slot)
       else lost(slot, exit)
@@ -238,6 +275,7 @@ export function openCrew(size: number, { command, set, threads, limits, log, met
 
   function forget(slot: Slot) {
     slots.splice(slots.indexOf(slot), 1)
+    slot.seat.leave()
   }
 
   function status(): CrewStatus {
@@ -252,10 +290,12 @@ export function openCrew(size: number, { command, set, threads, limits, log, met
       ready === 0 ? (everReady || lastExit !== undefined ? "down" : "starting") : reasons.length === 0 ? "ready" : "degraded"
     const engines = slots.map((slot) => ({
       pid: slot.engine?.pid ?? 0,
+      provider: "cpu" as const,
       state: slot.leaving ? ("stopping" as const) : slot.state,
       busyForMs: Math.round(slot.engine?.busyForMs() ?? 0),
       residentBytes: slot.engine?.residentBytes() ?? 0,
       runs: slot.runs,
+      ...(slot.cpus !== undefined && { cpus: slot.cpus }),
     }))
     for (const name of engineStates) metrics.engines.set({ state: name }, engines.filter(({ state }) => state === name).length)
     metrics.engineBytes.set(engines.reduce((sum, engine) => sum + engine.residentBytes, 0))

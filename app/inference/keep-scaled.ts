@@ -2,14 +2,17 @@ import type { Log } from "../base/log.ts"
 import type { Metrics } from "../base/metrics.ts"
 import { nowTickMs } from "../base/ticks.ts"
 import type { Admission } from "./admission.ts"
-import type { Crew } from "./crew.ts"
 import { createScaler, type ScaleLimits } from "./scale.ts"
+import type { Workforce } from "./workforce.ts"
 
 const everyMs = 1000
 
-/** Looks once a second how many engines there should be, and does as `scale.ts` says. Returns what ends it. */
+/**
+ * Looks once a second how many engines there should be on the processor, and does as `scale.ts` says; not while an accelerator
+ * serves in their place. Returns what ends it.
+ */
 export function keepScaled(
-  crew: Pick<Crew, "count" | "readyCount" | "busyMax" | "status" | "grow" | "retire">,
+  { crew, accelerator }: Pick<Workforce, "crew" | "accelerator">,
   admission: Pick<Admission, "longestWaitMs">,
   limits: ScaleLimits,
   log: Log,
@@ -23,6 +26,7 @@ export function keepScaled(
   return () => clearInterval(timer)
 
   function step() {
+    if (accelerator?.serving === true) return
     const engines = crew.count
     const decision = scaler.step({
       tickMs: nowTickMs(),

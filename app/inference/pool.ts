@@ -1,25 +1,28 @@
-import { availableParallelism } from "node:os"
 import { unreachable } from "../base/assert.ts"
 import type { Log } from "../base/log.ts"
 import type { Metrics } from "../base/metrics.ts"
 import { nowTickMs } from "../base/ticks.ts"
 import { toTraceparent } from "../base/trace.ts"
+import type { AcceleratorNeeds, FirstOutcome, ProviderChoice } from "./accelerator.ts"
 import { openAdmission, type TakenWork } from "./admission.ts"
 import type { Answer } from "./answer.ts"
-import { type CrewNeeds, type CrewStatus, openCrew } from "./crew.ts"
+import type { CrewNeeds } from "./crew.ts"
 import { keepScaled } from "./keep-scaled.ts"
 import type { ModelSet } from "./manifest.ts"
 import type { InferenceOptions } from "./options.ts"
+import { type Placement, type PlacementStatus, unplaced } from "./placement/placement.ts"
 import type { EngineAnswer } from "./process.ts"
 import { traceRun } from "./run-trace.ts"
 import type { Work } from "./work.ts"
+import { openWorkforce, type WorkforceNeeds, type WorkforceStatus } from "./workforce.ts"
 
 export type { EngineStatus } from "./crew.ts"
 
-export interface PoolStatus extends CrewStatus {
+export interface PoolStatus extends WorkforceStatus {
   readonly waiting: number
   readonly waitingMax: number
   readonly set: string
+  readonly placement: PlacementStatus
 }
 
 /** The engines as the rest of the box sees them: a picture goes in, faces come out, and every way it can end is a value. */
@@ -28,10 +31,16 @@ export interface EnginePool {
   status(): PoolStatus
   /** Settles as soon as an engine is ready, or all of them have said that they cannot serve. */
   settled(): Promise<void>
+  /** How the first try of an accelerator ended, which may be minutes later. */
+  accelerated(): Promise<FirstOutcome>
+  /** The longest silence of an engine that is taken for ready; beyond the limits of its watch it is a process that cannot be killed. */
+  silentForMs(): number
   close(): Promise<void>
 }
 
 export type PoolMetrics = CrewNeeds["metrics"] &
+  WorkforceNeeds["metrics"] &
+  AcceleratorNeeds["metrics"] &
   Pick<
     Metrics,
     ("engineQueue" | "queueSeconds" | "runSeconds" | "stageSeconds") | ("refusedTotal" | "degradedTotal" | "engineScalingTotal")
@@ -44,41 +53,47 @@ const runMsGuess = 50
 /** Weight of the newest run in the average that Retry-After is reckoned from. */
 const runAverageWeight = 0.1
 
-/** Brings work and engines together. */
+/**
+ * Brings work and engines together.
+ * @param placement where engines run, for those of all sets; anywhere when not said
+ * @param choose what the machine has beside its processor; when not said, nobody looks
+ */
 export function openPool(
   command: readonly string[],
   set: ModelSet,
   options: InferenceOptions,
   log: Log,
   metrics: PoolMetrics,
+  placement: Placement = unplaced(options),
+  choose?: (signal: AbortSignal) => Promise<ProviderChoice>,
 ): EnginePool {
   let runMsAverage = runMsGuess
   let closing = false
 
-  const { enginesMin, enginesMax } = engineCounts(options)
-  const crew = openCrew(enginesMin, {
-    command,
-    set,
-    threads: options.threadsPerEngine,
-    limits: options,
-    log,
+  const { seats, enginesMin, enginesMax } = placement
+  const { threadsPerEngine: threads } = options
+  const engines = openWorkforce({
+    size: enginesMin,
+    crew: { command, set, threads, seats, limits: options, log, metrics },
     metrics,
+    ...(choose && { accelerator: { command, set, threads, limits: options, log, metrics, choose } }),
+    isIdle: () => admission.waiting === 0,
     freed: dispatch,
     // Nobody is left to take them, and a caller told to come back in a second is better off than one kept hanging.
-    allDown: () => admission.refuseAll(crew.whyNotReady(), 1),
+    allDown: () => admission.refuseAll(engines.whyNotReady(), 1),
   })
   const admission = openAdmission({
     waitingMax: options.waitingMax,
-    engines: () => crew.readyCount,
+    engines: () => engines.readyCount,
     runMs: () => runMsAverage,
     metrics,
   })
   const limits = { enginesMin, enginesMax, growWaitMs: options.growWaitMs, idleMs: options.engineIdleMs }
-  const stopScaling = keepScaled(crew, admission, limits, log, metrics)
+  const stopScaling = keepScaled(engines, admission, limits, log, metrics)
 
   return {
     analyze: (work) => {
-      const why = closing ? "the box is stopping" : crew.readyCount === 0 ? crew.whyNotReady() : undefined
+      const why = closing ? "the box is stopping" : engines.readyCount === 0 ? engines.whyNotReady() : undefined
       if (why !== undefined) {
         metrics.refusedTotal.inc({ reason: "unavailable" })
         return Promise.resolve({ kind: "unavailable", retryAfterS: 1, why })
@@ -88,22 +103,25 @@ export function openPool(
       return answer
     },
     status: () => ({
-      ...crew.status(),
+      ...engines.status(),
       waiting: admission.waiting,
       waitingMax: options.waitingMax,
       set: set.name,
+      placement: placement.status(),
     }),
-    settled: crew.settled,
+    settled: engines.settled,
+    accelerated: async () => (await engines.accelerator?.firstOutcome()) ?? { kind: "refused", refusals: [] },
+    silentForMs: engines.silentForMs,
     close: async () => {
       closing = true
       stopScaling()
       admission.refuseAll("the box is stopping", 5)
-      await crew.close()
+      await engines.close()
     },
   }
 
   function dispatch() {
-    while (crew.hasFree()) {
+    while (engines.hasFree()) {
       const taken = admission.take()
       if (taken === undefined) return
       void serve(taken)
@@ -111,12 +129,15 @@ export function openPool(
   }
 
   async function serve(taken: TakenWork): Promise<void> {
-    const { work, options, degraded, waitMs } = taken
+    const { work, options, degraded, waitMs, heavy } = taken
     const startTickMs = nowTickMs()
     metrics.queueSeconds.observe({ priority: work.priority ?? "interactive" }, waitMs / 1000)
     for (const what of degraded) metrics.degradedTotal.inc({ what })
     const span = work.trace?.begin("run")
-    const answer = await crew.analyze(work.picture, options, span && toTraceparent(span))
+    const answer = await engines.analyze(work.picture, options, {
+      ...(span && { traceparent: toTraceparent(span) }),
+      ...{ heavy, signal: work.signal },
+    })
     const tookMs = nowTickMs() - startTickMs
     metrics.runSeconds.observe({ outcome: answer.kind }, tookMs / 1000)
     runMsAverage += runAverageWeight * (tookMs - runMsAverage)
@@ -150,11 +171,4 @@ export function openPool(
     metrics.refusedTotal.inc({ reason })
     return { kind: "unavailable", retryAfterS: 1, why }
   }
-}
-
-/** How many engines there may be, at least and at most, on this machine. */
-function engineCounts({ engines, enginesMin, enginesMax, threadsPerEngine }: InferenceOptions) {
-  if (engines !== "auto") return { enginesMin: engines, enginesMax: engines }
-  const cores = Math.max(1, Math.floor(availableParallelism() / threadsPerEngine))
-  return { enginesMin: Math.min(enginesMin, cores), enginesMax: Math.min(enginesMax, cores) }
 }

@@ -6,11 +6,13 @@ import { spaceDimension } from "../face/embedding.ts"
 import { type Found, unpackAnalysis } from "./analysis-body.ts"
 import { type Channel, channelHandlers } from "./channel.ts"
 import type { ModelSet } from "./manifest.ts"
+import type { Seat } from "./placement/seats.ts"
 import { processorTicks } from "./processor-time.ts"
-import { cpuPlan } from "./providers/plan.ts"
+import type { ProviderRefusal, RuntimePlan } from "./providers/plan.ts"
 import { type AnalyzeOptions, type FromEngine, fromEngine, type ToEngine } from "./wire.ts"
 
 export type Ready = Extract<FromEngine, { kind: "ready" }>
+export type Progress = Extract<FromEngine, { kind: "progress" }>
 
 type AnalysisMessage = Extract<FromEngine, { kind: "analysis" }>
 
@@ -24,15 +26,21 @@ export type EngineExit = {
   readonly reason: "unfit" | "never_ready" | "stuck" | "silent" | "crashed" | "stopped"
   readonly why: string
   readonly wasReady: boolean
+  /** What is wrong with the provider of its plan, where it said so itself. */
+  readonly refusals?: readonly ProviderRefusal[]
 }
 
 export interface EngineEvents {
+  /** On an accelerator, which takes its time. */
+  progress?(progress: Progress): void
   ready(ready: Ready): void
   exited(exit: EngineExit): void
 }
 
 export interface EngineLimits {
   readonly startMs: number
+  /** In place of `startMs`, counted anew at each step, while a model is compiled for an accelerator. */
+  readonly compileMs: number
   readonly stuckRunMs: number
   readonly idleRunMs: number
   readonly pingEveryMs: number
@@ -45,6 +53,11 @@ export interface EngineProcess {
   /** Milliseconds the present run has taken; 0 when idle. */
   busyForMs(): number
   residentBytes(): number
+  /**
+   * For how long nothing has been heard of an engine that is ready: neither a word nor, in the midst of a run, the use of a
+   * processor. 0 before it is ready.
+   */
+  silentForMs(): number
   /** @param traceparent names the trace in what the engine says of this picture */
   analyze(picture: Uint8Array, options: AnalyzeOptions, traceparent?: string): Promise<EngineAnswer>
   stop(): Promise<void>
@@ -66,32 +79,39 @@ function engineEnvironment(): Record<string, string> {
 /** The watch looks four times a second; after a longer pause this process has been stopped itself, or starved. */
 const lookedAwayMs = 2000
 
+export interface EngineStart {
+  readonly command: readonly string[]
+  readonly set: ModelSet
+  readonly threads: number
+  readonly seat: Seat
+  readonly limits: EngineLimits
+  /** What it runs its networks with. */
+  readonly plan: RuntimePlan
+}
+
 /**
  * Starts `command … engine --socket <path>` and opens `set` in it. The socket lies in a folder of its own (0700) that is gone
  * as soon as the engine has connected, so nothing is left behind whoever is killed.
  */
-export function startEngine(
-  command: readonly string[],
-  set: ModelSet,
-  threads: number,
-  limits: EngineLimits,
-  events: EngineEvents,
-): EngineProcess {
+export function startEngine({ command, set, threads, seat, limits, plan }: EngineStart, events: EngineEvents): EngineProcess {
   const dimension = spaceDimension(set.embedding.space)
   const folder = mkdtempSync(join(tmpdir(), "gatehouse-"))
   const socketPath = join(folder, "engine.sock")
   let channel: Channel<ToEngine> | undefined
   let run: { readonly id: number; readonly sinceTickMs: number; readonly settle: (answer: EngineAnswer) => void } | undefined
   let ready = false
-  let ending: Pick<EngineExit, "reason" | "why"> | undefined
+  let ending: Pick<EngineExit, "reason" | "why" | "refusals"> | undefined
+  let closedWhy: string | undefined
   let residentBytes = 0
   let nextId = 1
   let pingSentTickMs: number | undefined
   let lastPingTickMs = nowTickMs()
   let lastWatchTickMs = nowTickMs()
+  let heardTickMs = nowTickMs()
   /** When the engine was last seen to use the processor in its present run. */
   let progress: { readonly ticks: number | undefined; readonly tickMs: number } | undefined
-  const startedTickMs = nowTickMs()
+  /** Since when it has been at the present step of getting ready, and how long that step may take. */
+  let starting = { tickMs: nowTickMs(), limitMs: limits.startMs }
 
   const listener = Bun.listen({
     unix: socketPath,
@@ -99,32 +119,36 @@ export function startEngine(
       opened: (opened) => {
         channel = opened
         forgetSocket()
-        opened.send({ kind: "open", set, threads, runtime: cpuPlan })
+        opened.send({ kind: "open", set, threads, spinning: seat.spinning, runtime: plan })
       },
       received,
-      closed: (why) => kill("crashed", why),
+      // Mostly because it died, and then its end tells more than its silence.
+      closed: (why) => {
+        closedWhy = why
+        child.kill("SIGKILL")
+      },
     }),
   })
-  const child = Bun.spawn([...command, "engine", "--socket", socketPath], {
-    env: engineEnvironment(),
-    stdin: "ignore",
-    stdout: "inherit",
-    stderr: "inherit",
-  })
+  const child = seat.start(() =>
+    Bun.spawn([...command, "engine", "--socket", socketPath], {
+      env: engineEnvironment(),
+      stdin: "ignore",
+      stdout: "inherit",
+      stderr: "inherit",
+    }),
+  )
   const watch = setInterval(watchOver, Math.min(limits.pingEveryMs, 250))
   watch.unref()
   const exited = child.exited.then(() => {
     clearInterval(watch)
     forgetSocket()
-    const { reason, why } = ending ?? {
-      reason: "crashed" as const,
-      why: `exit code ${child.exitCode}, signal ${child.signalCode}`,
-    }
+    const { reason, why, refusals } = ending ?? crash()
     settleRun({ kind: "lost", why })
     events.exited({
       reason: ready || reason === "unfit" || reason === "stopped" ? reason : "never_ready",
       why,
       wasReady: ready,
+      ...(refusals && { refusals }),
     })
   })
 
@@ -132,6 +156,8 @@ export function startEngine(
     pid: child.pid,
     busyForMs: () => (run === undefined ? 0 : nowTickMs() - run.sinceTickMs),
     residentBytes: () => residentBytes,
+    // As of the last look: what has come meanwhile may lie unread, if this process itself was held up.
+    silentForMs: () => (ready ? Math.max(0, lastWatchTickMs - heardTickMs) : 0),
     analyze: (picture, options, traceparent) =>
       new Promise((settle) => {
         if (!ready || channel === undefined || run !== undefined) {
@@ -151,14 +177,19 @@ export function startEngine(
   }
 
   function received(message: FromEngine, body: Uint8Array) {
+    heardTickMs = nowTickMs()
     switch (message.kind) {
+      case "progress":
+        starting = { tickMs: nowTickMs(), limitMs: message.stage === "compile" ? limits.compileMs : limits.startMs }
+        events.progress?.(message)
+        return
       case "ready":
         ready = true
         residentBytes = message.residentBytes
         events.ready(message)
         return
       case "unfit":
-        kill("unfit", message.why)
+        kill("unfit", message.why, message.refusals)
         return
       case "pong":
         pingSentTickMs = undefined
@@ -189,8 +220,9 @@ export function startEngine(
     const tickMs = nowTickMs()
     const lookedAway = tickMs - lastWatchTickMs > lookedAwayMs
     lastWatchTickMs = tickMs
+    if (lookedAway) heardTickMs = tickMs
     if (!ready) {
-      if (tickMs - startedTickMs > limits.startMs) kill("never_ready", `not ready after ${limits.startMs} ms`)
+      if (tickMs - starting.tickMs > starting.limitMs) kill("never_ready", `not ready after ${starting.limitMs} ms`)
       return
     }
     if (run !== undefined) {
@@ -199,7 +231,10 @@ export function startEngine(
       if (tickMs - run.sinceTickMs > limits.stuckRunMs) kill("stuck", `one run took more than ${limits.stuckRunMs} ms`)
       const ticks = processorTicks(child.pid)
       // Who has not looked cannot say what did not happen: this process may have been stopped together with the engine.
-      if (progress === undefined || lookedAway || ticks === undefined || ticks !== progress.ticks) progress = { ticks, tickMs }
+      if (progress === undefined || lookedAway || ticks === undefined || ticks !== progress.ticks) {
+        progress = { ticks, tickMs }
+        heardTickMs = tickMs
+      }
       if (tickMs - progress.tickMs > limits.idleRunMs)
         kill("stuck", `no processor time used for ${limits.idleRunMs} ms in the midst of a run`)
       return
@@ -215,8 +250,13 @@ export function startEngine(
     channel?.send({ kind: "ping", id: nextId++ })
   }
 
-  function kill(reason: EngineExit["reason"], why: string) {
-    ending ??= { reason, why }
+  function crash(): Pick<EngineExit, "reason" | "why" | "refusals"> {
+    const own = `exit code ${child.exitCode}, signal ${child.signalCode}`
+    return { reason: "crashed", why: child.signalCode === "SIGKILL" ? (closedWhy ?? own) : own }
+  }
+
+  function kill(reason: EngineExit["reason"], why: string, refusals?: readonly ProviderRefusal[]) {
+    ending ??= { reason, why, ...(refusals && { refusals }) }
     child.kill("SIGKILL")
   }
 

@@ -30,7 +30,13 @@ export type AnalyzeOptions = z.output<typeof analyzeOptions>
 
 export const toEngine = z.discriminatedUnion("kind", [
   /** The first message: which models to serve, and on what. */
-  z.strictObject({ kind: z.literal("open"), set: modelSet, threads: z.int().positive(), runtime: runtimePlan }),
+  z.strictObject({
+    kind: z.literal("open"),
+    set: modelSet,
+    threads: z.int().positive(),
+    spinning: z.boolean(),
+    runtime: runtimePlan,
+  }),
   z.strictObject({ kind: z.literal("analyze"), id: z.int(), options: analyzeOptions, traceparent: z.string().optional() }),
   z.strictObject({ kind: z.literal("ping"), id: z.int() }),
 ])
@@ -61,6 +67,13 @@ export const engineRun = z.strictObject({
 })
 export type EngineRun = z.output<typeof engineRun>
 
+/** `load`: a model is read and put on the accelerator. `compile`: for the first time, which can take minutes. `check`: it is asked known answers. */
+export const preparationStages = ["load", "compile", "check"] as const
+export type PreparationStage = (typeof preparationStages)[number]
+
+/** Of a provider: its run failed, or its answer is none. */
+export const providerFaults = ["error", "wrong"] as const
+
 /** Why a picture was not analysed. The codes are those of the HTTP answers. */
 export const pictureRefusals = ["unsupported_media_type", "image_too_large", "bad_image"] as const
 export type PictureRefusal = (typeof pictureRefusals)[number]
@@ -86,6 +99,8 @@ export const loadedModelSchema = z.strictObject({
 })
 
 export const fromEngine = z.discriminatedUnion("kind", [
+  /** On the way to `ready`, on an accelerator: what it is about next. */
+  z.strictObject({ kind: z.literal("progress"), stage: z.enum(preparationStages), model: z.string() }),
   z.strictObject({
     kind: z.literal("ready"),
     pid: z.int(),
@@ -113,8 +128,8 @@ export const fromEngine = z.discriminatedUnion("kind", [
     residentBytes: z.number(),
   }),
   z.strictObject({ kind: z.literal("refused"), id: z.int(), reason: z.enum(pictureRefusals), why: z.string() }),
-  /** A bug or a failing provider: this picture got no answer. */
-  z.strictObject({ kind: z.literal("failed"), id: z.int(), why: z.string() }),
+  /** A bug, or a failing provider where `fault` is said: this picture got no answer. */
+  z.strictObject({ kind: z.literal("failed"), id: z.int(), why: z.string(), fault: z.enum(providerFaults).optional() }),
 ])
 export type FromEngine = z.output<typeof fromEngine>
 

@@ -17,7 +17,7 @@ import type { ModelListing } from "../../app/inference/models.ts"
 import type { PoolStatus } from "../../app/inference/pool.ts"
 import { exposureOf } from "../../app/vault/exposure.ts"
 import { createMaterial } from "../../app/vault/master-key.ts"
-import { onProcessor } from "../support/placement.ts"
+import { onProcessor, placedAnywhere } from "../support/placement.ts"
 import { tempFolder } from "../support/shared.ts"
 
 function space(text: string): Space {
@@ -93,11 +93,12 @@ test("a broken model fails in the set in use alone", () => {
 const status: PoolStatus = {
   state: "ready",
   reasons: [],
-  engines: [{ pid: 1, state: "idle", busyForMs: 0, residentBytes: 0, runs: 0 }],
+  engines: [{ pid: 1, provider: "cpu", state: "idle", busyForMs: 0, residentBytes: 0, runs: 0 }],
   restarts: 0,
   waiting: 0,
   waitingMax: 64,
   set: "first",
+  placement: placedAnywhere,
   runtime: { name: "onnxruntime-node", version: "1.27.0", provider: "cpu", threads: 1 },
   models: [{ role: "embedder", name: "e", version: "1", loadMs: 10, warmMs: 20, goldenError: 1e-6, placement: onProcessor }],
 }

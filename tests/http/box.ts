@@ -31,7 +31,7 @@ import { openStore, type Store } from "../../app/store/store.ts"
 import type { Vault } from "../../app/vault/vault.ts"
 import { paintedJudge } from "../support/judge.ts"
 import { paintedSpace, readPainted } from "../support/painted.ts"
-import { onProcessor } from "../support/placement.ts"
+import { onProcessor, placedAnywhere } from "../support/placement.ts"
 import { tempFolder } from "../support/shared.ts"
 import { testVaultOf } from "../support/vault.ts"
 
@@ -40,11 +40,12 @@ export const testKey = "gh_test_only_0123456789abcdefghijklmn"
 export const readyStatus: PoolStatus = {
   state: "ready",
   reasons: [],
-  engines: [{ pid: 4242, state: "idle", busyForMs: 0, residentBytes: 1000, runs: 3 }],
+  engines: [{ pid: 4242, provider: "cpu", state: "idle", busyForMs: 0, residentBytes: 1000, runs: 3 }],
   restarts: 0,
   waiting: 0,
   waitingMax: 64,
   set: "painted",
+  placement: placedAnywhere,
   runtime: { name: "painted", version: "1", provider: "cpu", threads: 1 },
   models: [{ role: "detector", name: "painted", version: "1", loadMs: 1, warmMs: 1, goldenError: 0, placement: onProcessor }],
 }

@@ -716,6 +716,44 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        Accelerator: {
+            /**
+             * @description what answers pictures now
+             * @enum {string}
+             */
+            active: "tensorrt" | "cuda" | "cann" | "cpu";
+            preparation?: {
+                model: string;
+                /** @enum {string} */
+                provider: "tensorrt" | "cuda" | "cann" | "cpu";
+                sinceMs: number;
+                /**
+                 * @description compile can take minutes, once
+                 * @enum {string}
+                 */
+                stage: "load" | "compile" | "check";
+            };
+            /** @description runs that failed in the last minute; three of them are too many */
+            recentErrors: number;
+            /** @description why something better is not used, and what to do about it */
+            refusals: {
+                /** @enum {string} */
+                provider: "tensorrt" | "cuda" | "cann" | "cpu";
+                remedy: string;
+                why: string;
+            }[];
+            /** @description why it was given up, and when it is tried again at the earliest */
+            rest?: {
+                retryAtMs: number;
+                why: string;
+            };
+            sinceMs: number;
+            /**
+             * @description absent: none works here. looking: libraries are probed. preparing: an engine gets ready while the processor serves. resting: given up, and tried again when the box has nothing to do
+             * @enum {string}
+             */
+            state: "absent" | "looking" | "preparing" | "serving" | "resting";
+        };
         Agreement: {
             /** @description faces that were asked about in both spaces */
             asked: number;
@@ -1345,6 +1383,8 @@ export interface components {
             next?: string;
         };
         System: {
+            /** @description absent where the box was told to use the processor alone */
+            accelerator?: components["schemas"]["Accelerator"];
             bun: string;
             cacheEntries: number;
             /** @description since the start */
@@ -1408,7 +1448,14 @@ export interface components {
             engineRestarts: number;
             engines: {
                 busyForMs: number;
+                /** @description processors it may run on, as the kernel says */
+                cpus?: string;
                 pid: number;
+                /**
+                 * @description what its networks run on
+                 * @enum {string}
+                 */
+                provider: "tensorrt" | "cuda" | "cann" | "cpu";
                 residentBytes: number;
                 runs: number;
                 state: string;
@@ -1462,6 +1509,17 @@ export interface components {
             pairThresholds: {
                 match: number;
                 uncertain: number;
+            };
+            /** @description where engines run */
+            placement: {
+                /** @enum {string} */
+                affinity: "none" | "cores" | "numa";
+                cores: number;
+                /** @description processors this box may use, as the kernel writes lists: 0-3,8 */
+                cpus: string;
+                /** @description what is otherwise than wished for, and why */
+                notes: string[];
+                numaNodes: number;
             };
             queue: {
                 waiting: number;

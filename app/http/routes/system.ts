@@ -1,5 +1,6 @@
 import type { Metrics } from "../../base/metrics.ts"
 import { version } from "../../base/version.ts"
+import type { AcceleratorStatus } from "../../inference/accelerator.ts"
 import { aliveAnswer, readyAnswer, systemAnswer } from "../answers.ts"
 import type { HttpNeeds } from "../needs.ts"
 import { problem } from "../problem.ts"
@@ -60,6 +61,8 @@ export function systemRoutes(needs: HttpNeeds): Route[] {
           loadedModels: status.models,
           ...(status.runtime === undefined ? {} : { runtime: status.runtime }),
           engines: status.engines,
+          placement: status.placement,
+          ...(status.accelerator && { accelerator: toAccelerator(status.accelerator) }),
           engineRestarts: status.restarts,
           queue: { waiting: status.waiting, waitingMax: status.waitingMax },
           gallery: gallery.counts(),
@@ -96,6 +99,11 @@ function sealingOf({ vault: { isSealed, suite, exposure } }: HttpNeeds) {
   const { level, text, remedy } = exposure
   const sealed = isSealed ? ({ sealed: true, suite: suite.name, by: suite.by } as const) : ({ sealed: false } as const)
   return { ...sealed, level, text, ...(remedy === undefined ? {} : { remedy }) }
+}
+
+/** Its process stands among the engines. */
+function toAccelerator({ engine: _engine, refusals, ...status }: AcceleratorStatus) {
+  return { ...status, refusals: [...refusals] }
 }
 
 /** Brings up to date what is counted elsewhere. */

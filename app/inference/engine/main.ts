@@ -4,13 +4,15 @@ import { wallMs } from "../../base/trace.ts"
 import { packAnalysis } from "../analysis-body.ts"
 import { type Channel, channelHandlers } from "../channel.ts"
 import { type FromEngine, type ToEngine, toEngine } from "../wire.ts"
+import { ProviderFault } from "./guard.ts"
 import { type Analyzer, openAnalyzer } from "./run.ts"
 
 /**
  * The engine process: it connects to its parent, opens the models it is told to, and answers one picture after the other. It
  * keeps no state and decides nothing. When the parent is gone, so is its reason to live.
+ * @param openModels another than the usual is for tests, which let it break
  */
-export async function runEngine(socketPath: string): Promise<void> {
+export async function runEngine(socketPath: string, openModels = openAnalyzer): Promise<void> {
   const { pid } = process
   const { promise: ended, resolve: end } = Promise.withResolvers<void>()
   let analyzer: Analyzer | undefined
@@ -49,8 +51,8 @@ export async function runEngine(socketPath: string): Promise<void> {
     }
   }
 
-  async function open({ set, threads, runtime: plan }: Extract<ToEngine, { kind: "open" }>): Promise<void> {
-    const opened = await openAnalyzer(set, { threads, plan }).catch((error: unknown) => ({
+  async function open({ set, threads, spinning, runtime: plan }: Extract<ToEngine, { kind: "open" }>): Promise<void> {
+    const opened = await openModels(set, { threads, spinning, plan }).catch((error: unknown) => ({
       kind: "unfit" as const,
       why: String(error),
       refusals: [],
@@ -87,8 +89,9 @@ export async function runEngine(socketPath: string): Promise<void> {
       residentBytes = process.memoryUsage.rss()
     } catch (error) {
       // One picture's bug must not cost the next one its answer; the parent logs it and counts.
-      const why = error instanceof Error ? (error.stack ?? error.message) : String(error)
-      channel?.send({ kind: "failed", id, why: traceparent === undefined ? why : `${why} (trace ${traceparent})` })
+      const told = error instanceof Error ? (error.stack ?? error.message) : String(error)
+      const why = traceparent === undefined ? told : `${told} (trace ${traceparent})`
+      channel?.send({ kind: "failed", id, why, ...(error instanceof ProviderFault && { fault: error.kind }) })
     }
   }
 }

@@ -63,11 +63,12 @@ export type OpenedAnalyzer =
  * Opens the models of a set and looks at one made-up picture, so that the first real one finds everything warm. `unfit` says in
  * words which file is missing or wrong, or which known answer came out differently.
  * @param options.threads computing threads of each network
+ * @param options.spinning whether those threads may wait by spinning
  * @param options.plan what runs them; the processor when not said
  */
 export async function openAnalyzer(
   set: ModelSet,
-  options: { readonly threads: number; readonly plan?: RuntimePlan },
+  options: { readonly threads: number; readonly spinning?: boolean; readonly plan?: RuntimePlan },
 ): Promise<OpenedAnalyzer> {
   const { plan = cpuPlan } = options
   const lifetimes = createLifetimes()

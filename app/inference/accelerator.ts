@@ -1,0 +1,317 @@
+import type { Log } from "../base/log.ts"
+import type { Metrics } from "../base/metrics.ts"
+import { nowTickMs } from "../base/ticks.ts"
+import type { EngineStatus } from "./crew.ts"
+import type { ModelSet } from "./manifest.ts"
+import { anywhere } from "./placement/seats.ts"
+import {
+  type EngineAnswer,
+  type EngineExit,
+  type EngineLimits,
+  type EngineProcess,
+  type Ready,
+  startEngine,
+} from "./process.ts"
+import { createProviderWatch, type Sentence, type WatchOptions, watchDefaults } from "./provider-watch.ts"
+import type { AcceleratedPlan, Accelerator as AcceleratorName, ProviderName, ProviderRefusal } from "./providers/plan.ts"
+import type { AnalyzeOptions, PreparationStage } from "./wire.ts"
+
+type AcceleratorPlan = AcceleratedPlan & { readonly provider: AcceleratorName }
+
+/** What the machine has beside its processor, best first, and why the others are out of the question. */
+export interface ProviderChoice {
+  readonly plans: readonly AcceleratorPlan[]
+  readonly refusals: readonly ProviderRefusal[]
+}
+
+/** What the preparing engine is about, and since when (wall time). A compiled engine can take ten minutes. */
+export interface Preparation {
+  readonly provider: ProviderName
+  readonly stage: PreparationStage
+  readonly model: string
+  readonly sinceMs: number
+}
+
+/**
+ * `absent`: none is wanted, or the machine has none that works. `looking`: libraries are being probed. `preparing`: an engine gets
+ * ready on it while the processor serves. `resting`: it was given up, and is tried again when the box has nothing to do.
+ */
+export const acceleratorStates = ["absent", "looking", "preparing", "serving", "resting"] as const
+export type AcceleratorState = (typeof acceleratorStates)[number]
+
+export interface AcceleratorStatus {
+  readonly state: AcceleratorState
+  /** What answers pictures now. */
+  readonly active: ProviderName
+  readonly sinceMs: number
+  readonly preparation?: Preparation
+  /** Why it rests, and when it is tried again at the earliest. */
+  readonly rest?: { readonly why: string; readonly retryAtMs: number }
+  /** Runs that failed in the last minute; three of them are too many. */
+  readonly recentErrors: number
+  readonly refusals: readonly ProviderRefusal[]
+  /** The process that is prepared or serves. */
+  readonly engine?: EngineStatus
+}
+
+/** How the first try ended: nobody need wait longer for it. */
+export type FirstOutcome =
+  | { readonly kind: "serving"; readonly provider: ProviderName }
+  | { readonly kind: "refused"; readonly refusals: readonly ProviderRefusal[] }
+
+/** One engine beside those on the processor, with a provider of the machine under it that may fail at any time. */
+export interface Accelerator {
+  /** New work is for it. */
+  readonly serving: boolean
+  hasFree(): boolean
+  /** `failed` and `lost` have been counted when this settles; the caller asks the processor instead. */
+  analyze(picture: Uint8Array, options: AnalyzeOptions, traceparent?: string): Promise<EngineAnswer>
+  /** What the serving engine said of itself when it got ready. */
+  readonly ready: Ready | undefined
+  status(): AcceleratorStatus
+  firstOutcome(): Promise<FirstOutcome>
+  /** For how long nothing has been heard of its engine; see `EngineProcess`. */
+  silentForMs(): number
+  close(): Promise<void>
+}
+
+export interface AcceleratorNeeds {
+  readonly command: readonly string[]
+  readonly set: ModelSet
+  readonly threads: number
+  /** Those of engines on the processor; what differs is said here. */
+  readonly limits: EngineLimits & { readonly acceleratedRunMs: number }
+  readonly log: Log
+  readonly metrics: Pick<Metrics, "providerState" | "providerActive" | "providerErrorsTotal" | "providerTriesTotal">
+  /** Looks for libraries and probes them. Never rejects. */
+  choose(signal: AbortSignal): Promise<ProviderChoice>
+  /** Nobody waits and nobody works. */
+  isIdle(): boolean
+  /** It serves now, or does so no longer. */
+  changed(): void
+  /** It has room that it had not before. */
+  freed(): void
+  readonly watch?: WatchOptions
+}
+
+/** What an engine on an accelerator is at. */
+interface Post {
+  readonly plan: AcceleratorPlan
+  readonly engine: EngineProcess
+  ready: Ready | undefined
+  busy: boolean
+  runs: number
+  readonly settle: (outcome: TryOutcome) => void
+}
+
+type TryOutcome =
+  | { readonly kind: "ready" }
+  | { readonly kind: "refused"; readonly why: string; readonly refusals: readonly ProviderRefusal[] }
+
+const lookEveryMs = 1000
+/** A box that is never idle needs its accelerator most: so long after its time it is tried all the same. */
+const overdueMs = 600_000
+
+/** Begins to look at once; until `serving` the processor answers. */
+export function openAccelerator(needs: AcceleratorNeeds): Accelerator {
+  const { command, set, threads, limits, log, metrics } = needs
+  const watch = createProviderWatch(needs.watch ?? watchDefaults)
+  const closing = new AbortController()
+  const first = Promise.withResolvers<FirstOutcome>()
+  let state: AcceleratorState = "looking"
+  let sinceMs = Date.now()
+  let post: Post | undefined
+  let choice: ProviderChoice = { plans: [], refusals: [] }
+  /** Why the plans of the last try did not work out. */
+  let tried: readonly ProviderRefusal[] = []
+  let preparation: Preparation | undefined
+  let rest: { readonly why: string; readonly retryTickMs: number } | undefined
+
+  const timer = setInterval(look, lookEveryMs)
+  timer.unref()
+  let trying: Promise<void> = begin()
+
+  return {
+    get serving() {
+      return state === "serving"
+    },
+    get ready() {
+      return state === "serving" ? post?.ready : undefined
+    },
+    hasFree: () => state === "serving" && post?.busy === false,
+    analyze,
+    status: () => ({
+      state,
+      active: state === "serving" && post !== undefined ? post.plan.provider : "cpu",
+      sinceMs,
+      ...(preparation && { preparation }),
+      ...(rest && { rest: { why: rest.why, retryAtMs: Math.round(Date.now() + rest.retryTickMs - nowTickMs()) } }),
+      recentErrors: watch.recentErrors(nowTickMs()),
+      refusals: [...choice.refusals, ...tried],
+      ...(post && { engine: engineStatus(post) }),
+    }),
+    firstOutcome: () => first.promise,
+    silentForMs: () => post?.engine.silentForMs() ?? 0,
+    close: async () => {
+      closing.abort()
+      clearInterval(timer)
+      await post?.engine.stop()
+      await trying
+    },
+  }
+
+  async function begin(): Promise<void> {
+    enter("looking")
+    choice = await needs.choose(closing.signal)
+    for (const { provider, why, remedy } of choice.refusals) log.info({ provider, why, remedy }, "an accelerator is not used")
+    await tryPlans()
+  }
+
+  /** One after the other, best first, until one has given its known answers. */
+  async function tryPlans(): Promise<void> {
+    rest = undefined
+    tried = []
+    for (const plan of choice.plans) {
+      if (closing.signal.aborted) return
+      const outcome = await tryPlan(plan)
+      metrics.providerTriesTotal.inc({ provider: plan.provider, result: outcome.kind })
+      if (outcome.kind === "ready") return serve(plan)
+      tried = [...tried, ...outcome.refusals]
+      log.error({ provider: plan.provider, library: plan.library, why: outcome.why }, "an accelerator did not get ready")
+    }
+    first.resolve({ kind: "refused", refusals: [...choice.refusals, ...tried] })
+    const [best] = choice.plans
+    if (best === undefined) return enter("absent")
+    carryOut(watch.unfit(nowTickMs(), tried.at(-1)?.why ?? `${best.provider} did not get ready`))
+  }
+
+  function tryPlan(plan: AcceleratorPlan): Promise<TryOutcome> {
+    enter("preparing")
+    log.info(
+      { provider: plan.provider, library: plan.library },
+      "an engine is prepared on an accelerator; the processor serves",
+    )
+    return new Promise((settle) => {
+      const engine = startEngine(
+        { command, set, threads, seat: anywhere.take(), limits: { ...limits, stuckRunMs: limits.acceleratedRunMs }, plan },
+        {
+          progress: ({ stage, model }) => {
+            preparation = { provider: plan.provider, stage, model, sinceMs: Date.now() }
+            log.info({ provider: plan.provider, stage, model }, "preparing an accelerator")
+          },
+          ready: (ready) => {
+            own.ready = ready
+            if (ready.models.some(({ placement }) => placement.active === plan.provider)) return settle({ kind: "ready" })
+            void engine.stop()
+            const why = `no model of ${set.name} runs on ${plan.provider}`
+            settle({ kind: "refused", why, refusals: ready.refusals })
+          },
+          exited: (exit) => exited(own, exit),
+        },
+      )
+      const own: Post = { plan, engine, ready: undefined, busy: false, runs: 0, settle }
+      post = own
+    })
+  }
+
+  function serve({ provider }: AcceleratorPlan) {
+    watch.ready(nowTickMs())
+    enter("serving")
+    log.info({ provider, pid: post?.engine.pid, models: post?.ready?.models }, "an accelerator serves")
+    first.resolve({ kind: "serving", provider })
+    needs.freed()
+  }
+
+  async function analyze(picture: Uint8Array, options: AnalyzeOptions, traceparent?: string): Promise<EngineAnswer> {
+    const own = post
+    if (own === undefined || state !== "serving") return { kind: "lost", why: "no accelerator serves" }
+    own.busy = true
+    own.runs += 1
+    const answer = await own.engine.analyze(picture, options, traceparent)
+    own.busy = false
+    if (post !== own || state !== "serving") return answer
+    if (answer.kind === "failed") {
+      const kind = answer.fault ?? "error"
+      metrics.providerErrorsTotal.inc({ provider: own.plan.provider, kind })
+      carryOut(kind === "wrong" ? watch.wrong(nowTickMs(), answer.why) : watch.failed(nowTickMs(), answer.why))
+    }
+    if (state === "serving") needs.freed()
+    return answer
+  }
+
+  function exited(own: Post, exit: EngineExit) {
+    const why = `${own.plan.provider}: ${exit.why}`
+    own.settle({ kind: "refused", why, refusals: exit.refusals ?? [refusalOf(own.plan, exit)] })
+    if (post !== own) return
+    post = undefined
+    if (closing.signal.aborted || state !== "serving") return
+    metrics.providerErrorsTotal.inc({ provider: own.plan.provider, kind: "lost" })
+    const sentence = watch.failed(nowTickMs(), why)
+    // The engine is gone in any case; whoever comes after it is asked the known answers first.
+    carryOut(sentence.kind === "keep" ? { kind: "recheck", why } : sentence)
+  }
+
+  function carryOut(sentence: Sentence) {
+    if (sentence.kind === "keep") return
+    const given = post
+    post = undefined
+    const { why } = sentence
+    if (sentence.kind === "recheck") {
+      log.error(
+        { provider: given?.plan.provider, why },
+        "an accelerator failed; the processor serves until a fresh engine has proved itself",
+      )
+      enter("preparing")
+      trying = Promise.all([given?.engine.stop(), trying]).then(tryPlans)
+      return
+    }
+    rest = { why, retryTickMs: nowTickMs() + sentence.delayMs }
+    log.error(
+      { provider: given?.plan.provider, why, retryInS: Math.round(sentence.delayMs / 1000) },
+      "an accelerator is given up; the processor serves",
+    )
+    enter("resting")
+    void given?.engine.stop()
+  }
+
+  /** Whoever rests is tried again when nobody is in its way. */
+  function look() {
+    if (state !== "resting" || rest === undefined) return
+    const lateMs = nowTickMs() - rest.retryTickMs
+    if (lateMs < 0 || !(needs.isIdle() || lateMs > overdueMs)) return
+    log.info({ why: rest.why }, "an accelerator that was given up is tried again")
+    enter("preparing")
+    trying = trying.then(tryPlans)
+  }
+
+  function enter(next: AcceleratorState) {
+    const wasServing = state === "serving"
+    if (next !== state) sinceMs = Date.now()
+    state = next
+    if (next !== "preparing") preparation = undefined
+    for (const name of acceleratorStates) metrics.providerState.set({ state: name }, name === state ? 1 : 0)
+    const active = state === "serving" ? post?.plan.provider : "cpu"
+    for (const provider of ["tensorrt", "cuda", "cann", "cpu"] as const)
+      metrics.providerActive.set({ provider }, provider === active ? 1 : 0)
+    if (wasServing !== (state === "serving")) needs.changed()
+  }
+}
+
+function engineStatus({ plan, engine, ready, busy, runs }: Post): EngineStatus {
+  return {
+    pid: engine.pid,
+    provider: plan.provider,
+    state: ready === undefined ? "starting" : busy ? "busy" : "idle",
+    busyForMs: Math.round(engine.busyForMs()),
+    residentBytes: engine.residentBytes(),
+    runs,
+  }
+}
+
+function refusalOf({ provider, library }: AcceleratorPlan, { why }: EngineExit): ProviderRefusal {
+  return {
+    provider,
+    why: `its engine ended before it was ready: ${why}`,
+    remedy: `look at the log for what ${library} said; gatehouse doctor tries it again; inference.provider: "cpu" leaves it alone`,
+  }
+}

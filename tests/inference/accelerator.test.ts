@@ -1,0 +1,166 @@
+import { afterEach, describe, expect, test } from "bun:test"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import pino from "pino"
+import { createMetrics } from "../../app/base/metrics.ts"
+import { nowTickMs } from "../../app/base/ticks.ts"
+import type { ProviderChoice } from "../../app/inference/accelerator.ts"
+import type { Answer } from "../../app/inference/answer.ts"
+import { inferenceOptions } from "../../app/inference/options.ts"
+import { unplaced } from "../../app/inference/placement/placement.ts"
+import { type EnginePool, openPool } from "../../app/inference/pool.ts"
+import { type Faults, faultyCommand } from "../support/engines/faulty.ts"
+import { locateSet, samplePhoto } from "./engine/support.ts"
+
+const picture = readFileSync(samplePhoto(3))
+const folder = mkdtempSync(join(tmpdir(), "gatehouse-accelerator-"))
+let opened: EnginePool | undefined
+afterEach(async () => {
+  await opened?.close()
+  opened = undefined
+})
+process.once("exit", () => rmSync(folder, { recursive: true, force: true }))
+
+const cuda: ProviderChoice = {
+  plans: [
+    {
+      adapter: "ort-ffi",
+      library: "/opt/none/libonnxruntime.so",
+      provider: "cuda",
+      deviceId: 0,
+      cacheFolder: folder,
+      versions: { runtime: "1.27.0" },
+      tensorrt: { fp16: true, workspaceBytes: 1, shapes: {} },
+    },
+  ],
+  refusals: [{ provider: "tensorrt", why: "not compiled in", remedy: "install a library that has it" }],
+}
+
+/** A box with engines on the processor, and one on an accelerator that breaks as told. */
+async function open(told: Omit<Faults, "startsFile">, { choice = cuda, engines = 1 } = {}) {
+  const lines: Record<string, unknown>[] = []
+  const log = pino({ level: "info", base: null }, { write: (line: string) => void lines.push(JSON.parse(line)) })
+  const startsFile = join(folder, `starts-${crypto.randomUUID()}`)
+  const options = inferenceOptions.parse({ engines, acceleratedRunMs: 1000, startMs: 15_000 })
+  const metrics = createMetrics()
+  const command = faultyCommand({ ...told, startsFile })
+  const set = await locateSet("default")
+  const pool = openPool(command, set, options, log, metrics, unplaced(options), async () => choice)
+  opened = pool
+  return { pool, metrics, said: (message: string) => lines.filter(({ msg }) => msg === message) }
+}
+
+function ask(pool: EnginePool, budgetMs = 20_000): Promise<Answer> {
+  const options = { faceWidthPxMin: 48, facesMax: 50, embed: "largest" } as const
+  return pool.analyze({ picture, options, deadlineTickMs: nowTickMs() + budgetMs })
+}
+
+const stateOf = (pool: EnginePool) => pool.status().accelerator?.state
+const countOf = async (metric: { values(): Promise<Readonly<Record<string, number>>> }) => metric.values()
+
+async function until(holds: () => boolean, what: string): Promise<void> {
+  const giveUpAtMs = Date.now() + 30_000
+  while (!holds()) {
+    if (Date.now() > giveUpAtMs) throw new Error(`waited in vain until ${what}`)
+    await Bun.sleep(10)
+  }
+}
+
+describe("an accelerator that works", () => {
+  test("takes the work when it has proved itself; the processor serves before, and one engine of it stays ready", async () => {
+    const { pool, said } = await open({ kind: "none" }, { engines: 2 })
+    await pool.settled()
+    expect((await ask(pool)).kind).toBe("ok")
+    expect(await pool.accelerated()).toEqual({ kind: "serving", provider: "cuda" })
+    const answer = await ask(pool)
+    await until(() => pool.status().engines.length === 2, "one engine of the processor is left")
+    const { accelerator, engines, models, state, reasons } = pool.status()
+    if (answer.kind !== "ok") throw new Error(answer.kind)
+    expect(engines.map(({ provider }) => provider)).toEqual(["cuda", "cpu"])
+    expect(answer.run?.pid).toBe(engines[0]!.pid)
+    expect(accelerator).toMatchObject({ state: "serving", active: "cuda", refusals: cuda.refusals })
+    expect(models.every(({ placement }) => placement.active === "cuda")).toBe(true)
+    expect([state, reasons]).toEqual(["ready", []])
+    expect(said("an accelerator serves")).toHaveLength(1)
+  })
+
+  test("none at all is no reason to worry", async () => {
+    const { pool } = await open({ kind: "none" }, { choice: { plans: [], refusals: cuda.refusals } })
+    await pool.settled()
+    expect(await pool.accelerated()).toEqual({ kind: "refused", refusals: cuda.refusals })
+    expect((await ask(pool)).kind).toBe("ok")
+    expect(pool.status()).toMatchObject({ state: "ready", reasons: [], accelerator: { state: "absent", active: "cpu" } })
+  })
+})
+
+describe("an accelerator that breaks", () => {
+  test("at one run: that picture is answered by the processor, and it goes on", async () => {
+    const { pool, metrics } = await open({ kind: "error", from: 2, times: 2 })
+    await pool.accelerated()
+    const kinds: string[] = []
+    for (let time = 0; time < 5; time++) kinds.push((await ask(pool)).kind)
+    expect(kinds).toEqual(["ok", "ok", "ok", "ok", "ok"])
+    expect([stateOf(pool), pool.status().accelerator?.recentErrors]).toEqual(["serving", 2])
+    expect(await countOf(metrics.providerRerunsTotal)).toMatchObject({ analysis: 2, failed: 0 })
+  })
+
+  test("three times: the fresh one is asked the known answers and serves again", async () => {
+    const { pool, said } = await open({ kind: "error", from: 2, badStarts: 1 })
+    await pool.accelerated()
+    for (let time = 0; time < 4; time++) expect((await ask(pool)).kind).toBe("ok")
+    expect(stateOf(pool)).toBe("preparing")
+    expect((await ask(pool)).kind).toBe("ok")
+    await until(() => stateOf(pool) === "serving", "the fresh one serves")
+    expect((await ask(pool)).kind).toBe("ok")
+    expect(said("an accelerator serves")).toHaveLength(2)
+  })
+
+  test("for good: it is given up, the box says so and serves with all engines of the processor", async () => {
+    const { pool, said, metrics } = await open({ kind: "wrong", from: 2 }, { engines: 2 })
+    await pool.accelerated()
+    const kinds = new Set<string>()
+    while (stateOf(pool) !== "resting") kinds.add((await ask(pool)).kind)
+    expect([...kinds]).toEqual(["ok"])
+    await until(() => pool.status().engines.filter(({ state }) => state === "idle").length === 2, "the processor serves")
+    expect((await ask(pool)).kind).toBe("ok")
+    const { state, reasons, accelerator } = pool.status()
+    expect([state, reasons]).toEqual(["degraded", [expect.stringContaining("the known question came out differently")]])
+    expect(accelerator?.active).toBe("cpu")
+    expect(accelerator?.rest?.retryAtMs).toBeGreaterThan(Date.now())
+    expect(said("an accelerator is given up; the processor serves")).toMatchObject([{ level: 50, provider: "cuda" }])
+    expect(await countOf(metrics.providerErrorsTotal)).toMatchObject({ "cuda wrong": 2 })
+  })
+
+  test.each(["crash", "hang"] as const)("by a %s in a run: the picture is answered, well within 5 s", async (kind) => {
+    const { pool } = await open({ kind, from: 2, badStarts: 1 })
+    await pool.accelerated()
+    await ask(pool)
+    const sinceMs = Date.now()
+    expect((await ask(pool)).kind).toBe("ok")
+    expect(Date.now() - sinceMs).toBeLessThan(5000)
+    await until(() => stateOf(pool) === "serving", "the fresh one serves")
+  })
+
+  test("by a bug: the processor answers, and it goes on", async () => {
+    const { pool } = await open({ kind: "bug", from: 2, times: 2 })
+    await pool.accelerated()
+    for (let time = 0; time < 4; time++) expect((await ask(pool)).kind).toBe("ok")
+    expect(stateOf(pool)).toBe("serving")
+  })
+})
+
+describe("an accelerator that never gets ready", () => {
+  test.each(["unfit", "crash_at_load"] as const)("%s: the processor serves, and the box says why", async (kind) => {
+    const { pool } = await open({ kind })
+    await pool.settled()
+    const outcome = await pool.accelerated()
+    if (outcome.kind !== "refused") throw new Error(outcome.kind)
+    expect(outcome.refusals.map(({ provider }) => provider)).toEqual(["tensorrt", "cuda"])
+    const why = { unfit: "cosine 0.2", crash_at_load: "SIGSEGV" }[kind]
+    expect(outcome.refusals[1]!.why).toContain(why)
+    expect(stateOf(pool)).toBe("resting")
+    expect((await ask(pool)).kind).toBe("ok")
+    expect(pool.status().state).toBe("degraded")
+  })
+})

@@ -15,6 +15,15 @@ export type AdminKey =
 export interface Keys {
   /** Makes sure that somebody can get in. A key from the environment replaces the stored one for this run. */
   ensureAdminKey(fromEnvironment?: string): AdminKey
+  /** Whether there is a stored one; that of the environment is not. */
+  hasAdminKey(): boolean
+  /**
+   * The first admin key, in the transaction of whoever claims the box.
+   *
+   * @param given the key itself, when somebody has chosen one
+   * @returns the key as it is to be shown
+   */
+  createAdminKey(given?: string): string
   /** A new admin key; the old one opens nothing from now on, in every process on this data folder. */
   resetAdminKey(): string
   verify(key: string): { readonly role: Role } | undefined
@@ -32,13 +41,15 @@ export function openKeys(store: Store): Keys {
   const insert = store.prepare("insert into api_keys (id, role, hash, created_at_ms) values (?, 'admin', ?, ?)")
   let givenHash: Uint8Array | undefined
 
-  function createAdminKey(): string {
-    const key = randomKey()
+  function createAdminKey(key = randomKey()): string {
     insert.run(Bun.randomUUIDv7(), sha256(key), Date.now())
     return key
   }
 
   return {
+    hasAdminKey: () => selectAdmin.get() !== undefined,
+    createAdminKey,
+
     ensureAdminKey(fromEnvironment) {
       if (fromEnvironment !== undefined) {
         assert(fromEnvironment.length > 0, "an admin key is not empty")

@@ -18,6 +18,8 @@ import { allRoutes } from "./routes/all.ts"
 /** What the server knows of a connection and a `Request` does not tell. */
 export interface Connection {
   readonly address?: string | undefined
+  /** Whether it came over TLS. */
+  readonly isSecure?: boolean | undefined
 }
 
 interface Variables {

@@ -1,5 +1,6 @@
+import type { TlsIdentity } from "../access/box-certificate.ts"
 import { nowTickMs } from "../base/ticks.ts"
-import type { createHttpApp } from "./app.ts"
+import type { Connection } from "./app.ts"
 import type { HttpOptions } from "./options.ts"
 
 export interface HttpServer {
@@ -29,20 +30,29 @@ const leastStillS = 4
  */
 const bodyBytesMax = 16 * 1024 ** 4
 
-/** Throws when the port is taken or the host is not this machine's. */
+/** TLS 1.3 as the library under Bun numbers it; `"TLSv1.3"` throws, and without it 1.2 is taken as well. */
+const tlsVersionMin = 0x0304
+
+/**
+ * @param tls PEM of a certificate and its key: then it answers HTTPS by TLS 1.3 alone, and plain HTTP without one
+ * @throws when the port is taken or the host is not this machine's
+ */
 export function serveHttp(
-  app: Pick<ReturnType<typeof createHttpApp>, "fetch">,
+  app: { fetch(request: Request, connection: Connection): Response | Promise<Response> },
   options: Pick<HttpOptions, "host" | "port" | "drainMs">,
+  tls?: Pick<TlsIdentity, "certificate" | "key">,
 ): HttpServer {
-  const server = Bun.serve({
+  const isSecure = tls !== undefined
+  const served = {
     hostname: options.host,
     port: options.port,
     idleTimeout: stillS,
     maxRequestBodySize: bodyBytesMax,
-    fetch: async (request, server) => {
+    fetch: async (request: Request, server: Bun.Server<undefined>) => {
       const arrivedTickMs = nowTickMs()
       server.timeout(request, handlingS)
       const connection = {
+        isSecure,
         get address() {
           return server.requestIP(request)?.address
         },
@@ -53,7 +63,9 @@ export function serveHttp(
       server.timeout(request, Math.min(stillS, Math.max(leastStillS, letGoS - spentS)))
       return response
     },
-  })
+  }
+  const secure = tls && { cert: tls.certificate, key: tls.key, minVersion: tlsVersionMin }
+  const server = secure === undefined ? Bun.serve(served) : Bun.serve({ ...served, tls: secure })
   return {
     url: server.url.origin,
     stop: async () => {

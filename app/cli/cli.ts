@@ -9,6 +9,7 @@ import { enrolCommand } from "./enrol.ts"
 import { evalCommand } from "./eval.ts"
 import { galleryCommand } from "./gallery.ts"
 import { identifyCommand } from "./identify.ts"
+import { installCommand } from "./install.ts"
 import { modelsCommand } from "./models.ts"
 import type { CliContext, CliNeeds } from "./needs.ts"
 import { exitCodes, exitCodesHelp } from "./outcome.ts"
@@ -18,6 +19,7 @@ import { restoreCommand } from "./restore.ts"
 import { serveCommand } from "./serve.ts"
 import { supportCommand } from "./support.ts"
 import { processTerminal, type Terminal } from "./terminal.ts"
+import { uninstallCommand } from "./uninstall.ts"
 import { vaultCommand } from "./vault.ts"
 import { verifyCommand } from "./verify.ts"
 import { versionCommand } from "./version.ts"
@@ -48,13 +50,15 @@ export function createCli(context: CliContext): Command {
     vaultCommand,
     adminCommand,
     wipeCommand,
+    installCommand,
+    uninstallCommand,
   ])
     program.addCommand(create(context))
   program.addCommand(engineCommand(context), { hidden: true })
   program.addCommand(probeCommand(context), { hidden: true })
   program.hook("preAction", async (_, command) => {
-    // The version is told wherever the file lies; everything else needs what it brings along.
-    if (command.name() === "version") return
+    // The version is told wherever the file lies, and who leaves unpacks nothing; everything else needs what it brings along.
+    if (command.name() === "version" || command.name() === "uninstall") return
     const prepared = await prepareResources(program.opts<{ cacheDir?: string }>().cacheDir)
     if (prepared.kind === "failed") throw new CommanderError(exitCodes.failed, unprepared, prepared.why)
   })

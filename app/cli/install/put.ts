@@ -1,0 +1,111 @@
+import { createReadStream } from "node:fs"
+import { copyFile, lstat, mkdir, open, readFile, readlink, rename, rm, stat, symlink } from "node:fs/promises"
+import { dirname } from "node:path"
+import { pipeline } from "node:stream/promises"
+import { unreachable } from "../../base/assert.ts"
+import { inside } from "./inside.ts"
+import type { LayoutEntry } from "./layout.ts"
+
+/** What became of one path. */
+export interface Done {
+  readonly path: string
+  /** `kept`: it is the owner's. */
+  readonly did: "made" | "changed" | "unchanged" | "kept" | "removed"
+}
+
+/**
+ * Makes one entry of the layout so, if it is not so already. Files appear whole under their name or not at all, and are on the disk.
+ * @param root of the machine to be
+ * @param program the file that becomes the program
+ */
+export async function put(entry: LayoutEntry, root: string, program: string): Promise<Done> {
+  const path = inside(root, entry.path)
+  const there = await typeOf(path)
+  const done = (did: Done["did"]): Done => ({ path: entry.path, did })
+  switch (entry.kind) {
+    case "folder":
+      if (there === "folder") return done("unchanged")
+      await mkdir(path, { recursive: true, mode: entry.mode })
+      return done("made")
+    case "program":
+      if (there === "file" && (await isSame(path, program))) return done("unchanged")
+      await replace(path, entry.mode, (draft) => copyFile(program, draft))
+      return done(there === undefined ? "made" : "changed")
+    case "text":
+      if (there !== undefined && entry.isOwners) return done("kept")
+      if (there === "file" && (await readFile(path, "utf8")) === entry.text) return done("unchanged")
+      await replace(path, entry.mode, async (draft) => void (await Bun.write(draft, entry.text)))
+      return done(there === undefined ? "made" : "changed")
+    case "link":
+      if (there === "link" && (await readlink(path)) === entry.target) return done("unchanged")
+      await mkdir(dirname(path), { recursive: true, mode: 0o755 })
+      await rm(path, { force: true })
+      await symlink(entry.target, path)
+      await syncFolder(dirname(path))
+      return done(there === undefined ? "made" : "changed")
+    default:
+      return unreachable(entry)
+  }
+}
+
+/** Removes a file, a link, or a folder with all that is in it; `undefined` where nothing is. */
+export async function remove(path: string, root: string): Promise<Done | undefined> {
+  const own = inside(root, path)
+  if ((await typeOf(own)) === undefined) return undefined
+  await rm(own, { recursive: true, force: true })
+  await syncFolder(dirname(own))
+  return { path, did: "removed" }
+}
+
+/** Also of a program that runs just now: what runs keeps the old file. */
+async function replace(path: string, mode: number, write: (draft: string) => Promise<void>): Promise<void> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o755 })
+  const draft = `${path}.draft`
+  try {
+    await rm(draft, { force: true })
+    await write(draft)
+    const file = await open(draft, "r+")
+    try {
+      await file.chmod(mode)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(draft, path)
+  } finally {
+    await rm(draft, { force: true })
+  }
+  await syncFolder(dirname(path))
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, "r")
+  try {
+    await folder.sync()
+  } finally {
+    await folder.close()
+  }
+}
+
+async function typeOf(path: string): Promise<"file" | "folder" | "link" | "other" | undefined> {
+  const found = await lstat(path).catch((error: unknown) => {
+    if (error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ENOTDIR")) return undefined
+    throw error
+  })
+  if (found === undefined) return undefined
+  if (found.isSymbolicLink()) return "link"
+  return found.isFile() ? "file" : found.isDirectory() ? "folder" : "other"
+}
+
+async function isSame(path: string, other: string): Promise<boolean> {
+  const [a, b] = await Promise.all([stat(path), stat(other)])
+  return a.size === b.size && (await digestOf(path)) === (await digestOf(other))
+}
+
+async function digestOf(path: string): Promise<string> {
+  const hasher = new Bun.CryptoHasher("sha256")
+  await pipeline(createReadStream(path), async (chunks) => {
+    for await (const chunk of chunks) hasher.update(chunk)
+  })
+  return hasher.digest("hex")
+}

@@ -14,6 +14,7 @@ import { createMetrics, type Metrics } from "./base/metrics.ts"
 import { watchEventLoop } from "./base/metrics-process.ts"
 import type { Result } from "./base/result.ts"
 import { selfCommand } from "./base/self.ts"
+import { openService } from "./base/service/service.ts"
 import { createTracer, type Tracer } from "./base/trace.ts"
 import { version } from "./base/version.ts"
 import { openFlippedSets } from "./box/flipped-sets.ts"
@@ -88,6 +89,8 @@ async function serve(config: Config, opened: Lifetimes, log: Log): ReturnType<Cl
   // Most of it is done beside this thread, which opens everything else meanwhile.
   const locating = locate(config, log)
   const metrics = createMetrics()
+  const service = opened.adopt(await openService({ env: process.env, pid: process.pid, log }), (open) => open.close())
+  log.info(config.profile, "profile")
   const folder = openBoxFolder(config, { log, watchCommit: (seconds) => metrics.commitSeconds.observe(seconds) })
   if (folder.kind !== "ok") return folder
   const { store, vault } = opened.adopt(folder.value, ({ store }) => store.close())
@@ -235,7 +238,11 @@ async function serve(config: Config, opened: Lifetimes, log: Log): ReturnType<Cl
   if (recoveryKey !== undefined) console.log(`${recoveryWords}:\n${recoveryKey}\nLost it? gatehouse vault recovery`)
   log.info({ version, url: server.value.url, set: first.set, galleryCounts: gallery.counts() }, "listening")
 
+  const silentForMs = () => Math.max(...[...sides.values()].map(({ engines }) => engines.silentForMs()))
+  // Engines that cannot serve settle, too: the box tells of that over HTTP, and starting it again would not help.
+  void first.engines.settled().then(() => service.ready(silentForMs))
   const signal = await toldToStop()
+  service.stopping()
   log.info({ signal }, "stopping")
   return { kind: "ok", value: undefined }
 }

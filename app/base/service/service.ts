@@ -5,9 +5,10 @@ import type { Datagrams } from "./datagrams.ts"
 export interface Service {
   /**
    * It serves: told once; from then on the watch is kept, if one is wanted.
-   * @param trouble why this process deserves to be restarted, though its event loop runs; `undefined` as a rule
+   * @param silentForMs for how long the most silent of those that do the work has not been heard of: the event loop may run, and
+   *   nothing be done all the same
    */
-  ready(trouble: () => string | undefined): void
+  ready(silentForMs: () => number): void
   /** It has been told to stop and does so. The watch goes on while it does. */
   stopping(): void
   close(): void
@@ -21,6 +22,9 @@ export interface ServiceNeeds {
 
 /** Told four times within what the watcher waits, so that one loss and one slow moment harm nothing. */
 const beatsPerWait = 4
+
+/** Of what the watcher waits. Engines that fall silent are replaced sooner than that; one that cannot be killed is not. */
+const silentShareMax = 1 / 2
 
 const unwatched: Service = { ready: () => {}, stopping: () => {}, close: () => {} }
 
@@ -42,17 +46,18 @@ export async function openService(needs: ServiceNeeds): Promise<Service> {
 /** @param watchMs after so long without a word the watcher kills the process; `undefined` where nobody waits for one */
 export function createService(datagrams: Datagrams, watchMs: number | undefined, log: ServiceNeeds["log"]): Service {
   let timer: Timer | undefined
-  let trouble: () => string | undefined = () => undefined
+  let silentForMs = () => 0
   let said: string | undefined
   let isHeard = true
 
   return {
-    ready: (asked) => {
-      trouble = asked
+    ready: (silence) => {
+      silentForMs = silence
       tell("READY=1\nSTATUS=serving")
       if (watchMs === undefined) return
-      beat()
-      timer = setInterval(beat, watchMs / beatsPerWait)
+      const silentMsMax = watchMs * silentShareMax
+      beat(silentMsMax)
+      timer = setInterval(beat, watchMs / beatsPerWait, silentMsMax)
       log.info({ watchMs }, "the service manager watches over this process")
     },
     stopping: () => tell("STOPPING=1\nSTATUS=stopping"),
@@ -63,8 +68,8 @@ export function createService(datagrams: Datagrams, watchMs: number | undefined,
   }
 
   /** Runs on the event loop, so a loop that hangs is silent by itself. */
-  function beat() {
-    const why = trouble()
+  function beat(silentMsMax: number) {
+    const why = silentForMs() > silentMsMax ? `nothing was heard of an engine for ${silentMsMax} ms` : undefined
     if (why === undefined) tell("WATCHDOG=1")
     if (why === said) return
     said = why

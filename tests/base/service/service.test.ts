@@ -61,7 +61,7 @@ describe("a service", () => {
     const env = { NOTIFY_SOCKET: folder.file("notify"), WATCHDOG_USEC: String(watchMs * 1000), WATCHDOG_PID: "7" }
     const service = await openService({ env, pid: 7, log })
     expect(listener.count("READY=1")).toBe(0)
-    service.ready(() => undefined)
+    service.ready(() => watchMs / 2)
     await listener.until("WATCHDOG=1", 8)
     expect(listener.count("READY=1")).toBe(1)
     service.stopping()
@@ -79,16 +79,16 @@ describe("a service", () => {
     using folder = tempFolder()
     using listener = openNotifyListener(folder.file("notify"))
     const { log, lines } = openLog()
-    let trouble: string | undefined
+    let silentMs = 0
     const service = createService(opened(folder.file("notify")), watchMs, log)
-    service.ready(() => trouble)
+    service.ready(() => silentMs)
     await listener.until("WATCHDOG=1", 2)
-    trouble = "engines hang"
-    await listener.until("STATUS=engines hang")
+    silentMs = watchMs / 2 + 1
+    await listener.until("STATUS=nothing was heard of an engine for 100 ms")
     const before = listener.count("WATCHDOG=1")
     await Bun.sleep(2 * watchMs)
     expect(listener.count("WATCHDOG=1")).toBe(before)
-    trouble = undefined
+    silentMs = 0
     await listener.until("WATCHDOG=1", before)
     service.close()
     expect(lines.slice(1)).toEqual([
@@ -105,7 +105,7 @@ describe("a service", () => {
     using folder = tempFolder()
     using listener = openNotifyListener(folder.file("notify"))
     const service = await openService({ env: { NOTIFY_SOCKET: folder.file("notify"), ...env }, pid: 7, log: openLog().log })
-    service.ready(() => undefined)
+    service.ready(() => 0)
     await listener.until("READY=1")
     await Bun.sleep(50)
     expect(listener.count("WATCHDOG=1")).toBe(0)
@@ -116,7 +116,7 @@ describe("a service", () => {
     const { log, lines } = openLog()
     for (const NOTIFY_SOCKET of [undefined, "", "vsock:2:1234"]) {
       const service = await openService({ env: { NOTIFY_SOCKET, WATCHDOG_USEC: "1000" }, pid: 7, log })
-      service.ready(() => "in trouble")
+      service.ready(() => 1e9)
       service.stopping()
       service.close()
     }

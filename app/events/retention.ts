@@ -15,6 +15,11 @@ export interface Retention {
 
 /** Removed in one transaction, during which nobody is answered: with pictures of 50 KB each, 0.6 ms for each of them (n = 280). */
 const stepRows = 10
+/**
+ * Of the budget, so much room is made ahead, a step at most: a box whose record is full would otherwise remove one for each that
+ * comes, and a removal writes to the disk as much as ten do (docs/performance.md).
+ */
+const aheadShare = 1 / 64
 /** Looked at in one step for strangers: a millisecond. */
 const lookRows = 200
 const lookEveryMs = 60_000
@@ -126,7 +131,7 @@ export function openRetention(
 
   return (nowMs: number, tickMs: number): Removal => {
     const overBytes = sightings.totals().bytes - bytesMax
-    if (overBytes > 0) return { removed: remove(lastToFree(overBytes)), reason: "bytes" }
+    if (overBytes > 0) return { removed: remove(lastToFree(overBytes, bytesMax * aheadShare)), reason: "bytes" }
     const shortBytes = shortOf(store.room(), { freeBytesMin })
     if (shortBytes > 0 && sightings.totals().sightings > 0) return { removed: remove(lastToFree(shortBytes)), reason: "disk" }
     const tooOld = remove(lastTooOld(nowMs, tickMs))
@@ -166,11 +171,12 @@ export function openRetention(
     })
   }
 
-  function lastToFree(bytes: number): number {
+  /** @param aheadBytes may go besides, in whole sightings */
+  function lastToFree(bytes: number, aheadBytes = 0): number {
     let left = bytes
     let last = 0
     for (const { number, snapshotBytes } of selectOldest.all(stepRows)) {
-      if (left <= 0) break
+      if (left <= 0 && left + aheadBytes < snapshotBytes + rowBytes) break
       left -= snapshotBytes + rowBytes
       last = number
     }

@@ -3,17 +3,19 @@
  * same calls give the same bytes, so that a SHA-256 in a manifest holds on every machine.
  */
 
+import { type ElementType, elementNames } from "../../app/inference/engine/tensor.ts"
+
 /** A side is a number, or a name where any size is taken. */
 export type OnnxShape = readonly (number | string)[]
 export type OnnxAttribute = number | string | readonly number[]
 
 export interface OnnxGraph {
   /** Each of these returns the name of the value it made. */
-  input(name: string, shape: OnnxShape): string
+  input(name: string, shape: OnnxShape, type?: ElementType): string
   constant(values: Float32Array, shape: readonly number[]): string
   /** @param output the name the value shall have; one is made up when it does not matter */
   node(operator: string, inputs: readonly string[], attributes?: Record<string, OnnxAttribute>, output?: string): string
-  output(name: string, shape: OnnxShape): void
+  output(name: string, shape: OnnxShape, type?: ElementType): void
   toBytes(): Uint8Array
 }
 
@@ -38,8 +40,8 @@ export function createOnnxGraph(name: string): OnnxGraph {
   let values = 0
 
   return {
-    input(name, shape) {
-      inputs.push(message(graphField.input, valueInfo(name, shape)))
+    input(name, shape, type = "float32") {
+      inputs.push(message(graphField.input, valueInfo(name, shape, type)))
       return name
     },
     constant(data, shape) {
@@ -60,8 +62,8 @@ export function createOnnxGraph(name: string): OnnxGraph {
       nodes.push(message(graphField.node, node))
       return output
     },
-    output(name, shape) {
-      outputs.push(message(graphField.output, valueInfo(name, shape)))
+    output(name, shape, type = "float32") {
+      outputs.push(message(graphField.output, valueInfo(name, shape, type)))
     },
     toBytes() {
       const graph = [...nodes, text(graphField.name, name), ...initializers, ...inputs, ...outputs]
@@ -88,9 +90,9 @@ function attribute(name: string, value: OnnxAttribute): Buffer[] {
 }
 
 /** Name and type of an input or output: ValueInfoProto → TypeProto → Tensor → TensorShapeProto → Dimension. */
-function valueInfo(name: string, shape: OnnxShape): Buffer[] {
+function valueInfo(name: string, shape: OnnxShape, type: ElementType): Buffer[] {
   const sides = shape.map((side) => message(1, [typeof side === "number" ? integer(1, side) : text(2, side)]))
-  const tensorType = message(1, [integer(1, float32), message(2, sides)])
+  const tensorType = message(1, [integer(1, elementNames.indexOf(type)), message(2, sides)])
   return [text(1, name), message(2, [tensorType])]
 }
 

@@ -44,9 +44,16 @@ export type StandInEvent =
     }
   | { readonly event: "fault"; readonly fault: string; readonly run: number }
 
+/** The stand-in as this process has made it once. */
+let madeStandIn: Buffer | undefined
+
 /** Makes a stand-in provider library in `folder` (see `standin.cpp`). */
 export function buildStandIn(folder: string, settings: StandInSettings = {}): StandIn {
-  const library = compile(folder, "libonnxruntime.so", join(import.meta.dir, "standin.cpp"))
+  const library = join(folder, "libonnxruntime.so")
+  // A copy is a library of its own to the loader, and made in no time.
+  if (madeStandIn === undefined)
+    madeStandIn = readFileSync(compile(folder, "libonnxruntime.so", join(import.meta.dir, "standin.cpp")))
+  else writeFileSync(library, madeStandIn)
   const log = join(folder, "standin.log")
   function tell(told: StandInSettings) {
     const lines = Object.entries({ runtime: packagedLibrary, log, ...told }).map(([key, value]) => `${key}=${value}\n`)
@@ -93,7 +100,8 @@ export function foreignArchitecture(folder: string): string {
   return path
 }
 
-function compileText(folder: string, name: string, text: string): string {
+/** A library of this C++ text. */
+export function compileText(folder: string, name: string, text: string): string {
   const source = join(folder, `${name}.cpp`)
   writeFileSync(source, text)
   return compile(folder, name, source)

@@ -9,6 +9,9 @@ import type { Values } from "./values.ts"
 /** So many combinations of input sizes are remembered with the sizes of what came out; then they are forgotten together. */
 const plansMax = 256
 
+/** How ONNX Runtime says that an array has not the size of what comes out: 1.17 to 1.23 the one, later versions the other. */
+const otherSize = /OrtValue shape verification failed|has shape \{[^}]*\} but the computed output shape/
+
 /** What a tensor is before its values are known. */
 interface TensorPlan {
   readonly type: ElementType
@@ -74,7 +77,8 @@ export function networkOver(library: Library, values: Values, session: Pointer, 
 
   /**
    * Where these sizes were seen before, the library writes into arrays of ours and nothing is copied. It refuses to write what has
-   * another size this time: then the sizes depend on the values, and outputs are copied from now on.
+   * another size this time: then the sizes depend on the values, and outputs are copied from now on. Every other failure stands: a
+   * second try would hide that an accelerator begins to break.
    */
   function run(given: Readonly<Record<string, Tensor>>): readonly Tensor[] {
     const sizes = inputs.names.map((name) => given[name]!.shape.join()).join(" ")
@@ -82,11 +86,9 @@ export function networkOver(library: Library, values: Values, session: Pointer, 
     if (plan !== undefined) {
       try {
         return compute(given, plan.map(emptyTensor))
-      } catch {
-        // If it was for another reason, it is said again, and by this run.
-        const copied = compute(given)
+      } catch (error) {
+        if (!(error instanceof Error && otherSize.test(error.message))) throw error
         predictable = false
-        return copied
       }
     }
     const copied = compute(given)

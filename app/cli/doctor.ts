@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from "node:fs"
 import type { Command } from "commander"
+import { readMachine } from "../base/machine/machine.ts"
 import type { Result } from "../base/result.ts"
 import type { Config } from "../config/config.ts"
 import type { Space } from "../face/embedding.ts"
@@ -11,7 +12,7 @@ import { type BoxOptions, boxCommand, configOf, end, printJson } from "./command
 import { checkEngines, checkGallery, checkModels, checkNewSealing, checkRecoveryKey, checkSealing } from "./doctor/box.ts"
 import { checkDataFolder } from "./doctor/data-folder.ts"
 import { type Finding, fail, formatFindings, ok } from "./doctor/finding.ts"
-import { checkMachine, readMachineFacts } from "./doctor/machine.ts"
+import { checkClock, checkMachine, checkProfile, readMachineFacts } from "./doctor/machine.ts"
 import type { CliContext, CliNeeds } from "./needs.ts"
 import type { Outcome } from "./outcome.ts"
 
@@ -31,11 +32,11 @@ async function run(context: CliContext, options: BoxOptions): Promise<Outcome> {
 
 /** Everything the doctor finds, of this machine and of the box that the options name. */
 export async function examineBox(needs: CliNeeds, options: BoxOptions): Promise<readonly Finding[]> {
-  const machine = checkMachine(readMachineFacts())
+  const machine = [...checkMachine(readMachineFacts()), checkClock(await readMachine())]
   const config = configOf(options)
   // A configuration that cannot be read is one more thing found, not the end of the report.
   if (config.kind === "failed") return [...machine, fail("configuration", "cannot be used", config.why)]
-  return [...machine, ...(await examine(config.value, needs))]
+  return [...machine, checkProfile(config.value.profile), ...(await examine(config.value, needs))]
 }
 
 async function examine(config: Config, needs: CliNeeds): Promise<readonly Finding[]> {

@@ -268,6 +268,24 @@ const accelerator = z
   })
   .register(answerSchemas, { id: "Accelerator" })
 
+const machine = z
+  .strictObject({
+    hostname: z.string(),
+    mdns: z.strictObject({
+      name: z.string(),
+      announced: z.boolean().describe("whether a daemon of the machine makes the name known to its network"),
+    }),
+    timeZone: z.string().describe("by the tz database"),
+    clock: z
+      .strictObject({
+        state: z.enum(["synchronised", "unsynchronised", "unknown"]),
+        keeper: z.enum(["systemd-timesyncd", "chrony", "ntpd"]).optional(),
+        errorMsMax: z.number().optional().describe("as its keeper reckons"),
+      })
+      .describe("whether the wall clock is in step with the world's"),
+  })
+  .register(answerSchemas, { id: "Machine" })
+
 export const systemAnswer = z
   .strictObject({
     version: z.string(),
@@ -357,6 +375,14 @@ export const systemAnswer = z
     cacheEntries: z.int(),
     requestsInFlight: z.int(),
     telemetry: z.strictObject({ exporting: z.boolean() }),
+    machine: machine.describe("the machine below"),
+    profile: z
+      .strictObject({
+        name: z.string(),
+        chosenBy: z.enum(["detection", "file", "environment", "option"]),
+        reason: z.string(),
+      })
+      .describe("settings for a kind of machine, between the defaults and the owner's"),
   })
   .register(answerSchemas, { id: "System" })
 

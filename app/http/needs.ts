@@ -2,6 +2,7 @@ import type { Creates } from "../access/creates.ts"
 import type { Keys } from "../access/keys.ts"
 import type { Backups } from "../backup/schedule.ts"
 import type { Log } from "../base/log.ts"
+import type { MachineState } from "../base/machine/machine.ts"
 import type { Metrics } from "../base/metrics.ts"
 import type { Tracer } from "../base/trace.ts"
 import type { Enrolments } from "../enrolment/enrolments.ts"
@@ -51,6 +52,14 @@ export interface HttpNeeds {
   readonly http: Omit<HttpOptions, "host" | "port" | "drainMs">
   readonly metrics: Metrics
   readonly tracer: Tracer
+  /** The machine below: looked at when asked. */
+  machine(): Promise<MachineState>
+  /** Why the settings are as they are. */
+  readonly profile: {
+    readonly name: string
+    readonly chosenBy: "detection" | "file" | "environment" | "option"
+    readonly reason: string
+  }
   readonly log: Log
 }
 

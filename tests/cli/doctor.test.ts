@@ -10,7 +10,7 @@ import {
 } from "../../app/cli/doctor/box.ts"
 import { checkDataFolder } from "../../app/cli/doctor/data-folder.ts"
 import { formatFindings } from "../../app/cli/doctor/finding.ts"
-import { checkMachine, readMachineFacts } from "../../app/cli/doctor/machine.ts"
+import { checkClock, checkMachine, readMachineFacts } from "../../app/cli/doctor/machine.ts"
 import { parseSpace, type Space } from "../../app/face/embedding.ts"
 import type { Gallery } from "../../app/gallery/gallery.ts"
 import type { ModelListing } from "../../app/inference/models.ts"
@@ -43,6 +43,20 @@ test("a processor without vector features and odd pages are warned of, with a re
   const fine = checkMachine({ ...facts, cpuFeatures: ["avx2", "fma"], pageBytes: 65_536 })
   expect(fine.every((finding) => finding.level === "ok")).toBe(true)
   expect(fine[0]?.text).toContain("avx2 fma")
+})
+
+test("a clock out of step, and one nobody can judge, are warned of with a remedy for whoever keeps it", () => {
+  const of = (clock: Parameters<typeof checkClock>[0]["clock"]) => checkClock({ clock, timeZone: "Asia/Shanghai" })
+  expect(of({ state: "synchronised", keeper: "chrony", errorMsMax: 1.6 })).toEqual({
+    level: "ok",
+    subject: "clock",
+    text: "synchronised to 2 ms, kept by chrony, time zone Asia/Shanghai",
+  })
+  expect(of({ state: "unsynchronised", errorMsMax: 16_000 })).toMatchObject({
+    level: "warn",
+    remedy: expect.stringContaining("timedatectl set-ntp true"),
+  })
+  expect(of({ state: "unknown", keeper: "ntpd" })).toMatchObject({ level: "warn", remedy: expect.stringContaining("ntpd") })
 })
 
 test("the data folder: absent is fine, a file or a locked folder is not", async () => {

@@ -3,6 +3,7 @@ import { EventSourceParserStream } from "eventsource-parser/stream"
 import { openCreates } from "../../app/access/creates.ts"
 import { openKeys } from "../../app/access/keys.ts"
 import { silentLog } from "../../app/base/log.ts"
+import { readMachine } from "../../app/base/machine/machine.ts"
 import { createMetrics } from "../../app/base/metrics.ts"
 import { createTracer } from "../../app/base/trace.ts"
 import { holdingsOf } from "../../app/box/holdings.ts"
@@ -142,6 +143,8 @@ export async function openTestBox(
     http: { ...httpOptions.parse({}), imageBytesMax: 100_000 },
     metrics,
     tracer: createTracer(),
+    machine: readMachine,
+    profile: { name: "default", chosenBy: "option", reason: "a test" },
     log: silentLog,
     ...overrides,
   }

@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs"
 import { availableParallelism, freemem, totalmem } from "node:os"
+import type { MachineState } from "../../base/machine/machine.ts"
+import type { Profile } from "../../config/profile.ts"
 import { type Finding, ok, warn } from "./finding.ts"
 
 /** What the kernel says of this machine; absent where there is no such file (not Linux). */
@@ -73,4 +75,22 @@ function readProc(path: string): string | undefined {
     // Not Linux, or a sandbox without /proc: the report says "unknown".
     return undefined
   }
+}
+
+/** A clock that is wrong dates sightings wrongly, and lets people in whose time is over. */
+export function checkClock({ clock, timeZone }: Pick<MachineState, "clock" | "timeZone">): Finding {
+  const { state, keeper, errorMsMax } = clock
+  const by = keeper === undefined ? "" : `, kept by ${keeper}`
+  const error = state === "synchronised" && errorMsMax !== undefined ? ` to ${errorMsMax.toFixed(0)} ms` : ""
+  const text = `${state}${error}${by}, time zone ${timeZone}`
+  if (state === "synchronised") return ok("clock", text)
+  const remedy =
+    keeper === undefined
+      ? "times in the record may be wrong: let systemd-timesyncd or chrony run (timedatectl set-ntp true), or set the clock by hand where there is no network"
+      : `times in the record may be wrong: look whether ${keeper} reaches a time server`
+  return warn("clock", text, remedy)
+}
+
+export function checkProfile({ name, reason }: Profile): Finding {
+  return ok("profile", `${name}: ${reason}`)
 }

@@ -1083,6 +1083,25 @@ export interface components {
              */
             reason: "slow" | "deleted" | "unknown_position";
         };
+        Machine: {
+            /** @description whether the wall clock is in step with the world's */
+            clock: {
+                /** @description as its keeper reckons */
+                errorMsMax?: number;
+                /** @enum {string} */
+                keeper?: "systemd-timesyncd" | "chrony" | "ntpd";
+                /** @enum {string} */
+                state: "synchronised" | "unsynchronised" | "unknown";
+            };
+            hostname: string;
+            mdns: {
+                /** @description whether a daemon of the machine makes the name known to its network */
+                announced: boolean;
+                name: string;
+            };
+            /** @description by the tz database */
+            timeZone: string;
+        };
         Match: {
             faceId: string;
             name: string;
@@ -1499,6 +1518,8 @@ export interface components {
                 version: string;
                 warmMs: number;
             }[];
+            /** @description the machine below */
+            machine: components["schemas"]["Machine"];
             memory: {
                 enginesBytes: number;
                 residentBytes: number;
@@ -1520,6 +1541,13 @@ export interface components {
                 /** @description what is otherwise than wished for, and why */
                 notes: string[];
                 numaNodes: number;
+            };
+            /** @description settings for a kind of machine, between the defaults and the owner's */
+            profile: {
+                /** @enum {string} */
+                chosenBy: "detection" | "file" | "environment" | "option";
+                name: string;
+                reason: string;
             };
             queue: {
                 waiting: number;

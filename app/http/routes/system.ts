@@ -76,6 +76,8 @@ export function systemRoutes(needs: HttpNeeds): Route[] {
           },
           ...(await figuresOf(metrics)),
           telemetry: { exporting: needs.tracer.recording },
+          machine: await needs.machine(),
+          profile: needs.profile,
         })
       },
     }),

@@ -36,8 +36,10 @@ import { indexFolderOf, openGallery } from "./gallery/open.ts"
 import { ownerOfSubject } from "./gallery/secrets.ts"
 import type { RefinedAnswer } from "./http/sighting-answers.ts"
 import { type CachedAnalyze, cacheAnswers } from "./inference/cache.ts"
+import { acceleratorChooser, requiredIsMissing } from "./inference/chooser.ts"
 import type { ModelSet } from "./inference/manifest.ts"
 import { listModels, locateModelSet } from "./inference/models.ts"
+import { openPlacement, type Placement } from "./inference/placement/placement.ts"
 import { type EnginePool, openPool } from "./inference/pool.ts"
 import { createEraser } from "./people/eraser.ts"
 import { readLedgerFile } from "./people/ledger.ts"
@@ -117,10 +119,13 @@ async function serve(config: Config, opened: Lifetimes, log: Log): ReturnType<Cl
   const located = flippedTo === configured.value.name ? configured : await locate(withSet(config, flippedTo), log)
   // Its weights may be gone: whoever was enrolled before the flip is known in the other space as well.
   if (located.kind === "failed") log.error({ why: located.why, set: flippedTo }, "the set that was flipped to cannot serve")
+  const placed = await openPlacement(config.inference, log)
+  if (placed.kind === "failed") return { kind: "misconfigured", why: placed.why }
+  const placement = placed.value
   /** Those that serve, and those of a set that is to come or was before. */
   const sides = new Map<string, EmbedEngines>()
   function openSide(set: ModelSet): EmbedEngines {
-    const pool = openEnginePool(config, set, log, metrics)
+    const pool = openEnginePool(config, set, log, metrics, placement)
     const analyze = cacheAnswers(pool.analyze, set.embedding.space, config.inference.cache, metrics)
     const { match } = pairThresholds(set.embedding.calibration.curve, config.recognition.decisions)
     const waiting = () => pool.status().waiting
@@ -132,7 +137,7 @@ async function serve(config: Config, opened: Lifetimes, log: Log): ReturnType<Cl
   opened.defer(async () => void (await Promise.all([...sides.values()].map(({ engines }) => engines.close()))))
   const first = openSide(located.kind === "ok" ? located.value : configured.value)
 
-  const sightings = openSightings(store, vault, gallery.nameOf)
+  const sightings = openSightings(store, vault, gallery.nameOf, config.sightings.commitEveryMs)
   const live = createLive<RefinedAnswer>({ sightings, metrics }, config.sightings)
   const kept = { store, sightings, metrics, log }
   opened.adopt(keepRetention(kept, config.sightings), (retention) => retention.close())
@@ -242,10 +247,11 @@ async function serve(config: Config, opened: Lifetimes, log: Log): ReturnType<Cl
   const silentForMs = () => Math.max(...[...sides.values()].map(({ engines }) => engines.silentForMs()))
   // Engines that cannot serve settle, too: the box tells of that over HTTP, and starting it again would not help.
   void first.engines.settled().then(() => service.ready(silentForMs))
-  const signal = await toldToStop()
+  const missing = requiredIsMissing(config.inference, first.engines).then((why) => ({ kind: "misconfigured", why }) as const)
+  const ending = await Promise.race([toldToStop(), missing])
   service.stopping()
-  log.info({ signal }, "stopping")
-  return { kind: "ok", value: undefined }
+  log.info({ ending }, "stopping")
+  return typeof ending === "string" ? { kind: "ok", value: undefined } : ending
 }
 
 /**
@@ -276,8 +282,10 @@ async function openEngines(config: Config): Promise<Result<Engines>> {
   const log = quietLog()
   const located = await locate(config, log)
   if (located.kind === "failed") return located
+  const placed = await openPlacement(config.inference, log)
+  if (placed.kind === "failed") return placed
   const set = located.value
-  const pool = openEnginePool(config, set, log, createMetrics())
+  const pool = openEnginePool(config, set, log, createMetrics(), placed.value)
   await pool.settled()
   const { state, reasons } = pool.status()
   if (state === "ready" || state === "degraded") return { kind: "ok", value: { set, pool, close: pool.close } }
@@ -381,8 +389,9 @@ async function locate(config: Config, log: Log): Promise<Result<ModelSet>> {
   return { kind: "ok", value: located.set }
 }
 
-function openEnginePool(config: Config, set: ModelSet, log: Log, metrics: Metrics): EnginePool {
-  return openPool(selfCommand(), set, config.inference, log, metrics)
+function openEnginePool(config: Config, set: ModelSet, log: Log, metrics: Metrics, placement: Placement): EnginePool {
+  const choose = acceleratorChooser(config.inference, selfCommand())
+  return openPool(selfCommand(), set, config.inference, log, metrics, placement, choose)
 }
 
 function modelOptions({ modelsFolder, modelSearchFolders, inference }: Config) {

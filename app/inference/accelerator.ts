@@ -163,7 +163,7 @@ export function openAccelerator(needs: AcceleratorNeeds): Accelerator {
   async function begin(): Promise<void> {
     enter("looking")
     choice = await needs.choose(closing.signal)
-    for (const { provider, why, remedy } of choice.refusals) log.info({ provider, why, remedy }, "an accelerator is not used")
+    if (choice.refusals.length > 0) log.info({ refusals: choice.refusals }, "accelerators that are not used")
     await tryPlans()
   }
 

@@ -68,7 +68,7 @@ export interface EngineProcess {
  * set here. ORT_DISABLE_TELEMETRY: a box with biometrics tells nobody anything. MALLOC_ARENA_MAX: glibc's arenas per thread
  * otherwise hold on to freed picture buffers.
  */
-function engineEnvironment(): Record<string, string> {
+export function engineEnvironment(): Record<string, string> {
   const passed = ["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "GATEHOUSE_LOG"].flatMap((name): [string, string][] => {
     const value = process.env[name]
     return value === undefined ? [] : [[name, value]]

@@ -64,6 +64,11 @@ export function openWorkforce({ size, crew: crewNeeds, metrics, ...needs }: Work
     needs.accelerator &&
     openAccelerator({
       ...needs.accelerator,
+      choose: async (signal) => {
+        // First somebody who serves: looking and preparing take processor time, too.
+        await crew.settled()
+        return needs.accelerator?.choose(signal) ?? { plans: [], refusals: [] }
+      },
       isIdle: () => needs.isIdle() && crew.busyCount === 0,
       changed: () => crew.keep(accelerator?.serving === true ? reserve : size),
       freed: needs.freed,

@@ -95,8 +95,15 @@ export async function readManifest(path: string): Promise<Result<Manifest>> {
     if ((keys === undefined ? payload.bytes : endOf(keys)) !== size - tailBytes - length) return damaged(path)
     return { kind: "ok", value: parsed.data }
   } catch (error) {
-    return { kind: "failed", why: `${path} cannot be read: ${error instanceof Error ? error.message : String(error)}` }
+    return { kind: "failed", why: whyUnread(path, error) }
   }
+}
+
+function whyUnread(path: string, error: unknown): string {
+  const code = error instanceof Error && "code" in error ? error.code : undefined
+  if (code === "ENOENT") return `there is no ${path}: name the file that gatehouse backup wrote, with its whole path`
+  if (code === "EACCES") return `${path} may not be read by this user: run it as the one who may, or change the file's owner`
+  return `${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`
 }
 
 /** Reads the whole payload and holds it against the manifest, and every slot against its checksum. */

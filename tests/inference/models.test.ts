@@ -98,6 +98,14 @@ test("a set can be asked for by name, and an unknown one names those there are",
   expect(missing).toContain("GATEHOUSE_MODEL_DIR")
 })
 
+test("a start reads no manifest behind the set that serves; who asks for that set hears what is wrong with it", async () => {
+  using folder = await openModels()
+  await Bun.write(join(folder.models, "detector/mtcnn/1/manifest.json"), "{")
+  const asked = { modelsFolder: folder.models, searchFolders: [] }
+  expect(await locateModelSet({ ...asked, set: "auto" })).toMatchObject({ kind: "ok", set: { name: "default" } })
+  expect(whyOf(await locateModelSet({ ...asked, set: "mtcnn" }))).toContain("detector/mtcnn/1/manifest.json cannot be read")
+})
+
 test("a wrong file is an error with both hashes and the remedy, never a silent way to another set", async () => {
   using folder = await openModels()
   const path = join(folder.weights, "yunet_n_dynamic.onnx")

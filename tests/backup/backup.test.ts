@@ -130,7 +130,7 @@ test("a gallery that is there gives way only when told so, and is put aside whol
 
 test("a file that is not there is said with what to do, and nothing is made", async () => {
   using folder = tempFolder()
-  const why = whyNot(await restoreBackup(folder.file("no.backup"), folder.file("data"), plain))
+  const why = await whyNot(restoreBackup(folder.file("no.backup"), folder.file("data"), plain))
   expect(why).toBe(`there is no ${folder.file("no.backup")}: name the file that gatehouse backup wrote, with its whole path`)
   expect(readdirSync(folder.path)).toEqual([])
 })

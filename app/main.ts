@@ -85,6 +85,10 @@ const needs: CliNeeds = {
     const { answerProbe } = await import("./inference/providers/probe-process.ts")
     return answerProbe(question)
   },
+  compareRuntimes: async (set, library) => {
+    const { compareRuntimes } = await import("./inference/engine/compare-runtimes.ts")
+    return compareRuntimes(set, library)
+  },
 }
 
 /** The box: answers over HTTP until the process is told to stop. */

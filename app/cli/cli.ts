@@ -3,6 +3,7 @@ import { prepareResources } from "../base/resources/folder.ts"
 import { version } from "../base/version.ts"
 import { adminCommand } from "./admin.ts"
 import { backupCommand } from "./backup.ts"
+import { compareRuntimesCommand } from "./compare-runtimes.ts"
 import { doctorCommand } from "./doctor.ts"
 import { engineCommand } from "./engine.ts"
 import { enrolCommand } from "./enrol.ts"
@@ -56,6 +57,7 @@ export function createCli(context: CliContext): Command {
     program.addCommand(create(context))
   program.addCommand(engineCommand(context), { hidden: true })
   program.addCommand(probeCommand(context), { hidden: true })
+  program.addCommand(compareRuntimesCommand(context), { hidden: true })
   program.hook("preAction", async (_, command) => {
     // The version is told wherever the file lies, and who leaves unpacks nothing; everything else needs what it brings along.
     if (command.name() === "version" || command.name() === "uninstall") return

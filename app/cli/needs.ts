@@ -3,6 +3,7 @@ import type { Result } from "../base/result.ts"
 import type { Config } from "../config/config.ts"
 import type { Checksums } from "../enrolment/checksums.ts"
 import type { Gallery } from "../gallery/gallery.ts"
+import type { RuntimeComparison } from "../inference/engine/compare-runtimes.ts"
 import type { ModelSet } from "../inference/manifest.ts"
 import type { ModelListing } from "../inference/models.ts"
 import type { EnginePool } from "../inference/pool.ts"
@@ -48,6 +49,8 @@ export interface CliNeeds {
   runEngine(socketPath: string): Promise<void>
   /** Loads a doubtful library into this process. */
   answerProbe(question: ProbeQuestion): Promise<ProbeAnswer>
+  /** Loads two libraries into this process. */
+  compareRuntimes(set: ModelSet, library: string): Promise<Result<RuntimeComparison>>
 }
 
 /** What every command gets. */

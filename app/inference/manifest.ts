@@ -1,5 +1,6 @@
 import { z } from "zod"
 import { parseSpace, type Space } from "../face/embedding.ts"
+import { inputShapes } from "./providers/plan.ts"
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, "64 hexadecimal digits")
 const point = z.tuple([z.number(), z.number()])
@@ -69,6 +70,8 @@ const common = {
   source,
   licence: z.strictObject({ name: z.string(), notes: z.string() }),
   input: pictureInput,
+  /** File → name of its input → the sizes it comes in, for providers that compile a network for its sizes. */
+  shapes: z.record(z.string(), inputShapes).optional(),
   golden: z.array(golden).min(1),
 }
 

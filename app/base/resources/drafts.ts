@@ -42,7 +42,7 @@ async function changedMs(path: string): Promise<number> {
 }
 
 /** When a process began, as the kernel counts; `undefined` when it is gone. Numbers are used again, this pair is not. */
-function startTicks(pid: number): string | undefined {
+export function startTicks(pid: number): string | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, "utf8")
     // The second word is the program's name in brackets, which may hold anything; what follows begins with the third.

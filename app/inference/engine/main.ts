@@ -52,7 +52,12 @@ export async function runEngine(socketPath: string, openModels = openAnalyzer): 
   }
 
   async function open({ set, threads, spinning, runtime: plan }: Extract<ToEngine, { kind: "open" }>): Promise<void> {
-    const opened = await openModels(set, { threads, spinning, plan }).catch((error: unknown) => ({
+    const opened = await openModels(set, {
+      threads,
+      spinning,
+      plan,
+      onProgress: (stage, model) => channel?.send({ kind: "progress", stage, model }),
+    }).catch((error: unknown) => ({
       kind: "unfit" as const,
       why: String(error),
       refusals: [],

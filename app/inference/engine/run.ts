@@ -1,4 +1,4 @@
-import { assert, unreachable } from "../../base/assert.ts"
+import { assert } from "../../base/assert.ts"
 import { createLifetimes } from "../../base/lifetimes.ts"
 import type { Result } from "../../base/result.ts"
 import { elapsedMs, nowTickMs } from "../../base/ticks.ts"
@@ -6,19 +6,18 @@ import type { AnalyzedFace, DetectedFace } from "../../face/face.ts"
 import type { Box, ImageSize, Landmarks } from "../../face/geometry.ts"
 import type { Pixels } from "../../face/pixels.ts"
 import { measureQuality } from "../../face/quality.ts"
-import type { DetectorManifest, LocatedModel, ModelManifest, ModelSet } from "../manifest.ts"
-import { cpuPlan, type PlacementReport, type ProviderRefusal, type RuntimePlan } from "../providers/plan.ts"
+import type { LocatedModel, ModelManifest, ModelSet } from "../manifest.ts"
+import { cpuPlan, type PlacementReport, type ProviderRefusal, providerNames, type RuntimePlan } from "../providers/plan.ts"
 import type { AnalyzeOptions, StageTimings } from "../wire.ts"
 import { createPictureDecoder } from "./decode.ts"
+import { createDetector } from "./detectors/create.ts"
 import type { Detector } from "./detectors/detector.ts"
-import { createMtcnn } from "./detectors/mtcnn.ts"
-import { createUltraface } from "./detectors/ultraface.ts"
-import { createYunet } from "./detectors/yunet.ts"
 import { createEmbedder, type Embedder, type FusionPart, fuseEmbedders } from "./embed.ts"
 import type { Refusal } from "./header.ts"
 import { createPoints68, type LandmarkedFace, type LandmarkRefiner, unrefined } from "./landmarks.ts"
-import { type OpenModel, onlyNetwork, openModel } from "./model.ts"
+import { type OpenModel, onlyNetwork } from "./model.ts"
 import { chipOf, snapshotOf } from "./pictures.ts"
+import { failedRemedy, openPlaced, type PlacedModel, type PlaceOptions } from "./placed.ts"
 import { openRuntime, type Runtime } from "./runtime.ts"
 
 /** Every way a picture can come back from the analyzer. */
@@ -59,37 +58,46 @@ export type OpenedAnalyzer =
   | { readonly kind: "ready"; readonly analyzer: Analyzer }
   | { readonly kind: "unfit"; readonly why: string; readonly refusals: readonly ProviderRefusal[] }
 
+export interface AnalyzerOptions extends Omit<PlaceOptions, "runtime" | "plan"> {
+  /** What runs the networks; the processor when not said. */
+  readonly plan?: RuntimePlan
+}
+
 /**
  * Opens the models of a set and looks at one made-up picture, so that the first real one finds everything warm. `unfit` says in
  * words which file is missing or wrong, or which known answer came out differently.
  * @param options.threads computing threads of each network
  * @param options.spinning whether those threads may wait by spinning
- * @param options.plan what runs them; the processor when not said
  */
-export async function openAnalyzer(
-  set: ModelSet,
-  options: { readonly threads: number; readonly spinning?: boolean; readonly plan?: RuntimePlan },
-): Promise<OpenedAnalyzer> {
-  const { plan = cpuPlan } = options
+export async function openAnalyzer(set: ModelSet, options: AnalyzerOptions): Promise<OpenedAnalyzer> {
+  const { threads, plan = cpuPlan } = options
   const lifetimes = createLifetimes()
+  const refusals: ProviderRefusal[] = []
   const unfit = async (why: string): Promise<OpenedAnalyzer> => {
     await lifetimes.close()
-    return { kind: "unfit", why: `model set ${set.name}: ${why}`, refusals: [] }
+    if (plan.adapter === "ort-ffi" && refusals.length === 0)
+      refusals.push({ provider: plan.provider, why, remedy: failedRemedy })
+    return { kind: "unfit", why: `model set ${set.name}: ${why}`, refusals }
   }
-  if (plan.adapter !== "onnxruntime-node") return unfit(`there is no adapter for ${plan.library} yet`)
-  const loaded = await openRuntime()
-  if (loaded.kind === "refused") return unfit(`${loaded.why}: ${loaded.remedy}`)
+  const loaded = await openRuntime(plan)
+  if (loaded.kind === "refused") {
+    const { why, remedy } = loaded
+    if (plan.adapter === "ort-ffi") refusals.push({ provider: plan.provider, why, remedy })
+    return unfit(`${why}: ${remedy}`)
+  }
   const { runtime } = loaded
   const served: ServedModel[] = []
+  const verifies: PlacedModel["verify"][] = []
   async function open<Manifest extends ModelManifest>(located: LocatedModel<Manifest>): Promise<Result<OpenModel<Manifest>>> {
-    const opened = await openModel(located, { ...options, runtime })
+    const opened = await openPlaced(located, { ...options, plan, runtime })
     if (opened.kind === "failed") return opened
-    const { manifest, loadMs, warmMs, goldenError } = lifetimes.adopt(opened.value, (model) => model.close())
+    const { model, placement, refusal, verify } = opened.value
+    const { manifest, loadMs, warmMs, goldenError } = lifetimes.adopt(model, (open) => open.close())
     const { role, name, version } = manifest
-    const onProcessor = { requested: "cpu", active: "cpu", cache: "none", warmMs, score: 1 } as const
-    const placement = { ...onProcessor, library: runtime.name, libraryVersion: runtime.version }
     served.push({ role, name, version, loadMs, warmMs, goldenError, placement })
-    return opened
+    if (placement.active !== "cpu") verifies.push(verify)
+    if (refusal !== undefined) refusals.push(refusal)
+    return { kind: "ok", value: model }
   }
 
   const detector = await open(set.detector)
@@ -110,10 +118,14 @@ export async function openAnalyzer(
       embedder: fuseEmbedders(embedders),
     }
     await warm(stages)
-    return {
-      kind: "ready",
-      analyzer: createAnalyzer(stages, served, nameOf(runtime, options.threads), () => lifetimes.close()),
-    }
+    const described = describe(runtime, served, threads)
+    const analyzer = createAnalyzer(stages, verifies, {
+      runtime: described,
+      models: served,
+      refusals,
+      close: () => lifetimes.close(),
+    })
+    return { kind: "ready", analyzer }
   } catch (error) {
     return unfit(`the networks do not work together: ${error instanceof Error ? error.message : String(error)}`)
   }
@@ -125,15 +137,17 @@ interface Stages {
   readonly embedder: Embedder
 }
 
-function nameOf({ name, version }: Runtime, threads: number): Analyzer["runtime"] {
-  return { name, version, provider: "cpu", threads }
+/** The best provider that a model of it runs on. */
+function describe({ name, version }: Runtime, models: readonly ServedModel[], threads: number): Analyzer["runtime"] {
+  const active = new Set(models.map(({ placement }) => placement.active))
+  return { name, version, provider: providerNames.find((provider) => active.has(provider)) ?? "cpu", threads }
 }
 
+/** @param verifies asked before an answer leaves, where a model runs on an accelerator */
 function createAnalyzer(
   stages: Stages,
-  models: readonly ServedModel[],
-  runtime: Analyzer["runtime"],
-  close: () => Promise<void>,
+  verifies: readonly PlacedModel["verify"][],
+  opened: Omit<Analyzer, "analyze">,
 ): Analyzer {
   const decoder = createPictureDecoder()
   let busy = false
@@ -176,19 +190,18 @@ function createAnalyzer(
   }
 
   return {
-    runtime,
-    models,
-    refusals: [],
+    ...opened,
     async analyze(picture, options) {
       assert(!busy, "an engine is given one picture at a time")
       busy = true
       try {
-        return await analyze(picture, options)
+        const analysis = await analyze(picture, options)
+        for (const verify of verifies) await verify()
+        return analysis
       } finally {
         busy = false
       }
     },
-    close,
   }
 }
 
@@ -206,27 +219,6 @@ async function detect({ detector, refiner }: Stages, pixels: Pixels, options: An
     .slice(0, options.facesMax)
   const refined = await refiner.refine(pixels, wanted)
   return refined.map((face) => ({ ...face, box: clip(face.box, pixels) }))
-}
-
-/** The detector that the manifest describes, on its networks. */
-export function createDetector(model: OpenModel<DetectorManifest>): Detector {
-  const { decode, input } = model.manifest
-  switch (decode.kind) {
-    case "yunet":
-      return createYunet(onlyNetwork(model), input, decode)
-    case "mtcnn": {
-      const [proposal, refine, output] = model.networks
-      assert(proposal && refine && output, "MTCNN is three files, in the order of their use")
-      return createMtcnn({ proposal, refine, output }, input, decode)
-    }
-    case "ultraface": {
-      const [boxes, landmarks] = model.networks
-      assert(boxes && landmarks, "UltraFace is two files: boxes, and the landmarks in each")
-      return createUltraface({ boxes, landmarks }, input, decode)
-    }
-    default:
-      return unreachable(decode)
-  }
 }
 
 /** A grey picture of a camera's size, and a face claimed in its middle: every loop and every network runs once. */

@@ -2,11 +2,11 @@ import type { DetectedFace } from "../../../app/face/face.ts"
 import type { Box } from "../../../app/face/geometry.ts"
 import type { Pixels } from "../../../app/face/pixels.ts"
 import { createPictureDecoder } from "../../../app/inference/engine/decode.ts"
+import { createDetector } from "../../../app/inference/engine/detectors/create.ts"
 import { createEmbedder, type Embedder, fuseEmbedders } from "../../../app/inference/engine/embed.ts"
 import { createPoints68, type LandmarkedFace, unrefined } from "../../../app/inference/engine/landmarks.ts"
 import { onlyNetwork, openModel } from "../../../app/inference/engine/model.ts"
 import type { Network } from "../../../app/inference/engine/ort.ts"
-import { createDetector } from "../../../app/inference/engine/run.ts"
 import type { LocatedModel, ModelManifest, ModelSet } from "../../../app/inference/manifest.ts"
 
 /** A set's stages one by one, in this process, with every network where the benchmark can reach it. */

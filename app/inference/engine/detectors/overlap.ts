@@ -26,12 +26,13 @@ export function suppress<Found extends Scored>(
 ): Found[] {
   const kept: Found[] = []
   for (const candidate of found.toSorted((a, b) => b.score - a.score)) {
-    if (kept.every((better) => overlap(better.box, candidate.box, measure) <= overlapMax)) kept.push(candidate)
+    if (kept.every((better) => overlapOf(better.box, candidate.box, measure) <= overlapMax)) kept.push(candidate)
   }
   return kept
 }
 
-function overlap(a: Box, b: Box, measure: "union" | "smaller"): number {
+/** Share of two boxes that is of both; see `suppress` for the measures. */
+export function overlapOf(a: Box, b: Box, measure: "union" | "smaller"): number {
   const width = Math.min(a.x + a.width, b.x + b.width) - Math.max(a.x, b.x)
   const height = Math.min(a.y + a.height, b.y + b.height) - Math.max(a.y, b.y)
   if (width <= 0 || height <= 0) return 0

@@ -18,12 +18,13 @@ import { selfCommand } from "./base/self.ts"
 import { openService } from "./base/service/service.ts"
 import { createTracer, type Tracer } from "./base/trace.ts"
 import { version } from "./base/version.ts"
+import { openFirstBoot } from "./box/first-boot.ts"
 import { openFlippedSets } from "./box/flipped-sets.ts"
 import { type HoldingsNeeds, holdingsOf } from "./box/holdings.ts"
 import { type OpenedFolder, openBoxFolder } from "./box/open.ts"
 import { makeRecoveryKey, needsRecoveryKey } from "./box/recovery.ts"
+import { listeningText } from "./cli/listening.ts"
 import type { CliNeeds, Engines } from "./cli/needs.ts"
-import { recoveryWords } from "./cli/vault.ts"
 import type { Config } from "./config/config.ts"
 import { openChecksums } from "./enrolment/checksums.ts"
 import { openEnrolments } from "./enrolment/enrolments.ts"
@@ -34,6 +35,7 @@ import { keepRetention } from "./events/retention.ts"
 import { openSightings } from "./events/sightings.ts"
 import { indexFolderOf, openGallery } from "./gallery/open.ts"
 import { ownerOfSubject } from "./gallery/secrets.ts"
+import type { Doors } from "./http/doors.ts"
 import type { RefinedAnswer } from "./http/sighting-answers.ts"
 import { type CachedAnalyze, cacheAnswers } from "./inference/cache.ts"
 import { acceleratorChooser, requiredIsMissing } from "./inference/chooser.ts"
@@ -102,9 +104,11 @@ async function serve(config: Config, opened: Lifetimes, log: Log): ReturnType<Cl
   if (folder.kind !== "ok") return folder
   const { store, vault } = opened.adopt(folder.value, ({ store }) => store.close())
   sayExposure(vault, log)
-  const recoveryKey = showRecoveryKey(folder.value, log)
   const keys = openKeys(store)
-  const admin = keys.ensureAdminKey(config.adminKey)
+  const claim = openFirstBoot(folder.value, keys, config, log)
+  // Whoever claims the box is given both.
+  const recoveryKey = claim.isAwaited() ? undefined : showRecoveryKey(folder.value, log)
+  const admin = claim.isAwaited() ? undefined : keys.ensureAdminKey(config.adminKey)
   opened.defer(watchEventLoop((lagSeconds) => metrics.eventLoopLagSeconds.observe(lagSeconds)))
   const tracer = await openTracer(config, opened, log, metrics)
 
@@ -113,7 +117,10 @@ async function serve(config: Config, opened: Lifetimes, log: Log): ReturnType<Cl
     (open) => open.close(),
   )
   const { createHttpApp } = await import("./http/app.ts")
-  const { serveHttp } = await import("./http/serve.ts")
+  const { openDoors } = await import("./http/doors.ts")
+  const { tlsIdentity } = await import("./http/tls.ts")
+  const identity = tlsIdentity(config.http.tls, claim, vault)
+  if (identity.kind === "failed") return identity
 
   const configured = await locating
   if (configured.kind === "failed") return configured
@@ -163,6 +170,7 @@ async function serve(config: Config, opened: Lifetimes, log: Log): ReturnType<Cl
   const refinements = opened.adopt(createRefinements(config.recognition.refine, log), (open) => open.close())
 
   const creates = openCreates(store, vault)
+  let doors: Doors | undefined
   const workshop = createWorkshop()
 
   /** Everything that answers by one model set; what is asked of it in the meantime is answered by it to the end. */
@@ -183,6 +191,7 @@ async function serve(config: Config, opened: Lifetimes, log: Log): ReturnType<Cl
     const app = createHttpApp({
       pool: { ...engines, analyze: cached },
       ...{ gallery, sightings, live, workshop, refinements, backups, keys, creates, vault, enrolments, people, reembedding },
+      ...{ claim, securePort: () => doors?.securePort },
       sightingOptions: config.sightings,
       models: servedModels(models),
       thresholds: pairThresholds(curve, options),
@@ -232,21 +241,21 @@ async function serve(config: Config, opened: Lifetimes, log: Log): ReturnType<Cl
   let serving = await serveSide(first)
   opened.defer(() => serving.enrolments.close())
 
-  const server = listen(
-    () => serveHttp({ fetch: (request, connection) => serving.app.fetch(request, connection) }, config.http),
-    config,
-  )
-  if (server.kind === "failed") return server
-  opened.adopt(server.value, (open) => open.stop())
+  const answering = { fetch: (...asked: Parameters<typeof serving.app.fetch>) => serving.app.fetch(...asked) }
+  const listening = openDoors(answering, config.http, identity.value)
+  if (listening.kind === "failed") return listening
+  doors = opened.adopt(listening.value, (open) => open.stop())
   // Before the server stops: it would wait for listeners, who never end by themselves.
   opened.defer(() => live.close())
   opened.defer(() => serving.enrolments.close())
 
   // Standard output is for the person at the console; the log goes to standard error.
-  console.log(`Gatehouse ${version} listens on ${server.value.url} (model set ${first.set}, data in ${config.dataFolder})`)
-  if (admin.kind === "created") console.log(`Admin key, shown this once: ${admin.key}\nLost it? gatehouse admin reset-key`)
-  if (recoveryKey !== undefined) console.log(`${recoveryWords}:\n${recoveryKey}\nLost it? gatehouse vault recovery`)
-  log.info({ version, url: server.value.url, set: first.set, galleryCounts: gallery.counts() }, "listening")
+  const { url, secureUrl } = doors
+  const { fingerprint } = identity.value ?? {}
+  const adminKey = admin?.kind === "created" ? admin.key : undefined
+  const about = `model set ${first.set}, data in ${config.dataFolder}`
+  console.log(listeningText({ url, secureUrl, about, fingerprint, asked: claim.asked, adminKey, recoveryKey }))
+  log.info({ version, url, secureUrl, fingerprint, set: first.set, galleryCounts: gallery.counts() }, "listening")
 
   const silentForMs = () => Math.max(...[...sides.values()].map(({ engines }) => engines.silentForMs()))
   // Engines that cannot serve settle, too: the box tells of that over HTTP, and starting it again would not help.
@@ -400,26 +409,6 @@ function openEnginePool(config: Config, set: ModelSet, log: Log, metrics: Metric
 
 function modelOptions({ modelsFolder, modelSearchFolders, inference }: Config) {
   return { modelsFolder, searchFolders: modelSearchFolders, set: inference.modelSet }
-}
-
-/** The two things that go wrong at this door are the user's to mend; anything else is a bug. */
-function listen<Server>(start: () => Server, { http: { host, port } }: Config): Result<Server> {
-  try {
-    return { kind: "ok", value: start() }
-  } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : undefined
-    if (code === "EADDRINUSE")
-      return {
-        kind: "failed",
-        why: `port ${port} on ${host} is taken: stop what listens there, or choose another with --port or GATEHOUSE_PORT`,
-      }
-    if (code === "EADDRNOTAVAIL" || code === "EACCES")
-      return {
-        kind: "failed",
-        why: `cannot listen on ${host}:${port} (${code}): choose an address of this machine with --host, and a port above 1023`,
-      }
-    throw error
-  }
 }
 
 /** Closes what was opened, also when opening stopped half-way. */

@@ -8,13 +8,8 @@ import type { AccessOptions } from "./options.ts"
 
 /** What came of claiming the box. */
 export type Claimed =
-  /** `adminKey` and `recoveryKey` are shown this once; `whyNoRecoveryKey` says in words why there is none. */
-  | {
-      readonly kind: "claimed"
-      readonly adminKey: string
-      readonly recoveryKey?: string
-      readonly whyNoRecoveryKey?: string
-    }
+  /** The keys are shown this once. */
+  | { readonly kind: "claimed"; readonly adminKey: string; readonly recovery: OwnersRecovery }
   /** Nothing that could be a code; it counts as no try. */
   | { readonly kind: "mistyped"; readonly why: string }
   | { readonly kind: "wrong_code"; readonly triesLeft: number }
@@ -22,6 +17,15 @@ export type Claimed =
   | { readonly kind: "expired" }
   /** By somebody else, or by the same code before. */
   | { readonly kind: "already_claimed" }
+
+/** What the owner gets to open backups with. */
+export type OwnersRecovery =
+  | { readonly kind: "made"; readonly key: string }
+  /** Backups open for everybody. */
+  | { readonly kind: "not_sealed" }
+  /** Somebody was shown one before. */
+  | { readonly kind: "held" }
+  | { readonly kind: "failed"; readonly why: string }
 
 export interface ClaimAttempt {
   /** As it was typed. */
@@ -44,8 +48,8 @@ export interface Claim {
 export interface ClaimNeeds {
   readonly store: Store
   readonly keys: Keys
-  /** In the transaction of the claim. `undefined` when there is nothing to recover. */
-  readonly makeRecoveryKey: () => Result<string> | undefined
+  /** In the transaction of the claim. */
+  readonly makeRecoveryKey: () => OwnersRecovery
   readonly log: Pick<Log, "info" | "warn" | "error">
   /** For tests. */
   readonly uptimeS?: () => number
@@ -82,13 +86,7 @@ export function openClaim(
     switch (checked.kind) {
       case "right": {
         codes.use()
-        const recovery = makeRecoveryKey()
-        return {
-          kind: "claimed",
-          adminKey: keys.createAdminKey(adminKey),
-          ...(recovery?.kind === "ok" ? { recoveryKey: recovery.value } : {}),
-          ...(recovery?.kind === "failed" ? { whyNoRecoveryKey: recovery.why } : {}),
-        }
+        return { kind: "claimed", adminKey: keys.createAdminKey(adminKey), recovery: makeRecoveryKey() }
       }
       case "wrong":
         return { kind: "wrong_code", triesLeft: checked.triesLeft }

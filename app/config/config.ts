@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs"
 import { join, resolve } from "node:path"
 import { z } from "zod"
+import { accessOptions } from "../access/options.ts"
 import { backupOptions } from "../backup/options.ts"
 import { telemetryOptions } from "../base/options.ts"
 import { projectRoot } from "../base/paths.ts"
@@ -21,6 +22,7 @@ const configFile = z.strictObject({
   profile: profileChoice.default("auto"),
   dataFolder: z.string().min(1).default("gatehouse-data"),
   http: httpOptions.prefault({}),
+  access: accessOptions.prefault({}),
   inference: inferenceOptions.prefault({}),
   recognition: recognitionOptions.prefault({}),
   people: peopleOptions.prefault({}),
@@ -45,6 +47,7 @@ const environment = z.object({
   GATEHOUSE_ORT_LIB: z.string().min(1).optional(),
   OTEL_EXPORTER_OTLP_ENDPOINT: z.string().min(1).optional(),
   GATEHOUSE_MASTER_KEY_FILE: z.string().min(1).optional(),
+  GATEHOUSE_CLAIM: accessOptions.shape.claim.unwrap().optional(),
   GATEHOUSE_ADMIN_KEY: z.string().min(16, "at least 16 characters").optional(),
 })
 
@@ -107,6 +110,7 @@ export function readConfig(
       dataFolder: told.data.GATEHOUSE_DATA,
       http: { host, port },
       inference: { engines, modelSet, ortLibrary: told.data.GATEHOUSE_ORT_LIB },
+      access: { claim: told.data.GATEHOUSE_CLAIM },
       vault: { keyFile: told.data.GATEHOUSE_MASTER_KEY_FILE },
       telemetry: { otlpEndpoint: told.data.OTEL_EXPORTER_OTLP_ENDPOINT },
     }),

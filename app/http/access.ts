@@ -4,7 +4,7 @@ import type { Access } from "./route.ts"
 export interface Visitor {
   readonly headers: Headers
   /** Address of the other end; absent when it is not known. Asked only where it counts: it takes a call into the kernel. */
-  readonly connection: { readonly address?: string | undefined }
+  readonly connection: { readonly address?: string | undefined; readonly isSecure?: boolean | undefined }
 }
 
 /** Who is at the door, and whether they may pass. `client` is whose rate this counts against. */
@@ -24,6 +24,7 @@ export function admit(
   visitor: Visitor,
   verify: (key: string) => { readonly role: string } | undefined,
 ): Admittance {
+  if (access === "secure") return overTls(visitor)
   if (access === "open" || (access === "key_unless_local" && isLocal(visitor))) return { kind: "anybody" }
   const key = keyOf(visitor.headers)
   if (key === undefined)
@@ -40,9 +41,20 @@ export function admit(
 }
 
 /** Counted by address: whoever tries keys has none that could be counted. */
-function stranger({ connection }: Visitor, message: string): Admittance {
-  const { address = "unknown" } = connection
-  return { kind: "refused", client: `address ${address}`, why: unauthorized(message) }
+function stranger(visitor: Visitor, message: string): Admittance {
+  return { kind: "refused", client: addressOf(visitor), why: unauthorized(message) }
+}
+
+/** Also on this very machine: what is asked and shown there must not be read on the way, and nobody need learn two addresses. */
+function overTls(visitor: Visitor): Admittance {
+  const client = addressOf(visitor)
+  if (visitor.connection.isSecure === true) return { kind: "known", client, caller: "anybody" }
+  const why = problem("forbidden", "this is answered over HTTPS alone: ask again by https://, on the port of http.tls")
+  return { kind: "refused", client, why }
+}
+
+function addressOf({ connection: { address = "unknown" } }: Visitor): string {
+  return `address ${address}`
 }
 
 function unauthorized(message: string): Problem<"unauthorized"> {
@@ -60,7 +72,7 @@ const loopback = /^(127\.\d{1,3}\.\d{1,3}\.\d{1,3}|::1|::ffff:127\.\d{1,3}\.\d{1
 /** A proxy on this machine speaks for somebody else, who may be anywhere. */
 const proxyHeaders = ["forwarded", "x-forwarded-for", "x-real-ip", "via"]
 
-function isLocal({ headers, connection }: Visitor): boolean {
+export function isLocal({ headers, connection }: Visitor): boolean {
   const { address } = connection
   return address !== undefined && loopback.test(address) && !proxyHeaders.some((name) => headers.has(name))
 }

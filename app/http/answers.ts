@@ -403,6 +403,16 @@ export const backupsAnswer = z
   })
   .register(answerSchemas, { id: "Backups" })
 
+export const claimedAnswer = z
+  .strictObject({
+    adminKey: z.string().describe("shown this once: the box keeps its hash alone"),
+    recoveryKey: z.string().optional().describe("shown this once and kept nowhere"),
+    recovery: z
+      .enum(["made", "not_sealed", "held", "failed"])
+      .describe("not_sealed: nothing to recover. held: there is one already. failed: gatehouse vault recovery tries again"),
+  })
+  .register(answerSchemas, { id: "Claimed" })
+
 /** Printed from this very code, so its shape is the OpenAPI standard's affair. */
 export const openApiAnswer = z.record(z.string(), z.unknown()).register(answerSchemas, { id: "OpenApi" })
 

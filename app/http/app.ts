@@ -14,6 +14,7 @@ import { type Problem, problem, statusOf } from "./problem.ts"
 import { createRateLimit } from "./rate.ts"
 import { type AnyReply, type Content, literalFirst, type Route } from "./route.ts"
 import { allRoutes } from "./routes/all.ts"
+import { refuseUnclaimed } from "./unclaimed.ts"
 
 /** What the server knows of a connection and a `Request` does not tell. */
 export interface Connection {
@@ -53,6 +54,7 @@ export function createHttpApp(needs: HttpNeeds, described: readonly Route[] = al
   }
   const app = new Hono<Env>()
   app.use(observe(needs))
+  app.use(untilClaimed(needs))
   if (needs.http.corsOrigins.length > 0) app.use(crossOrigin(needs.http.corsOrigins, routes))
   for (const route of routes) mount(app, route, door, needs)
   for (const [path, methods] of Map.groupBy(routes, ({ path }) => path)) {
@@ -113,6 +115,14 @@ function mount(app: Hono<Env>, route: Route, door: Door, { log, http }: HttpNeed
         log.error({ requestId: c.var.requestId, route: route.path, err: error }, "a bug: a stream of events ended"),
     })
   })
+}
+
+/** Before any route: while the box has no owner, its network hears of nothing but how to become it. */
+function untilClaimed(needs: HttpNeeds) {
+  return async (c: Context<Env>, next: () => Promise<void>) => {
+    const refused = refuseUnclaimed(c.req.url, { headers: c.req.raw.headers, connection: c.env ?? {} }, needs)
+    return refused === undefined ? next() : sendProblem(c, refused)
+  }
 }
 
 /** Request id, trace, the one log line and the figures of every request, whatever became of it. */

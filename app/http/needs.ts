@@ -1,3 +1,4 @@
+import type { Claim } from "../access/claim.ts"
 import type { Creates } from "../access/creates.ts"
 import type { Keys } from "../access/keys.ts"
 import type { Backups } from "../backup/schedule.ts"
@@ -37,6 +38,9 @@ export interface HttpNeeds {
   readonly refinements: Pick<Refinements, "reserve">
   readonly backups: Pick<Backups, "list" | "status" | "begin">
   readonly keys: Pick<Keys, "verify">
+  readonly claim: Pick<Claim, "isAwaited" | "claim">
+  /** Where HTTPS is answered: `undefined` when it is not. Known once the doors are open. */
+  readonly securePort: () => number | undefined
   readonly creates: Creates
   readonly vault: Pick<Vault, "isSealed" | "suite" | "exposure">
   readonly enrolments: Enrolments
@@ -49,7 +53,7 @@ export interface HttpNeeds {
   readonly reembedding: Pick<Reembedding, "status" | "begin" | "flip" | "end">
   readonly judge: Judge
   readonly recognition: RecognitionOptions
-  readonly http: Omit<HttpOptions, "host" | "port" | "drainMs">
+  readonly http: Omit<HttpOptions, "host" | "port" | "drainMs" | "tls">
   readonly metrics: Metrics
   readonly tracer: Tracer
   /** The machine below: looked at when asked. */

@@ -35,7 +35,7 @@ function operation(route: Route): Json {
     summary: route.summary,
     ...(route.tag === undefined ? {} : { tags: [route.tag] }),
     operationId: `${route.method}${route.path.replaceAll(/[/.{}]+(\w?)/g, (_, letter: string) => letter.toUpperCase())}`,
-    security: route.access === "open" ? [] : [{ bearer: [] }, { apiKey: [] }],
+    security: route.access === "open" || route.access === "secure" ? [] : [{ bearer: [] }, { apiKey: [] }],
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(route.body === undefined
       ? {}

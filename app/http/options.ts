@@ -9,12 +9,36 @@ const origin = z
     "an origin such as https://door.example:8443: scheme, host in lower case, port if any, and nothing behind it",
   )
 
+/** The HTTPS door, beside the plain one. */
+const tlsOptions = z
+  .strictObject({
+    /**
+     * `own`: with a certificate that the box makes itself. `files`: with that of two files. `auto`: as `own` on a box that is claimed
+     * by a code, else as `off`. A box that waits for its owner has the door open whatever stands here: it is claimed through nothing else.
+     */
+    mode: z.enum(["auto", "off", "own", "files"]).default("auto"),
+    /** The network: whoever wants HTTPS on this machine alone says 127.0.0.1. */
+    host: z.string().min(1).default("0.0.0.0"),
+    /** 0 takes any free port and prints it. */
+    port: z.int().min(0).max(65_535).default(8443),
+    /** PEM, the box's own first and then those that vouch for it. */
+    certFile: z.string().min(1).nullable().default(null),
+    /** PEM, without a password. */
+    keyFile: z.string().min(1).nullable().default(null),
+  })
+  .refine(
+    ({ mode, certFile, keyFile }) => (mode === "files") === (certFile !== null || keyFile !== null),
+    'mode "files" and certFile with keyFile belong together',
+  )
+  .refine(({ certFile, keyFile }) => (certFile === null) === (keyFile === null), "certFile and keyFile: both, or neither")
+
 /** What the HTTP door can be told. */
 export const httpOptions = z.strictObject({
   /** 127.0.0.1 answers this machine alone; 0.0.0.0 answers the network. */
   host: z.string().min(1).default("127.0.0.1"),
   /** 0 takes any free port and prints it. */
   port: z.int().min(0).max(65_535).default(8080),
+  tls: tlsOptions.prefault({}),
   /** The engines take no more than 8 MiB, so neither does this door. */
   imageBytesMax: z
     .int()
@@ -42,3 +66,4 @@ export const httpOptions = z.strictObject({
   drainMs: z.int().min(0).default(10_000),
 })
 export type HttpOptions = z.output<typeof httpOptions>
+export type TlsOptions = HttpOptions["tls"]

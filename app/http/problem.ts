@@ -5,6 +5,10 @@ export const statusOf = {
   bad_request: 400,
   unauthorized: 401,
   forbidden: 403,
+  /** Nobody has claimed the box, and this is not the way to do it. */
+  unclaimed: 403,
+  /** The code is not the right one, or is asked for no more. */
+  claim_refused: 403,
   not_found: 404,
   method_not_allowed: 405,
   conflict: 409,

@@ -1,4 +1,5 @@
 import { z } from "zod"
+import { adminKeyCharactersMin } from "../access/claim.ts"
 import { priorities } from "../inference/work.ts"
 import { base64Picture, vectorFields } from "../pipeline/given.ts"
 
@@ -44,6 +45,19 @@ export const newImpostorJson = z
   .register(requestSchemas, { id: "NewImpostor" })
 
 export const newFaceJson = z.union([pictureJson, vectorJson]).register(requestSchemas, { id: "NewFace" })
+
+export const claimJson = z
+  .strictObject({
+    code: z.string().min(1).max(100).describe("as it is printed, in small or large letters"),
+    adminKey: z
+      .string()
+      .regex(/^[!-~]*$/, "letters, digits and signs, without blanks")
+      .min(adminKeyCharactersMin, `at least ${adminKeyCharactersMin} characters`)
+      .max(200)
+      .optional()
+      .describe("a key of one's own choice; a random one is made when not said"),
+  })
+  .register(requestSchemas, { id: "ClaimAttempt" })
 
 /** A decimal number as a query writes it, then what it must be. */
 export function numeric(schema: z.ZodNumber | z.ZodInt) {

@@ -12,6 +12,8 @@ export type Access =
   | "key_unless_local"
   /** With a key, and from this very machine alone. */
   | "key_and_local"
+  /** Without a key and over HTTPS alone, whoever it is; counted by address. */
+  | "secure"
 
 /** What a status carries: JSON by its schema, text or bytes of a media type, a stream of events, or nothing. */
 export type Content = z.ZodType | TextContent | BytesContent | StreamedContent | EventStream | "nothing"
@@ -175,8 +177,9 @@ export function literalFirst(routes: readonly Route[]): Route[] {
 export function doorCodes(route: Route): ErrorCode[] {
   return [
     "bad_request",
-    ...(route.access === "open" ? [] : (["unauthorized", "rate_limited"] as const)),
-    ...(route.access === "key_and_local" ? (["forbidden"] as const) : []),
+    ...(route.access === "open" ? [] : (["rate_limited"] as const)),
+    ...(route.access === "open" || route.access === "secure" ? [] : (["unauthorized"] as const)),
+    ...(route.access === "key_and_local" || route.access === "secure" ? (["forbidden"] as const) : []),
     ...(route.path.includes("{id}") ? (["not_found"] as const) : []),
     ...(route.body === undefined
       ? []

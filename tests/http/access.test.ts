@@ -52,6 +52,8 @@ const rows: Record<string, Access> = {
   "POST /v1/system/cpu-profile": "key_and_local",
   "POST /v1/system/heap-snapshot": "key_and_local",
   "GET /metrics": "key_unless_local",
+  "GET /setup": "secure",
+  "POST /setup": "secure",
   "GET /healthz": "open",
   "GET /readyz": "open",
   "GET /openapi.json": "open",
@@ -92,6 +94,13 @@ test.each(Object.entries(rows))("%s is %s", async (name, access) => {
     for (const connection of [far, near, {}, { address: "::1" }, { address: "::ffff:127.0.0.1" }]) {
       const answer = await box.askWithoutKey(method, path, { headers }, connection)
       const local = "address" in connection && connection !== far
+      // Over plain HTTP nobody passes there, and everybody over TLS.
+      if (access === "secure") {
+        expect(answer.status).toBe(403)
+        const secure = { ...connection, isSecure: true }
+        expect([401, 403]).not.toContain((await box.askWithoutKey(method, path, { headers }, secure)).status)
+        continue
+      }
       const mayPass = access === "open" || (access === "key_unless_local" && local)
       if ((answer.status !== 401) !== mayPass) throw new Error(`${what} from ${JSON.stringify(connection)}: ${answer.status}`)
       if (!mayPass) expect(answer.headers.get("www-authenticate")).toBe("Bearer")
@@ -106,7 +115,7 @@ test.each(Object.entries(rows))("%s is %s", async (name, access) => {
   for (const headers of withKey) {
     const { status } = await box.askWithoutKey(method, path, { headers }, far)
     expect(status).not.toBe(401)
-    expect(status === 403).toBe(access === "key_and_local")
+    expect(status === 403).toBe(access === "key_and_local" || access === "secure")
   }
 })
 

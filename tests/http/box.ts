@@ -126,6 +126,8 @@ export async function openTestBox(
     refinements,
     backups: { list: async () => [], status: () => ({ state: "idle" }), begin: () => "begun" },
     keys,
+    claim: { isAwaited: () => false, claim: () => ({ kind: "already_claimed" }) },
+    securePort: () => undefined,
     creates: openCreates(opened.store, vault),
     vault,
     enrolments,
@@ -226,7 +228,9 @@ function checkAnswer(routes: readonly Route[], method: string, path: string, ask
   const where = `${method} ${path} → ${asked.status}`
   const route = routeOf(routes, method, path)
   checkHeaders(routes, method, path, asked)
-  if (asked.status >= 400) {
+  const refusal = route?.answers[asked.status]
+  const isPage = asked.headers.get("content-type")?.startsWith("text/html") === true && refusal !== undefined
+  if (asked.status >= 400 && !isPage) {
     const { error } = errorAnswer.parse(asked.json)
     const code = error.code as ErrorCode
     if (statusOf[code] !== asked.status) throw new Error(`${where} says ${code}`)

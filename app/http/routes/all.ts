@@ -14,6 +14,7 @@ import { peopleRoutes } from "./people.ts"
 import { rearrangementRoutes } from "./rearrangements.ts"
 import { recognizeRoutes } from "./recognize.ts"
 import { reembeddingRoutes } from "./reembedding.ts"
+import { setupRoutes } from "./setup.ts"
 import { sightingRoutes } from "./sightings.ts"
 import { subjectRoutes } from "./subjects.ts"
 import { systemRoutes } from "./system.ts"
@@ -38,6 +39,7 @@ export function allRoutes(needs: HttpNeeds): Route[] {
       ...diagnosticsRoutes(needs),
       ...backupRoutes(needs),
       ...reembeddingRoutes(needs),
+      ...setupRoutes(needs),
       route({
         method: "get",
         path: "/openapi.json",

@@ -28,6 +28,11 @@ export const sightingsOptions = z.strictObject({
       quality: z.int().min(1).max(100).default(80),
     })
     .prefault({}),
+  /**
+   * What cameras send (`/ingest`) is written to the disk at most once in this time, together with what came meanwhile: flash memory
+   * lasts longer. A frame is answered so much later at most, and at once when there was none lately. 0 writes each by itself.
+   */
+  commitEveryMs: z.int().min(0).max(10_000).default(0),
   /** Listeners of the stream at one time; the next one gets 503 with Retry-After. */
   listenersMax: z.int().min(1).max(10_000).default(256),
   /** Events that may wait for one slow listener; beyond it the oldest are lost, and the listener is told. */

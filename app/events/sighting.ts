@@ -95,6 +95,10 @@ export interface SightingTotals {
 /** What was seen, oldest first by `number`. Writes are on disk (fsync) when they return. */
 export interface Sightings {
   record(sighting: NewSighting): Recorded
+  /** In one transaction; where the disk does not take them together, each by itself. In the order given. */
+  recordAll(sightings: readonly NewSighting[]): Recorded[]
+  /** Perhaps together with others that come in the next moment (`commitEveryMs`); on disk when it is answered. */
+  recordSoon(sighting: NewSighting): Promise<Recorded>
   /** Newest first by time of capture; `limit` ≤ 1000. The same cursor gives the same next page whatever is recorded meanwhile. */
   list(filter: SightingFilter, limit: number, after?: SightingCursor): SightingPage
   get(id: string): Sighting | undefined

@@ -3,16 +3,26 @@ import type { Store } from "../store/store.ts"
 import { isDiskFull, storageTrouble } from "../store/trouble.ts"
 import { BrokenSeal } from "../vault/broken.ts"
 import type { Vault } from "../vault/vault.ts"
+import { gatherRecords } from "./gather.ts"
 import type { NewSighting, Recorded, Sighting, Sightings } from "./sighting.ts"
 import { openSightingLists } from "./sighting-lists.ts"
 import { type NameOf, openSightingRows } from "./sighting-rows.ts"
 import { openMonthShredder, openSnapshots } from "./snapshots.ts"
 
+interface NotRecorded {
+  readonly kind: "not_recorded"
+  readonly why: string
+  readonly diskFull: boolean
+}
+
 /** Measured: 200,000 sightings of one face, without pictures, took 468 bytes each with their indexes. */
 export const rowBytes = 512
 
-/** @param nameOf a subject of the gallery, which keeps the names */
-export function openSightings(store: Store, vault: Vault, nameOf: NameOf): Sightings {
+/**
+ * @param nameOf a subject of the gallery, which keeps the names
+ * @param commitEveryMs for those that may wait for each other
+ */
+export function openSightings(store: Store, vault: Vault, nameOf: NameOf, commitEveryMs = 0): Sightings {
   const rows = openSightingRows(store, nameOf)
   const lists = openSightingLists(store, rows)
   const snapshots = openSnapshots(store, vault)
@@ -37,7 +47,7 @@ export function openSightings(store: Store, vault: Vault, nameOf: NameOf): Sight
     "select sightings, snapshot_bytes as snapshotBytes from sighting_totals",
   )
 
-  function insertAll({ camera, requestId, capturedAtMs, image, faces, snapshot }: NewSighting): Sighting {
+  function insertOne({ camera, requestId, capturedAtMs, image, faces, snapshot }: NewSighting): Sighting {
     const bytes = snapshot?.length ?? null
     const recordedAtMs = Date.now()
     const values = [Bun.randomUUIDv7(), camera, requestId, capturedAtMs, recordedAtMs, image.width, image.height, bytes]
@@ -53,16 +63,18 @@ export function openSightings(store: Store, vault: Vault, nameOf: NameOf): Sight
     return sighting
   }
 
-  function tryToRecord(given: NewSighting): Recorded & { readonly diskFull?: boolean } {
+  type Tried = { readonly kind: "recorded"; readonly sightings: readonly Sighting[] } | NotRecorded
+
+  function tryToRecord(given: readonly NewSighting[]): Tried {
     try {
-      const sighting = store.transact<Sighting>((transaction) => {
-        const inserted = insertAll(given)
+      const sightings = store.transact<readonly Sighting[]>((transaction) => {
+        const inserted = given.map(insertOne)
         transaction.afterCommit(() => {
-          for (const follow of followers) follow(inserted)
+          for (const sighting of inserted) for (const follow of followers) follow(sighting)
         })
         return inserted
       })
-      return { kind: "recorded", sighting }
+      return { kind: "recorded", sightings }
     } catch (error) {
       // Somebody changed the key of this month on the disk: recognition goes on all the same.
       const why = error instanceof BrokenSeal ? error.message : storageTrouble(error)
@@ -71,13 +83,26 @@ export function openSightings(store: Store, vault: Vault, nameOf: NameOf): Sight
     }
   }
 
+  function recordAll(given: readonly NewSighting[]): Recorded[] {
+    for (const { faces } of given) assert(faces.length > 0, "a sighting has at least one face")
+    const first = tryToRecord(given)
+    // A disk that was found full has some room since.
+    const last = first.kind === "not_recorded" && first.diskFull ? tryToRecord(given) : first
+    if (last.kind === "recorded") return last.sightings.map((sighting) => ({ kind: "recorded", sighting }))
+    if (given.length > 1) return given.map(record)
+    return given.map(() => ({ kind: "not_recorded", why: last.why }))
+  }
+
+  function record(given: NewSighting): Recorded {
+    const recorded = recordAll([given])[0]
+    assert(recorded !== undefined, "each has an outcome")
+    return recorded
+  }
+
   return {
-    record(given): Recorded {
-      assert(given.faces.length > 0, "a sighting has at least one face")
-      const first = tryToRecord(given)
-      // A disk that was found full has some room since.
-      return first.kind === "not_recorded" && first.diskFull ? tryToRecord(given) : first
-    },
+    record,
+    recordAll,
+    recordSoon: gatherRecords(recordAll, commitEveryMs),
 
     ...lists,
     get: rows.get,

@@ -3,12 +3,12 @@ import type { Metrics } from "../base/metrics.ts"
 import { elapsedMs, nowTickMs } from "../base/ticks.ts"
 import type { Span } from "../base/trace.ts"
 import type { SightingsOptions } from "../events/options.ts"
-import type { NewSightedFace, Sightings } from "../events/sighting.ts"
+import type { NewSightedFace, NewSighting, Recorded, Sightings } from "../events/sighting.ts"
 import type { AnalyzeOptions } from "../inference/wire.ts"
 import type { Recognition, RecognizedFace } from "./recognize.ts"
 
 export interface SightNeeds {
-  readonly sightings: Pick<Sightings, "record">
+  readonly sightings: Pick<Sightings, "record" | "recordSoon">
   readonly metrics: Pick<Metrics, "stageSeconds" | "sightingsTotal">
   readonly log: Pick<Log, "error">
 }
@@ -33,35 +33,44 @@ export type Sight =
 /** Clocks of cameras and boxes differ by seconds; what lies further ahead than this is a clock that was never set. */
 const clockAheadMsMax = 5 * 60_000
 
+type Recognized = Extract<Recognition, { kind: "recognized" }>
+
 /**
  * Keeps what was recognised in a camera's frame. For the picture to be kept with it, the recognition is asked with
  * `snapshot: snapshotAsked(options)`.
  */
-export function recordSighting(
-  recognition: Extract<Recognition, { kind: "recognized" }>,
-  { camera, requestId, capturedAtMs, trace }: SightedFrame,
-  { sightings, metrics, log }: SightNeeds,
-): Sight {
-  const { image, faces, snapshot } = recognition
-  if (faces.length === 0) return { kind: "no_face" }
+export function recordSighting(recognition: Recognized, frame: SightedFrame, needs: SightNeeds): Sight {
+  if (recognition.faces.length === 0) return { kind: "no_face" }
+  const told = beginRecord(frame, needs)
+  return told(needs.sightings.record(toNewSighting(recognition, frame)))
+}
+
+/** As `recordSighting`, perhaps together with what others send in the next moment. */
+export async function recordSightingSoon(recognition: Recognized, frame: SightedFrame, needs: SightNeeds): Promise<Sight> {
+  if (recognition.faces.length === 0) return { kind: "no_face" }
+  const told = beginRecord(frame, needs)
+  return told(await needs.sightings.recordSoon(toNewSighting(recognition, frame)))
+}
+
+function toNewSighting({ image, faces, snapshot }: Recognized, { camera, requestId, capturedAtMs }: SightedFrame): NewSighting {
+  const taken = believable(capturedAtMs, Date.now())
+  return { camera, requestId, capturedAtMs: taken, image, faces: faces.map(toSightedFace), snapshot }
+}
+
+/** What is measured and said of a recording that begins now. */
+function beginRecord({ requestId, trace }: SightedFrame, { metrics, log }: SightNeeds): (recorded: Recorded) => Sight {
   const startTickMs = nowTickMs()
   const recording = trace?.begin("record")
-  const recorded = sightings.record({
-    camera,
-    requestId,
-    capturedAtMs: believable(capturedAtMs, Date.now()),
-    image,
-    faces: faces.map(toSightedFace),
-    snapshot,
-  })
-  recording?.end({ failed: recorded.kind === "not_recorded" })
-  metrics.stageSeconds.observe({ stage: "record" }, elapsedMs(startTickMs) / 1000)
-  if (recorded.kind === "not_recorded") {
-    log.error({ requestId, why: recorded.why }, "a sighting could not be recorded")
-    return recorded
+  return (recorded) => {
+    recording?.end({ failed: recorded.kind === "not_recorded" })
+    metrics.stageSeconds.observe({ stage: "record" }, elapsedMs(startTickMs) / 1000)
+    if (recorded.kind === "not_recorded") {
+      log.error({ requestId, why: recorded.why }, "a sighting could not be recorded")
+      return recorded
+    }
+    metrics.sightingsTotal.inc()
+    return { kind: "recorded", sightingId: recorded.sighting.id }
   }
-  metrics.sightingsTotal.inc()
-  return { kind: "recorded", sightingId: recorded.sighting.id }
 }
 
 /** What an engine is asked to make for the record. */

@@ -48,6 +48,19 @@ test("the oldest leave as soon as the bytes are over their budget, no more of th
   expect(memory.sightings.totals().bytes).toBe(5 * (each + rowBytes))
 })
 
+test("of a large budget a step's worth is made free ahead, so that not every sighting costs a removal", async () => {
+  await using memory = await openMemory()
+  const each = 1000
+  const budget = 640
+  for (let n = 0; n < budget + 1; n++) record(memory.sightings, { snapshot: new Uint8Array(each) })
+  const step = openRetention(memory.store, memory.sightings, { bytesMax: budget * (each + rowBytes), ageMaxDays: 1 })
+  expect(sweep(step, Date.now(), 0)).toBe(10)
+  for (let n = 0; n < 9; n++) record(memory.sightings, { snapshot: new Uint8Array(each) })
+  expect(sweep(step, Date.now(), 0)).toBe(0)
+  record(memory.sightings, { snapshot: new Uint8Array(each) })
+  expect(sweep(step, Date.now(), 0)).toBe(10)
+})
+
 test("what is older than the limit leaves, in steps", async () => {
   await using memory = await openMemory()
   recordAt(memory, ...days(60))

@@ -132,7 +132,8 @@ test("a frame that a newer one replaced is told so", async () => {
 
 test("what could not be recorded is not acknowledged", async () => {
   await using real = await openTestBox()
-  const sightings = { ...real.needs.sightings, record: () => ({ kind: "not_recorded", why: "the disk is full" }) as const }
+  const recordSoon = async () => ({ kind: "not_recorded", why: "the disk is full" }) as const
+  const sightings = { ...real.needs.sightings, recordSoon }
   await using box = await openTestBox({ sightings })
   const { status, json, headers } = await ingest(box, ada)
   expect(status).toBe(503)

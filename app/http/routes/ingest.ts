@@ -1,6 +1,6 @@
 import { z } from "zod"
 import { type RecognizedFace, recognize } from "../../pipeline/recognize.ts"
-import { recordSighting, snapshotAsked } from "../../pipeline/sight.ts"
+import { recordSightingSoon, snapshotAsked } from "../../pipeline/sight.ts"
 import { type BodyFormats, mapFormats } from "../body.ts"
 import { type HttpNeeds, recognizing } from "../needs.ts"
 import { analysisCodes, noAnalysis, notRecorded } from "../outcomes.ts"
@@ -39,7 +39,7 @@ export function ingestRoutes(needs: HttpNeeds): Route[] {
         })
         if (recognition.kind !== "recognized") return noAnalysis(recognition)
         const capturedAtMs = body.capturedAtMs ?? query.capturedAtMs
-        const sight = recordSighting(recognition, { camera, requestId, capturedAtMs, trace: hurry.trace }, needs)
+        const sight = await recordSightingSoon(recognition, { camera, requestId, capturedAtMs, trace: hurry.trace }, needs)
         if (sight.kind === "not_recorded") return notRecorded(sight.why)
         const { image, faces, judgement, degraded, timingsMs } = recognition
         return reply(200, {

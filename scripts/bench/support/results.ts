@@ -24,7 +24,7 @@ export type Target = z.output<typeof targetSchema>
 
 /** What every benchmark writes. `details` belong to the benchmark named by `kind`. */
 export const resultSchema = z.strictObject({
-  kind: z.enum(["recognise", "peers", "load", "models", "search", "sealed"]),
+  kind: z.enum(["recognise", "peers", "load", "models", "search", "sealed", "writes", "jitter"]),
   startedAt: z.iso.datetime(),
   machine: machineSchema,
   options: z.record(z.string(), z.unknown()),

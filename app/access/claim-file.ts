@@ -6,7 +6,7 @@ import { claimCodeFileBytesMax, parseClaimCode } from "./claim-code.ts"
 /**
  * Where a box that was flashed finds its code: what `GATEHOUSE_CLAIM_CODE_FILE` names, else the systemd credential `claim-code`.
  *
- * @returns `undefined` when nobody has given one: no file, or an empty one, as a unit without the credential has it
+ * @returns `undefined` when nobody has given one: no file, or one that says so
  */
 export function readClaimCodeFile(env: Readonly<Record<string, string | undefined>> = process.env): Result<string> | undefined {
   const path = pathFrom(env)
@@ -19,7 +19,7 @@ export function readClaimCodeFile(env: Readonly<Record<string, string | undefine
       return { kind: "failed", why: `${path} is too long for a claim code: look whether it is the right file` }
     const bytes = Buffer.alloc(claimCodeFileBytesMax)
     const text = bytes.toString("latin1", 0, readSync(file, bytes)).trim()
-    if (text === "") return undefined
+    if (text === "" || text === nobodyGaveOne) return undefined
     const parsed = parseClaimCode(text)
     // Its reason may quote the file, and that is said in the log.
     const why = `${path} holds no claim code: ten letters and digits are needed, as scripts/flash writes them`
@@ -30,6 +30,9 @@ export function readClaimCodeFile(env: Readonly<Record<string, string | undefine
     if (file !== undefined) closeSync(file)
   }
 }
+
+/** What our unit has in place of a file that is not there: systemd allows no empty credential. */
+const nobodyGaveOne = "none"
 
 function pathFrom(env: Readonly<Record<string, string | undefined>>): string | undefined {
   const { GATEHOUSE_CLAIM_CODE_FILE: named, CREDENTIALS_DIRECTORY: credentials } = env

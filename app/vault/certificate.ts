@@ -54,7 +54,12 @@ export function makeCertificate(request: CertificateRequest): string {
 export function fingerprintOf(pem: string): string {
   const base64 = /-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----/.exec(pem)?.[1]
   assert(base64 !== undefined, "a certificate in PEM has its two lines")
-  const digest = createHash("sha256").update(Buffer.from(base64, "base64")).digest("hex").toUpperCase()
+  return fingerprintOfDer(Buffer.from(base64, "base64"))
+}
+
+/** As `fingerprintOf`, of the bytes behind the PEM. */
+export function fingerprintOfDer(certificate: Der): string {
+  const digest = createHash("sha256").update(certificate).digest("hex").toUpperCase()
   return (digest.match(/../g) ?? []).join(":")
 }
 

@@ -4,6 +4,7 @@ import { projectRoot } from "../../app/base/paths.ts"
 import type { Result } from "../../app/base/result.ts"
 import type { Target } from "../build/targets.ts"
 import { runTool } from "../build/tools.ts"
+import { versionMax } from "../portability/limits.ts"
 import { type PackageEntry, packageContents, rpmDocs } from "./contents.ts"
 import type { Order } from "./packer.ts"
 import { stage } from "./stage.ts"
@@ -11,8 +12,13 @@ import { description, maintainer, summary } from "./words.ts"
 
 const architectures = { x64: "x86_64", arm64: "aarch64" } as const satisfies Record<Target["arch"], string>
 
-/** What docs/build.md says the file needs. rpmbuild's own search would see the program alone, not the libraries inside. */
-const requires = ["libc.so.6(GLIBC_2.28)(64bit)", "libstdc++.so.6(GLIBCXX_3.4.22)(64bit)", "libgcc_s.so.1()(64bit)"]
+/** What scripts/check-portability holds the file to. rpmbuild's own search would see the program alone, not the libraries inside. */
+const requires = [
+  `libc.so.6(GLIBC_${versionMax.GLIBC})(64bit)`,
+  `libstdc++.so.6(GLIBCXX_${versionMax.GLIBCXX})(64bit)`,
+  `libstdc++.so.6(CXXABI_${versionMax.CXXABI})(64bit)`,
+  "libgcc_s.so.1()(64bit)",
+]
 
 /** Makes `gatehouse-<version>-<revision>.<architecture>.rpm` by rpmbuild, on a machine of any architecture. */
 export async function packRpm(order: Order): Promise<Result<string>> {

@@ -174,6 +174,7 @@ export function openAccelerator(needs: AcceleratorNeeds): Accelerator {
     for (const plan of choice.plans) {
       if (closing.signal.aborted) return
       const outcome = await tryPlan(plan)
+      if (closing.signal.aborted) return
       metrics.providerTriesTotal.inc({ provider: plan.provider, result: outcome.kind })
       if (outcome.kind === "ready") return serve(plan)
       tried = [...tried, ...outcome.refusals]
@@ -182,7 +183,7 @@ export function openAccelerator(needs: AcceleratorNeeds): Accelerator {
     first.resolve({ kind: "refused", refusals: [...choice.refusals, ...tried] })
     const [best] = choice.plans
     if (best === undefined) return enter("absent")
-    carryOut(watch.unfit(nowTickMs(), tried.at(-1)?.why ?? `${best.provider} did not get ready`))
+    carryOut(watch.unfit(nowTickMs(), `${best.provider}: ${tried[0]?.why ?? "it did not get ready"}`))
   }
 
   function tryPlan(plan: AcceleratorPlan): Promise<TryOutcome> {
@@ -233,7 +234,8 @@ export function openAccelerator(needs: AcceleratorNeeds): Accelerator {
     if (answer.kind === "failed") {
       const kind = answer.fault ?? "error"
       metrics.providerErrorsTotal.inc({ provider: own.plan.provider, kind })
-      carryOut(kind === "wrong" ? watch.wrong(nowTickMs(), answer.why) : watch.failed(nowTickMs(), answer.why))
+      const why = `${own.plan.provider}: ${answer.why}`
+      carryOut(kind === "wrong" ? watch.wrong(nowTickMs(), why) : watch.failed(nowTickMs(), why))
     }
     if (state === "serving") needs.freed()
     return answer
@@ -266,10 +268,7 @@ export function openAccelerator(needs: AcceleratorNeeds): Accelerator {
       return
     }
     rest = { why, retryTickMs: nowTickMs() + sentence.delayMs }
-    log.error(
-      { provider: given?.plan.provider, why, retryInS: Math.round(sentence.delayMs / 1000) },
-      "an accelerator is given up; the processor serves",
-    )
+    log.error({ why, retryInS: Math.round(sentence.delayMs / 1000) }, "an accelerator is given up; the processor serves")
     enter("resting")
     void given?.engine.stop()
   }

@@ -1,0 +1,135 @@
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { silentLog } from "../../../app/base/log.ts"
+import { createMetrics } from "../../../app/base/metrics.ts"
+import { selfCommand } from "../../../app/base/self.ts"
+import { nowTickMs } from "../../../app/base/ticks.ts"
+import type { AcceleratorState, FirstOutcome } from "../../../app/inference/accelerator.ts"
+import { acceleratorChooser } from "../../../app/inference/chooser.ts"
+import type { ModelSet } from "../../../app/inference/manifest.ts"
+import { inferenceOptions } from "../../../app/inference/options.ts"
+import { unplaced } from "../../../app/inference/placement/placement.ts"
+import { type EnginePool, openPool } from "../../../app/inference/pool.ts"
+import {
+  buildCrashingLibrary,
+  buildStandIn,
+  foreignArchitecture,
+  type StandIn,
+} from "../../../tests/support/native/libraries.ts"
+import { asNeverSeen } from "../../bench/support/pictures.ts"
+import { ask, difference, type Reference } from "./faces.ts"
+
+/** How an accelerator breaks while it serves, and how its library can be none. */
+export const runFaults = ["fail", "hang", "nan", "wrong"] as const
+export const libraryFaults = ["missing", "too_old", "wrong_architecture", "crash_at_load"] as const
+export const faultKinds = [...runFaults, ...libraryFaults] as const
+export type FaultKind = (typeof faultKinds)[number]
+
+export interface EpisodeOptions {
+  readonly kind: FaultKind
+  readonly set: ModelSet
+  readonly references: readonly Reference[]
+  readonly requests: number
+  readonly clients: number
+}
+
+export interface Episode {
+  readonly requests: number
+  /** What was wrong with answers, in words. */
+  readonly wrong: readonly string[]
+  /** Answers that are none, by kind. */
+  readonly unanswered: readonly string[]
+  /** Answers that an accelerator gave, all of them before the fault. */
+  readonly accelerated: number
+  /** The longest that no right answer came, from the fault on, or from the start where the library is none. */
+  readonly gapMs: number
+  /** Of the first try of the accelerator. */
+  readonly outcome: FirstOutcome["kind"]
+  readonly stateAfter: AcceleratorState | undefined
+}
+
+/** A box with engines on the processor and an accelerator that breaks, asked without pause by some clients. */
+export async function runEpisode(options: EpisodeOptions): Promise<Episode> {
+  const folder = mkdtempSync(join(tmpdir(), "gatehouse-provider-"))
+  const { library, standIn } = libraryOf(options.kind, folder)
+  const pool = openStandInPool(library, options.set, folder)
+  try {
+    await pool.settled()
+    if (standIn !== undefined) {
+      const outcome = await pool.accelerated()
+      if (outcome.kind === "refused") throw new Error(`the stand-in does not serve: ${JSON.stringify(outcome.refusals)}`)
+    }
+    return await askWithFault(pool, standIn, options)
+  } finally {
+    await pool.close()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** A box whose library is one of the stand-ins, and nothing else differs from the defaults but that a cache has a place of its own. */
+export function openStandInPool(library: string, set: ModelSet, cacheFolder: string): EnginePool {
+  const options = inferenceOptions.parse({ engines: 2, ortLibrary: library, provider: "cuda", tensorrt: { cacheFolder } })
+  const choose = acceleratorChooser(options, selfCommand())
+  return openPool(selfCommand(), set, options, silentLog, createMetrics(), unplaced(options), choose)
+}
+
+async function askWithFault(pool: EnginePool, standIn: StandIn | undefined, options: EpisodeOptions): Promise<Episode> {
+  const { kind, references, requests, clients } = options
+  const wrong: string[] = []
+  const unanswered: string[] = []
+  let [asked, accelerated, gapMs] = [0, 0, 0]
+  /** At a moment in the first half, mostly in the midst of a run. */
+  const faultAt = standIn === undefined ? 0 : Math.floor(requests * (0.2 + 0.3 * Math.random()))
+  let lastRightTickMs = nowTickMs()
+  let broken = standIn === undefined
+
+  async function client() {
+    while (asked < requests) {
+      const number = asked++
+      const reference = references[number % references.length]!
+      const answering = ask(pool, asNeverSeen(reference.picture))
+      if (number === faultAt) {
+        lastRightTickMs = nowTickMs()
+        broken = true
+        standIn?.tell({ fault: kind as (typeof runFaults)[number] })
+      }
+      const answer = await answering
+      if (answer.kind !== "ok") {
+        unanswered.push(answer.kind)
+        continue
+      }
+      const found = difference(answer, reference)
+      if (found !== undefined) {
+        wrong.push(`${reference.picture.name}: ${found}`)
+        continue
+      }
+      const tickMs = nowTickMs()
+      if (broken) gapMs = Math.max(gapMs, tickMs - lastRightTickMs)
+      lastRightTickMs = tickMs
+      const engine = pool.status().engines.find(({ pid }) => pid === answer.run?.pid)
+      if (engine !== undefined && engine.provider !== "cpu") accelerated += 1
+    }
+  }
+
+  await Promise.all(Array.from({ length: clients }, client))
+  const { kind: outcome } = await pool.accelerated()
+  return { requests, wrong, unanswered, accelerated, gapMs, outcome, stateAfter: pool.status().accelerator?.state }
+}
+
+function libraryOf(kind: FaultKind, folder: string): { library: string; standIn?: StandIn } {
+  switch (kind) {
+    case "missing":
+      return { library: join(folder, "libonnxruntime.so") }
+    case "too_old":
+      return { library: buildStandIn(folder, { version: "1.9.0" }).library }
+    case "wrong_architecture":
+      return { library: foreignArchitecture(folder) }
+    case "crash_at_load":
+      return { library: buildCrashingLibrary(folder) }
+    default: {
+      const standIn = buildStandIn(folder)
+      return { library: standIn.library, standIn }
+    }
+  }
+}

@@ -2,7 +2,7 @@ import type { Log } from "../base/log.ts"
 import type { Result } from "../base/result.ts"
 import type { Store } from "../store/store.ts"
 import { parseClaimCode } from "./claim-code.ts"
-import { type AskedCode, type ClaimCodes, openClaimCodes } from "./claim-codes.ts"
+import { type AskedCode, openClaimCodes } from "./claim-codes.ts"
 import type { Keys } from "./keys.ts"
 import type { AccessOptions } from "./options.ts"
 
@@ -119,15 +119,18 @@ export function openClaim(
   }
 }
 
-/** What `gatehouse admin claim-code` does: another code for a box that waits for its owner, and a running one takes it at once. */
-export function renewClaimCode(store: Store, keys: Keys): Result<string> {
+/**
+ * What `gatehouse admin claim-code` does: another code for a box that waits for its owner, and a running one takes it at once.
+ *
+ * @param uptimeS for tests
+ */
+export function renewClaimCode(store: Store, keys: Keys, uptimeS?: () => number): Result<string> {
   return store.transact<Result<string>>(() => {
     if (keys.hasAdminKey())
       return {
         kind: "failed",
         why: "the box has its owner: gatehouse admin reset-key makes a new admin key, and voids the old one",
       }
-    const codes: ClaimCodes = openClaimCodes(store)
-    return { kind: "ok", value: codes.openByCommand() }
+    return { kind: "ok", value: openClaimCodes(store, uptimeS).openByCommand() }
   })
 }

@@ -145,6 +145,52 @@ describe("install", () => {
   })
 })
 
+describe("on the machine itself, where systemd runs", () => {
+  /** This machine with an /etc, a /run and a /usr/local/bin of its own for a moment; its systemctl writes down what it is told. */
+  const borrow = `set -e
+for place in /etc /run /usr/local/bin; do mount -t tmpfs none "$place"; done
+mkdir -p /etc/systemd/system /run/systemd/system
+tools=$1; shift
+printf '#!/bin/sh\\necho "$*" >>"%s/told"\\nexit "\${REFUSES:-0}"\\n' "$tools" >"$tools/systemctl"
+chmod +x "$tools/systemctl"
+export PATH="$tools:$PATH"
+sh -c "$1"`
+
+  function onMachine(steps: string, env: Record<string, string> = {}) {
+    using machine = otherMachine()
+    const tools = machine.file("tools")
+    mkdirSync(tools)
+    const gatehouse = selfCommand().join(" ")
+    const script = steps
+      .replaceAll("install ", `${gatehouse} install --program ${machine.program} `)
+      .replaceAll("leave", `${gatehouse} uninstall`)
+    const command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", borrow, "sh", tools, script]
+    const { exitCode, stdout, stderr } = Bun.spawnSync(command, { env: { ...process.env, ...env } })
+    const told = existsSync(join(tools, "told")) ? readFileSync(join(tools, "told"), "utf8").trim().split("\n") : []
+    return { code: exitCode, out: stdout.toString(), err: stderr.toString(), told }
+  }
+
+  test("tells it of the new unit, and starts it only when asked to", () => {
+    expect(onMachine("install --json")).toMatchObject({ code: 0, told: ["daemon-reload"] })
+    const { code, told, out } = onMachine("install --now; install --gpu --now; leave; ls /etc/systemd/system /usr/local/bin")
+    expect({ code, told }).toEqual({
+      code: 0,
+      told: [
+        ...["daemon-reload", "restart gatehouse.service"],
+        ...["daemon-reload", "stop gatehouse.service", "restart gatehouse-gpu.service"],
+        ...["disable --now gatehouse.service gatehouse-gpu.service", "daemon-reload"],
+      ],
+    })
+    expect(out).toEndWith("/etc/systemd/system:\nmulti-user.target.wants\n\n/usr/local/bin:\n")
+  })
+
+  test("says what systemd said when it refuses", () => {
+    const { code, err } = onMachine("install --now", { REFUSES: "1" })
+    expect(code).toBe(3)
+    expect(err).toMatch(/files are in place, but systemctl daemon-reload ended with 1: .*journalctl -u gatehouse.service/)
+  })
+})
+
 describe("uninstall", () => {
   async function used() {
     const machine = otherMachine()

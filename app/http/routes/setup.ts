@@ -105,7 +105,7 @@ function answerFor(claimed: Claimed) {
       return reply(201, { adminKey, ...recoveryKey, recovery: recovery.kind })
     }
     case "mistyped":
-      return refusal(claimed.kind, claimed.why)
+      return problem("bad_request", claimed.why)
     case "wrong_code": {
       const { kind, triesLeft } = claimed
       return refusal(kind, `the claim code is another one; ${triesLeft} of ${claimTriesMax} tries are left`, { triesLeft })

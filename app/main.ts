@@ -87,9 +87,9 @@ const needs: CliNeeds = {
     const { answerProbe } = await import("./inference/providers/probe-process.ts")
     return answerProbe(question)
   },
-  compareRuntimes: async (set, library) => {
+  compareRuntimes: async (...asked) => {
     const { compareRuntimes } = await import("./inference/engine/compare-runtimes.ts")
-    return compareRuntimes(set, library)
+    return compareRuntimes(...asked)
   },
 }
 

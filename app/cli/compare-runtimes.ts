@@ -5,7 +5,7 @@ import type { CliContext } from "./needs.ts"
 import type { Outcome } from "./outcome.ts"
 import { formatTable } from "./terminal.ts"
 
-type CompareOptions = BoxOptions & { readonly exact?: boolean }
+type CompareOptions = BoxOptions & { readonly exact?: boolean; readonly short?: boolean }
 
 /** For the makers of a box: whether its library of ONNX Runtime says on the processor what the packaged one says. */
 export function compareRuntimesCommand(context: CliContext): Command {
@@ -14,11 +14,12 @@ export function compareRuntimesCommand(context: CliContext): Command {
     .option("--config <file>", "configuration file (GATEHOUSE_CONFIG)")
     .option("--set <name>", "model set, or auto (GATEHOUSE_MODEL_SET)")
     .option("--exact", "bit for bit, as the same library has to")
+    .option("--short", "detector and landmarks alone, for emulated processors")
     .action(async (library: string, options: CompareOptions) => {
       const compared = withConfig(options, async (config): Promise<Outcome> => {
         const set = await context.needs.locateSet(config)
         if (set.kind === "failed") return set
-        const comparison = await context.needs.compareRuntimes(set.value, library)
+        const comparison = await context.needs.compareRuntimes(set.value, library, options)
         if (comparison.kind === "failed") return comparison
         if (options.json === true) printJson(context, comparison.value)
         else context.terminal.out(toText(comparison.value))

@@ -35,11 +35,13 @@ export type OpenedPeople = People
 export interface CliNeeds {
   /** Until the process is told to stop. */
   serve(config: Config): Promise<Result<void> | Locked | Misconfigured>
-  openEngines(config: Config): Promise<Result<Engines>>
+  openEngines(config: Config): Promise<Result<Engines> | Misconfigured>
   /** @param seals whether a folder that is to be sealed is sealed now; by itself yes */
   openGallery(config: Config, seals?: boolean): Promise<Result<OpenedGallery> | Locked>
   openPeople(config: Config): Promise<Result<OpenedPeople> | Locked>
   forgetInBackups(dataFolder: string, shelfFolder: string): Promise<ForgottenBackups>
+  /** What TensorRT has compiled, and that it crashed. */
+  forgetCompiled(config: Config): Promise<Result<void>>
   /** The set that the configuration names, without engines. */
   locateSet(config: Config): Promise<Result<ModelSet>>
   listModels(config: Config): Promise<ModelListing>
@@ -50,7 +52,7 @@ export interface CliNeeds {
   /** Loads a doubtful library into this process. */
   answerProbe(question: ProbeQuestion): Promise<ProbeAnswer>
   /** Loads two libraries into this process. */
-  compareRuntimes(set: ModelSet, library: string): Promise<Result<RuntimeComparison>>
+  compareRuntimes(set: ModelSet, library: string, options: { readonly short?: boolean }): Promise<Result<RuntimeComparison>>
 }
 
 /** What every command gets. */

@@ -1,7 +1,7 @@
 /**
  * Whether the ARM64 file does what the x86-64 file does, told on an x86-64 machine: both start, enrol a person and recognise her
  * in a second picture; vectors and decisions are compared. The ARM64 one runs under QEMU in a root file system that holds ARM64's
- * C and C++ libraries and nothing else.
+ * C and C++ libraries and nothing else; it also speaks to its ONNX Runtime as to that of a board, through the C API.
  *
  *   ./scripts/smoke-arm64 [--file dist/gatehouse-…-linux-arm64] [--against dist/gatehouse-…-linux-x64]
  *   ./scripts/smoke-arm64 --sources         this checkout under Bun for ARM64, where nothing has been built
@@ -23,6 +23,7 @@ import { ask, enrolledName, type Transcript } from "./journey.ts"
 import { meanDifference, type Pictures, takePictures } from "./pictures.ts"
 import { type ArmProgram, fileOnArm, sourcesOnArm } from "./program.ts"
 import { openArmRoot } from "./root.ts"
+import { compareRuntimes } from "./runtimes.ts"
 
 const file = { type: "string" } as const
 const { values } = parseArgs({ options: { file, against: file, sources: { type: "boolean", default: false } } })
@@ -59,12 +60,17 @@ async function smoke(): Promise<Result<boolean>> {
   if (opened.kind === "failed") return opened
   await using root = opened.value
 
+  const config = join(tmpdir(), `gatehouse-patient-${process.pid}.jsonc`)
+  await Bun.write(config, JSON.stringify(patientConfig))
   const pictures = await takePictures()
-  const other = await journey("x86-64", command.value, pictures)
+  const other = await journey("x86-64", command.value, config, pictures)
   if (other.kind === "failed") return other
-  const arm = await journey("ARM64", [...root.enter, ...program.value.command], pictures)
+  const armCommand = [...root.enter, ...program.value.command]
+  const arm = await journey("ARM64", armCommand, config, pictures)
   if (arm.kind === "failed") return arm
-  return { kind: "ok", value: await tell(arm.value, other.value) }
+  const runtimes = await compareRuntimes(armCommand, config, program.value.library)
+  if (runtimes.kind === "failed") return runtimes
+  return { kind: "ok", value: await tell(arm.value, other.value, runtimes.value) }
 }
 
 function armFile(): Result<ArmProgram> {
@@ -81,9 +87,12 @@ function x64Command(): Result<readonly string[]> {
     : { kind: "failed", why: `${path} is missing: name the x86-64 file, or leave --against out` }
 }
 
-async function journey(name: string, command: readonly string[], pictures: Pictures): Promise<Result<Transcript>> {
-  const config = join(tmpdir(), `gatehouse-patient-${process.pid}.jsonc`)
-  await Bun.write(config, JSON.stringify(patientConfig))
+async function journey(
+  name: string,
+  command: readonly string[],
+  config: string,
+  pictures: Pictures,
+): Promise<Result<Transcript>> {
   const startsMs = performance.now()
   const started = await startBox(
     { TMPDIR: tmpdir(), GATEHOUSE_CONFIG: config, GATEHOUSE_MODEL_SET: "default", GATEHOUSE_LOG: "error" },
@@ -108,8 +117,11 @@ async function journey(name: string, command: readonly string[], pictures: Pictu
   return { kind: "ok", value: transcript }
 }
 
-/** Prints what both said and what is wrong with it. */
-async function tell(arm: Transcript, other: Transcript): Promise<boolean> {
+/**
+ * Prints what both said and what is wrong with it.
+ * @param runtimesAgree whether the ARM64 one got the same from ONNX Runtime in both ways
+ */
+async function tell(arm: Transcript, other: Transcript, runtimesAgree: boolean): Promise<boolean> {
   const { faces, differences } = compare(arm, other)
   const wrong = [...differences, ...judgeAlone(arm, other)]
   const rows = faces.map((face) => [
@@ -127,6 +139,7 @@ async function tell(arm: Transcript, other: Transcript): Promise<boolean> {
     )
     if (apart > pixelsApartMax) wrong.push(`${what}: the pixels are more than ${pixelsApartMax} apart on average`)
   }
+  if (!runtimesAgree) wrong.push("ONNX Runtime says something else through its C API, see above")
   for (const difference of wrong) console.log(`WRONG ${difference}`)
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(0)
   console.log(`${wrong.length === 0 ? "Both say the same" : `${wrong.length} differences`}, in ${seconds} s`)

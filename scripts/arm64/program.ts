@@ -9,6 +9,8 @@ import type { Mount } from "./root.ts"
 export interface ArmProgram {
   readonly command: readonly string[]
   readonly mounts: readonly Mount[]
+  /** ONNX Runtime's library, where the program sees it; absent where it unpacks it first. */
+  readonly library?: string
 }
 
 const home = "/opt/gatehouse"
@@ -24,6 +26,7 @@ export async function sourcesOnArm(): Promise<Result<ArmProgram>> {
     kind: "ok",
     value: {
       command: [join(home, "bun"), join(home, "app/main.ts")],
+      library: join(home, "node_modules/onnxruntime-node/bin/napi-v6/linux/arm64/libonnxruntime.so.1"),
       mounts: [
         ...own.map((name) => ({ from: join(projectRoot, name), to: join(home, name) })),
         { from: obtained.value.packages, to: join(home, "node_modules") },

@@ -35,8 +35,9 @@ export interface NetworkComparison {
   readonly libraryMs: number
 }
 
-/** Enough for a function of the table that is not what it should be to show. */
-const cycles = 20
+/** How often a network is opened, run and closed: enough for a function of the table that is not what it should be to show. */
+const cyclesUsual = 20
+const cyclesShort = 3
 
 type Both = readonly [packaged: Runtime, library: Runtime]
 
@@ -44,8 +45,13 @@ type Both = readonly [packaged: Runtime, library: Runtime]
  * Runs the known questions of a model set through both ways to ONNX Runtime on the processor, and asks both what they do not take.
  * Loads both libraries into this process: not for one that serves.
  * @param libraryPath a libonnxruntime.so; that of the package itself has to agree bit for bit
+ * @param options.short without the embedders, which take most of the time where the processor is emulated
  */
-export async function compareRuntimes(set: ModelSet, libraryPath: string): Promise<Result<RuntimeComparison>> {
+export async function compareRuntimes(
+  set: ModelSet,
+  libraryPath: string,
+  { short = false }: { readonly short?: boolean } = {},
+): Promise<Result<RuntimeComparison>> {
   const packaged = await open({ adapter: "onnxruntime-node" })
   if (packaged.kind === "failed") return packaged
   const library = await open({ adapter: "ort-ffi", library: libraryPath })
@@ -54,7 +60,8 @@ export async function compareRuntimes(set: ModelSet, libraryPath: string): Promi
 
   const networks: NetworkComparison[] = []
   const known: Question[] = []
-  const models: readonly LocatedModel[] = [set.detector, ...(set.landmarks ? [set.landmarks] : []), ...set.embedders]
+  const detecting: readonly LocatedModel[] = [set.detector, ...(set.landmarks ? [set.landmarks] : [])]
+  const models = short ? detecting : [...detecting, ...set.embedders]
   for (const model of models) {
     for (const golden of model.manifest.golden) {
       const weights = await readWeights(model, golden.file)
@@ -66,6 +73,7 @@ export async function compareRuntimes(set: ModelSet, libraryPath: string): Promi
   }
   const [smallest] = known.toSorted((a, b) => a.bytes.length - b.bytes.length)
   assert(smallest !== undefined, "every set has a detector")
+  const cycles = short ? cyclesShort : cyclesUsual
   for (let index = 0; index < cycles; index++) await (await openAndAsk(library.value, smallest)).session.close()
   const refusals = await compareRefusals(both, smallest)
   const { version } = library.value

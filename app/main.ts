@@ -24,7 +24,7 @@ import { type HoldingsNeeds, holdingsOf } from "./box/holdings.ts"
 import { type OpenedFolder, openBoxFolder } from "./box/open.ts"
 import { makeRecoveryKey, needsRecoveryKey } from "./box/recovery.ts"
 import { listeningText } from "./cli/listening.ts"
-import type { CliNeeds, Engines } from "./cli/needs.ts"
+import type { CliNeeds } from "./cli/needs.ts"
 import type { Config } from "./config/config.ts"
 import { openChecksums } from "./enrolment/checksums.ts"
 import { openEnrolments } from "./enrolment/enrolments.ts"
@@ -38,11 +38,12 @@ import { ownerOfSubject } from "./gallery/secrets.ts"
 import type { Doors } from "./http/doors.ts"
 import type { RefinedAnswer } from "./http/sighting-answers.ts"
 import { type CachedAnalyze, cacheAnswers } from "./inference/cache.ts"
-import { acceleratorChooser, requiredIsMissing } from "./inference/chooser.ts"
+import { acceleratorChooser, requiredIsMissing, whyRequiredIsMissing } from "./inference/chooser.ts"
 import type { ModelSet } from "./inference/manifest.ts"
 import { listModels, locateModelSet } from "./inference/models.ts"
 import { openPlacement, type Placement } from "./inference/placement/placement.ts"
 import { type EnginePool, openPool } from "./inference/pool.ts"
+import { forgetCompiled, holdCrashes } from "./inference/providers/compiled-folder.ts"
 import { createEraser } from "./people/eraser.ts"
 import { readLedgerFile } from "./people/ledger.ts"
 import { openPeople, type People } from "./people/people.ts"
@@ -69,6 +70,7 @@ const needs: CliNeeds = {
       forgetIn(copy, [...erased.keys()]),
     )
   },
+  forgetCompiled: ({ inference }) => forgetCompiled(inference),
   locateSet: (config) => locate(config, quietLog()),
   listModels: (config) => listModels(modelOptions(config)),
   resetAdminKey: async ({ dataFolder }) => {
@@ -299,11 +301,20 @@ async function openEngines(config: Config): Promise<Result<Engines>> {
   if (placed.kind === "failed") return placed
   const set = located.value
   const pool = openEnginePool(config, set, log, createMetrics(), placed.value)
+  const close = async () => {
+    await holdCrashes(config.inference)
+    await pool.close()
+  }
   await pool.settled()
   const { state, reasons } = pool.status()
-  if (state === "ready" || state === "degraded") return { kind: "ok", value: { set, pool, close: pool.close } }
-  await pool.close()
-  return { kind: "failed", why: reasons.join("; ") }
+  if (state !== "ready" && state !== "degraded") {
+    await close()
+    return { kind: "failed", why: reasons.join("; ") }
+  }
+  const missing = await whyRequiredIsMissing(config.inference, pool)
+  if (missing === undefined) return { kind: "ok", value: { set, pool, close } }
+  await close()
+  return { kind: "misconfigured", why: missing }
 }
 
 async function openGalleryAlone(config: Config, seals = true): ReturnType<CliNeeds["openGallery"]> {

@@ -24,6 +24,7 @@ import { uninstallCommand } from "./uninstall.ts"
 import { vaultCommand } from "./vault.ts"
 import { verifyCommand } from "./verify.ts"
 import { versionCommand } from "./version.ts"
+import { warmCommand } from "./warm.ts"
 import { wipeCommand } from "./wipe.ts"
 
 /** The whole command line. One file for each command; what a command does to the box comes from `needs`. */
@@ -45,6 +46,7 @@ export function createCli(context: CliContext): Command {
     galleryCommand,
     peopleCommand,
     modelsCommand,
+    warmCommand,
     versionCommand,
     backupCommand,
     restoreCommand,

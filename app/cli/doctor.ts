@@ -55,14 +55,18 @@ async function startEngines(
   needs: CliNeeds,
 ): Promise<{ readonly status: Result<PoolStatus>; readonly space?: Space }> {
   const opened = await needs.openEngines(config)
-  if (opened.kind === "failed") return { status: opened }
+  if (opened.kind !== "ok") return { status: { kind: "failed", why: opened.why } }
   const { pool, set, close } = opened.value
   try {
+    await Promise.race([pool.accelerated(), Bun.sleep(acceleratorMsMax)])
     return { status: { kind: "ok", value: await whenStarted(pool.status) }, space: set.embedding.space }
   } finally {
     await close()
   }
 }
+
+/** An accelerator that takes longer is compiling networks; `gatehouse warm` waits for that. */
+const acceleratorMsMax = 60_000
 
 /** Engines are open when the first is ready; the report waits for the others, but not for ever. */
 async function whenStarted(status: () => PoolStatus): Promise<PoolStatus> {

@@ -27,7 +27,7 @@ export async function withEngines(
   work: (opened: Pick<OpenedBox, "set" | "analyze" | "thresholds">) => Promise<Outcome>,
 ): Promise<Outcome> {
   const engines = await needs.openEngines(config)
-  if (engines.kind === "failed") return engines
+  if (engines.kind !== "ok") return engines
   const { set, pool, close } = engines.value
   try {
     return await work({

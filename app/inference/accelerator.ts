@@ -147,7 +147,7 @@ export function openAccelerator(needs: AcceleratorNeeds): Accelerator {
       ...(preparation && { preparation }),
       ...(rest && { rest: { why: rest.why, retryAtMs: Math.round(Date.now() + rest.retryTickMs - nowTickMs()) } }),
       recentErrors: watch.recentErrors(nowTickMs()),
-      refusals: [...choice.refusals, ...tried],
+      refusals: [...choice.refusals, ...tried, ...(state === "serving" ? (post?.ready?.refusals ?? []) : [])],
       ...(post && { engine: engineStatus(post) }),
     }),
     firstOutcome: () => first.promise,

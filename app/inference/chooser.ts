@@ -1,8 +1,8 @@
-import { join } from "node:path"
 import type { ProviderChoice } from "./accelerator.ts"
 import type { InferenceOptions } from "./options.ts"
 import type { EnginePool } from "./pool.ts"
 import { engineEnvironment } from "./process.ts"
+import { compiledFolder } from "./providers/compiled-folder.ts"
 
 /**
  * What looks for accelerators of this machine, or `undefined` where the box is told to leave them alone. What it needs is loaded when
@@ -15,27 +15,31 @@ export function acceleratorChooser(
 ): ((signal: AbortSignal) => Promise<ProviderChoice>) | undefined {
   if (options.provider === "cpu") return undefined
   return async (signal) => {
-    const [{ chooseOnThisMachine }, { chooseCacheFolder }] = await Promise.all([
-      import("./providers/choose.ts"),
-      import("../base/resources/cache-folder.ts"),
-    ])
-    const { cacheFolder } = options.tensorrt
-    const cache = cacheFolder === null ? chooseCacheFolder(undefined) : { kind: "ok" as const, value: cacheFolder }
-    if (cache.kind === "failed") {
+    const { chooseOnThisMachine } = await import("./providers/choose.ts")
+    const folder = compiledFolder(options)
+    if (folder.kind === "failed") {
       const remedy = "or name one with inference.tensorrt.cacheFolder"
-      return { plans: [], refusals: [{ provider: "tensorrt", why: cache.why, remedy }] }
+      return { plans: [], refusals: [{ provider: "tensorrt", why: folder.why, remedy }] }
     }
-    return chooseOnThisMachine(options, command, engineEnvironment(), join(cache.value, "compiled"), signal)
+    return chooseOnThisMachine(options, command, engineEnvironment(), folder.value, signal)
   }
 }
 
 /** Settles only when an accelerator is required and there is none, with the reason in words; a box that has it runs on. */
 export async function requiredIsMissing(
-  { require }: Pick<InferenceOptions, "require">,
+  options: Pick<InferenceOptions, "require">,
   pool: Pick<EnginePool, "accelerated">,
 ): Promise<string> {
+  return (await whyRequiredIsMissing(options, pool)) ?? new Promise(() => undefined)
+}
+
+/** Why there is none where one is required, as soon as that is known; `undefined` when all is well. */
+export async function whyRequiredIsMissing(
+  { require }: Pick<InferenceOptions, "require">,
+  pool: Pick<EnginePool, "accelerated">,
+): Promise<string | undefined> {
   const outcome = require === "none" ? undefined : await pool.accelerated()
-  if (outcome?.kind !== "refused") return new Promise(() => undefined)
+  if (outcome?.kind !== "refused") return undefined
   const [refusal] = outcome.refusals.filter(({ provider }) => provider === require)
   const told = refusal === undefined ? "nothing says why" : `${refusal.why}; ${refusal.remedy}`
   return `inference.require is ${require}, and it cannot be had: ${told}`

@@ -65,15 +65,24 @@ export interface EngineProcess {
 
 /**
  * The environment an engine really starts with: JavaScript's `process.env` does not reach libc, so what native code must see is
- * set here. ORT_DISABLE_TELEMETRY: a box with biometrics tells nobody anything. MALLOC_ARENA_MAX: glibc's arenas per thread
+ * set here. ORT_DISABLE_TELEMETRY, BUN_ENABLE_CRASH_REPORTING: a box with biometrics tells nobody anything, and a crash of a native
+ * library least of all. MALLOC_ARENA_MAX: glibc's arenas per thread
  * otherwise hold on to freed picture buffers.
  */
 export function engineEnvironment(): Record<string, string> {
-  const passed = ["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "GATEHOUSE_LOG"].flatMap((name): [string, string][] => {
+  const passed = [...passedVariables, ...acceleratorVariables].flatMap((name): [string, string][] => {
     const value = process.env[name]
+const passedVariables = ["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "GATEHOUSE_LOG"]
+
+/** By which CUDA and Ascend's CANN (its set_env.sh) find devices and their own files. */
+const acceleratorVariables = [
+  "CUDA_VISIBLE_DEVICES",
+  ...["ASCEND_TOOLKIT_HOME", "ASCEND_HOME_PATH", "ASCEND_OPP_PATH", "ASCEND_AICPU_PATH", "TOOLCHAIN_HOME", "PYTHONPATH"],
+]
+
     return value === undefined ? [] : [[name, value]]
   })
-  return { ...Object.fromEntries(passed), ORT_DISABLE_TELEMETRY: "1", MALLOC_ARENA_MAX: "2" }
+  return { ...Object.fromEntries(passed), ORT_DISABLE_TELEMETRY: "1", BUN_ENABLE_CRASH_REPORTING: "0", MALLOC_ARENA_MAX: "2" }
 }
 
 /** The watch looks four times a second; after a longer pause this process has been stopped itself, or starved. */

@@ -28,6 +28,7 @@ const cuda: ProviderChoice = {
       adapter: "ort-ffi",
       library: "/opt/none/libonnxruntime.so",
       provider: "cuda",
+      required: false,
       deviceId: 0,
       cacheFolder: folder,
       versions: { runtime: "1.27.0" },

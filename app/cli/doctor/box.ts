@@ -8,6 +8,7 @@ import type { findMasterKeys } from "../../vault/master.ts"
 import type { Locked } from "../outcome.ts"
 import { counted } from "../terminal.ts"
 import { type Finding, fail, ok, warn } from "./finding.ts"
+import { checkPlacements } from "./providers.ts"
 
 export function checkModels({ sets, inUse }: ModelListing): readonly Finding[] {
   const findings: Finding[] = [
@@ -29,7 +30,7 @@ export function checkEngines(status: Result<PoolStatus>): readonly Finding[] {
   if (status.kind === "failed") return [fail("engines", "none started", status.why)]
   const { state, reasons, engines, runtime, models } = status.value
   const counted = `${engines.filter((engine) => engine.state === "idle" || engine.state === "busy").length} of ${engines.length} ready`
-  const findings = [
+  const findings: Finding[] = [
     state === "ready"
       ? ok("engines", counted)
       : fail("engines", `${counted}: ${reasons.join("; ")}`, "the log of the box (GATEHOUSE_LOG=debug) tells more"),
@@ -38,14 +39,7 @@ export function checkEngines(status: Result<PoolStatus>): readonly Finding[] {
     findings.push(
       ok("inference", `${runtime.name} ${runtime.version}, provider ${runtime.provider}, ${runtime.threads} threads`),
     )
-  for (const model of models)
-    findings.push(
-      ok(
-        "known answer",
-        `${model.role} ${model.name} ${model.version}: error ${model.goldenError.toExponential(1)}, first run ${model.warmMs.toFixed(0)} ms`,
-      ),
-    )
-  return findings
+  return [...findings, ...checkPlacements(models, status.value.accelerator)]
 }
 
 /** `spaces`: those the model sets at hand embed into. */

@@ -755,6 +755,7 @@ export interface components {
             recentErrors: number;
             /** @description why something better is not used, and what to do about it */
             refusals: {
+                absent?: boolean;
                 /** @enum {string} */
                 provider: "tensorrt" | "cuda" | "cann" | "cpu";
                 remedy: string;

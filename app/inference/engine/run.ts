@@ -118,6 +118,8 @@ export async function openAnalyzer(set: ModelSet, options: AnalyzerOptions): Pro
       embedder: fuseEmbedders(embedders),
     }
     await warm(stages)
+  const [refusal] = refusals
+  if (plan.adapter === "ort-ffi" && plan.required && refusal !== undefined) return unfit(refusal.why)
     const described = describe(runtime, served, threads)
     const analyzer = createAnalyzer(stages, verifies, {
       runtime: described,

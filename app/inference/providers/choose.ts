@@ -55,7 +55,7 @@ export async function chooseProviders(options: Options, { ask, folders, cacheFol
   if (libraries.length > 0) return { plans: [], refusals }
   const why = "no library of ONNX Runtime beside the one that comes along, which computes on the processor"
   const remedy = `put the board's libonnxruntime.so into ${ownFolder}, or name it with inference.ortLibrary (GATEHOUSE_ORT_LIB)`
-  return { plans: [], refusals: wanted.map((provider) => ({ provider, why, remedy })) }
+  return { plans: [], refusals: wanted.map((provider) => ({ provider, why, remedy, absent: true })) }
 
   async function examine(library: string): Promise<ProviderChoice> {
     const all = (why: string, remedy: string): ProviderChoice => ({
@@ -83,9 +83,11 @@ export async function chooseProviders(options: Options, { ask, folders, cacheFol
     const plans: AcceleratorPlan[] = []
     const refused: ProviderRefusal[] = []
     for (const provider of wanted) {
-      const answer = loaded.providers.includes(fullNames[provider])
-        ? await ask({ library, provider, deviceId: options.deviceId })
-        : notBuiltIn(library, provider, loaded.providers)
+      if (!loaded.providers.includes(fullNames[provider])) {
+        refused.push(notBuiltIn(library, provider, loaded.providers))
+        continue
+      }
+      const answer = await ask({ library, provider, deviceId: options.deviceId })
       if (answer.kind === "ok") plans.push(planOf(library, provider, loaded.versions))
       else refused.push({ provider, why: answer.why, remedy: answer.remedy })
     }
@@ -99,6 +101,7 @@ export async function chooseProviders(options: Options, { ask, folders, cacheFol
       adapter: "ort-ffi",
       library,
       provider,
+      required: options.require === provider,
       deviceId,
       cacheFolder: tensorrt.cacheFolder ?? cacheFolder,
       versions,
@@ -107,9 +110,10 @@ export async function chooseProviders(options: Options, { ask, folders, cacheFol
   }
 }
 
-function notBuiltIn(library: string, provider: Accelerator, has: readonly string[]): ProbeAnswer {
+function notBuiltIn(library: string, provider: Accelerator, has: readonly string[]): ProviderRefusal {
   return {
-    kind: "refused",
+    provider,
+    absent: true,
     why: `${library} was built without ${provider}: it has ${has.join(", ")}`,
     remedy: `install a build of ONNX Runtime with ${fullNames[provider]} into ${ownFolder}, where the machine has the hardware for it`,
   }

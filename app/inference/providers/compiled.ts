@@ -136,9 +136,12 @@ export async function noteCrashes(folder: string): Promise<void> {
   for (const name of names) if (name.endsWith(attemptsSuffix)) await countCrashes(join(folder, name))
 }
 
-/** Forgets what was compiled, and all crashes: for whoever has mended the machine. */
-export async function forgetCompiled(folder: string): Promise<void> {
-  await rm(folder, { recursive: true, force: true })
+const compiledEntry = /^(?:detector|landmarks|embedder)-.+-[0-9a-f]{16}(?:\.attempts|\.\d+-\d+\.draft)?$|^timings-[0-9a-f]{16}$/
+
+/** Removes what is ours in the folder, and nothing else: somebody may have named one that holds more. */
+export async function clearCompiled(folder: string): Promise<void> {
+  const names = await readdir(folder).catch((): string[] => [])
+  for (const name of names) if (compiledEntry.test(name)) await rm(join(folder, name), { recursive: true, force: true })
 }
 
 /** What was measured on one machine with one version; a crash may come of it. */

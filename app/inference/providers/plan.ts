@@ -52,6 +52,8 @@ export const runtimePlan = z.discriminatedUnion("adapter", [
     /** Absolute path. */
     library: z.string(),
     provider: z.enum(providerNames),
+    /** An engine in which a model cannot go there is unfit: better no answer than a slow one. */
+    required: z.boolean(),
     deviceId: z.int().min(0),
     /** Absolute path of the folder of compiled engines. */
     cacheFolder: z.string(),
@@ -66,7 +68,13 @@ export type AcceleratedPlan = Extract<RuntimePlan, { adapter: "ort-ffi" }>
 export const cpuPlan: RuntimePlan = { adapter: "onnxruntime-node" }
 
 /** Why something better is not used, in words for a person, and what to do about it. */
-export const providerRefusal = z.strictObject({ provider: z.enum(providerNames), why: z.string(), remedy: z.string() })
+export const providerRefusal = z.strictObject({
+  provider: z.enum(providerNames),
+  why: z.string(),
+  remedy: z.string(),
+  /** There is nothing of the kind on this machine, and nothing wrong with that. */
+  absent: z.boolean().optional(),
+})
 export type ProviderRefusal = z.output<typeof providerRefusal>
 
 /** How one model runs. */
@@ -80,7 +88,7 @@ export const placementReport = z.strictObject({
   libraryVersion: z.string(),
   /** Of compiled engines: found, made just now, or not a thing of this provider. */
   cache: z.enum(["hit", "built", "none"]),
-  /** The first run of all its networks, in which TensorRT compiles what is not in the cache. */
+  /** The first run of all its networks. What TensorRT compiles it compiles before, at loading. */
   warmMs: z.number(),
   /**
    * The known-answer test: least cosine of an output and the same output on the processor; 1 where it runs there itself and gave the

@@ -50,9 +50,9 @@ export async function probe(
   if (answer !== undefined) return answer
   const what = provider === undefined ? library : `${provider} of ${library}`
   if (signal.aborted) return { kind: "refused", why: `${what} was not looked at to the end`, remedy: "try again" }
-  // Its own words last, without what native libraries print before.
-  const words = said.trim().split("\n").at(-1)?.slice(0, 300)
-  const told = words === undefined || words === "" ? "" : ` (${words})`
+  // What the library itself said, which comes before Bun's own report of the crash.
+  const words = said.split("\n").find((line) => /[A-Za-z]/.test(line) && !/\bbun\b/i.test(line))
+  const told = words === undefined ? "" : ` (${words.trim().slice(0, 300)})`
   if (child.signalCode === "SIGKILL")
     return {
       kind: "refused",

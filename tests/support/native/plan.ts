@@ -6,6 +6,7 @@ export function acceleratedPlan(library: string, cacheFolder: string, changes: P
     adapter: "ort-ffi",
     library,
     provider: "tensorrt",
+    required: false,
     deviceId: 0,
     cacheFolder,
     versions: { runtime: "1.27.0", tensorrt: "10.3.0", cuda: "12.6", computeCapability: "8.7", l4t: "R36.4.3" },

@@ -173,6 +173,9 @@ uint64_t hash_of(const void* bytes, size_t length) {
 // What TensorRT would do with its cache folder. `made`: "built", "found" or "none".
 Status* make_engine(const Options& options, const void* bytes, size_t length, std::string& made) {
   made = "none";
+  // As TensorRT leaves networks with fewer nodes to others: nothing is made.
+  const auto smallest = options.find("trt_min_subgraph_size");
+  if (smallest != options.end() && std::atoi(smallest->second.c_str()) > 100) return nullptr;
   const auto enabled = options.find("trt_engine_cache_enable");
   const auto folder = options.find("trt_engine_cache_path");
   std::string path;

@@ -8,6 +8,7 @@ import { sharedFolder } from "../tests/support/shared.ts"
 import { fakeTimeLibrary } from "./faults/storage/clocks.ts"
 import { smallDiskRefusal } from "./faults/storage/small-disk.ts"
 import { straceRefusal } from "./faults/storage/strace.ts"
+import { canBoot, hasDebianRoot } from "./packaging/debian-root.ts"
 import { judgeRun, readJunit, skipList } from "./test-verdict.ts"
 
 const { values } = parseArgs({
@@ -32,6 +33,8 @@ const verdict = judgeRun({
     ...((await straceRefusal()) === undefined ? ["strace"] : []),
     ...((await smallDiskRefusal()) === undefined ? ["unshare"] : []),
     ...(fakeTimeLibrary() === undefined ? [] : ["faketime"]),
+    ...(hasDebianRoot() ? ["debian-root"] : []),
+    ...(hasDebianRoot() && canBoot() ? ["systemd-nspawn"] : []),
   ]),
 })
 

@@ -25,7 +25,7 @@ export async function packDeb(order: Order): Promise<Result<string>> {
   await stage([...entries, ...(await controlEntries(entries, packageVersion, architecture))], tree, order.epochSeconds)
   const path = join(order.out, `gatehouse_${packageVersion}_${architecture}.deb`)
   // xz: dpkg of Debian 11 and of what is built upon it reads no zstd.
-  const compression = order.quick ? ["-Zgzip", "-z1"] : ["-Zxz", "-z6"]
+  const compression = order.quick ? ["-Znone"] : ["-Zxz", "-z6"]
   const made = await runTool(["dpkg-deb", "--root-owner-group", ...compression, "--build", tree, path], {
     cwd: order.scratch,
     // What dpkg-deb itself writes is as old as the rest.

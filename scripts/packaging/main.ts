@@ -1,5 +1,6 @@
 /**
- * `scripts/package [--target linux-x64|linux-arm64|all] [--from dist] [--out dist] [--revision 1] [--quick]`: makes `.deb`, `.rpm` and
+ * `scripts/package [--target linux-x64|linux-arm64|all] [--from dist] [--out dist] [--format deb|rpm|tar.zst|all] [--revision 1]
+ * [--quick]`: makes `.deb`, `.rpm` and
  * `.tar.zst` of the files that build.ts left in `--from`, each with its `.sha256`. See docs/install.md.
  */
 import { mkdir, mkdtemp, rm } from "node:fs/promises"
@@ -18,13 +19,14 @@ import type { Packer } from "./packer.ts"
 import { findRelease } from "./release.ts"
 import { packRpm } from "./rpm.ts"
 
-const packers: readonly Packer[] = [packDeb, packRpm, packArchive]
+const packers: Readonly<Record<string, Packer>> = { deb: packDeb, rpm: packRpm, "tar.zst": packArchive }
 
 const { values: asked } = parseArgs({
   options: {
     target: { type: "string", default: targets.find(isHere)?.name ?? "all" },
     from: { type: "string", default: join(projectRoot, "dist") },
     out: { type: "string", default: join(projectRoot, "dist") },
+    format: { type: "string", default: "all" },
     revision: { type: "string", default: "1" },
     quick: { type: "boolean", default: false },
   },
@@ -33,6 +35,8 @@ const revision = z.coerce.number().int().min(1).max(9999).safeParse(asked.revisi
 if (!revision.success) stop(`--revision ${asked.revision} is no number from 1 to 9999`)
 const wanted = targets.filter(({ name }) => asked.target === "all" || asked.target === name)
 if (wanted.length === 0) stop(`--target ${asked.target} is none of ${targets.map(({ name }) => name).join(", ")}, all`)
+const formats = Object.keys(packers).filter((name) => asked.format === "all" || asked.format === name)
+if (formats.length === 0) stop(`--format ${asked.format} is none of ${Object.keys(packers).join(", ")}, all`)
 const epoch = await readEpoch()
 if (epoch.kind === "failed") stop(epoch.why)
 for (const target of wanted) {
@@ -56,9 +60,9 @@ async function packAll(target: Target, revision: number, epochSeconds: number): 
       out: asked.out,
       scratch,
     }
-    for (const pack of packers) {
+    for (const format of formats) {
       const startTickMs = performance.now()
-      const packed = await pack(order)
+      const packed = await packers[format]!(order)
       if (packed.kind === "failed") return packed
       const bytes = await Bun.file(packed.value).bytes()
       await replaceFile(`${packed.value}.sha256`, `${sha256Of(bytes)}  ${basename(packed.value)}\n`)

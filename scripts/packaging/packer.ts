@@ -12,7 +12,7 @@ export interface Order {
   readonly revision: number
   /** Seconds since 1970: the age of everything inside. */
   readonly epochSeconds: number
-  /** Packed loosely, to try things out: in seconds instead of minutes, and a third larger. */
+  /** Packed loosely or not at all, to try things out: in seconds instead of minutes. */
   readonly quick: boolean
   /** Where the package goes. */
   readonly out: string

@@ -56,7 +56,7 @@ function specText(order: Order, tree: string, entries: readonly PackageEntry[], 
 %global use_source_date_epoch_as_buildtime 1
 %global clamp_mtime_to_source_date_epoch 1
 %global _buildhost gatehouse
-%global _binary_payload ${order.quick ? "w1.gzdio" : "w6T2.xzdio"}
+%global _binary_payload ${order.quick ? "w.ufdio" : "w6T2.xzdio"}
 
 Name: gatehouse
 Version: ${order.version}

@@ -10,11 +10,11 @@ export async function stage(entries: readonly PackageEntry[], folder: string, ep
   await makeFolder(folder, 0o755)
   for (const entry of entries) {
     const at = join(folder, entry.path)
+    await makeParents(dirname(at), folder)
     if (entry.kind === "folder") {
       await makeFolder(at, entry.mode)
       continue
     }
-    await makeParents(dirname(at), folder)
     if (typeof entry.from === "string") await copyFile(entry.from, at)
     else await writeFile(at, entry.from.bytes)
     await chmod(at, entry.mode)

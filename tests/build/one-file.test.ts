@@ -1,18 +1,19 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
 import type { Subprocess } from "bun"
 import sharp from "sharp"
 import { projectRoot } from "../../app/base/paths.ts"
 import { version } from "../../app/base/version.ts"
 import { untilReady } from "../support/box.ts"
 import { openCollector } from "../support/collector.ts"
+import { type CompiledProgram, compiledProgram } from "../support/compiled.ts"
 import { tempFolder } from "../support/shared.ts"
 import { openBareRoot } from "./bare-root.ts"
 
 /** The compiled file in a root file system that holds nothing but the C and C++ libraries, with an empty environment. */
-const built = tempFolder()
+let built: CompiledProgram
 const name = `gatehouse-${version}-linux-${process.arch}`
-const program = built.file(name)
 let root: ReturnType<typeof openBareRoot>
 
 async function run(command: readonly string[]): Promise<{ code: number; out: string; said: string }> {
@@ -30,15 +31,11 @@ async function succeed(command: readonly string[]): Promise<string> {
 const inside = (...args: readonly string[]) => [...root.enter(), "/gatehouse", ...args]
 
 beforeAll(async () => {
-  // Packed loosely: it is tried and thrown away.
-  await succeed([process.execPath, "build.ts", "--level", "1", "--out", built.path])
-  root = openBareRoot(program)
+  built = await compiledProgram()
+  root = openBareRoot(built.program)
   await succeed([process.execPath, "scripts/sample-photos.ts", root.file("photos")])
 }, 120_000)
-afterAll(() => {
-  root[Symbol.dispose]()
-  built[Symbol.dispose]()
-})
+afterAll(() => root[Symbol.dispose]())
 
 test("the version is told without anything unpacked", async () => {
   expect(await succeed(inside("version"))).toContain(`gatehouse ${version} (Bun ${Bun.version}`)
@@ -165,22 +162,22 @@ describe("a cache folder that is no good is told with the remedy", () => {
 })
 
 test("nothing in it tells where it was built, so that it is the same wherever that is", async () => {
-  expect(Buffer.from(await Bun.file(program).arrayBuffer()).includes(projectRoot)).toBe(false)
+  expect(Buffer.from(await Bun.file(built.program).arrayBuffer()).includes(projectRoot)).toBe(false)
 })
 
 test("a second build is equal to the byte, its bill of materials too", async () => {
   using again = tempFolder()
   await succeed([process.execPath, "build.ts", "--level", "1", "--out", again.path])
   for (const path of [name, `${name}.sha256`, `${name}.cdx.json`]) {
-    const [first, second] = [built, again].map((folder) => readFileSync(folder.file(path)))
+    const [first, second] = [built.folder, again.path].map((folder) => readFileSync(join(folder, path)))
     expect(first?.equals(second ?? Buffer.of())).toBe(true)
   }
 }, 120_000)
 
 test("beside it lie its hash and its bill of materials", async () => {
-  const hash = new Bun.CryptoHasher("sha256").update(await Bun.file(program).bytes()).digest("hex")
-  expect(readFileSync(`${program}.sha256`, "utf8")).toBe(`${hash}  ${name}\n`)
-  const { bomFormat, metadata, components } = await Bun.file(`${program}.cdx.json`).json()
+  const hash = new Bun.CryptoHasher("sha256").update(await Bun.file(built.program).bytes()).digest("hex")
+  expect(readFileSync(`${built.program}.sha256`, "utf8")).toBe(`${hash}  ${name}\n`)
+  const { bomFormat, metadata, components } = await Bun.file(`${built.program}.cdx.json`).json()
   expect(bomFormat).toBe("CycloneDX")
   expect(metadata.component.hashes[0].content).toBe(hash)
   type Component = {

@@ -150,7 +150,7 @@ async function serve(config: Config, opened: Lifetimes, log: Log): ReturnType<Cl
   opened.defer(async () => void (await Promise.all([...sides.values()].map(({ engines }) => engines.close()))))
   const first = openSide(located.kind === "ok" ? located.value : configured.value)
 
-  const sightings = openSightings(store, vault, gallery.nameOf, config.sightings.commitEveryMs)
+  const sightings = openSightings(store, vault, gallery.nameOf, config.sightings)
   const live = createLive<RefinedAnswer>({ sightings, metrics }, config.sightings)
   const kept = { store, sightings, metrics, log }
   opened.adopt(keepRetention(kept, config.sightings), (retention) => retention.close())

@@ -26,6 +26,8 @@ export const sightingsOptions = z.strictObject({
       longestSidePx: z.int().min(64).max(4096).default(640),
       /** Of the JPEG, 1 to 100. */
       quality: z.int().min(1).max(100).default(80),
+      /** Of one camera at most one picture in this time, as long as the same people are on it; 0: one with each sighting. */
+      everyMs: z.int().min(0).max(3_600_000).default(0),
     })
     .prefault({}),
   /**

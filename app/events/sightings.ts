@@ -4,10 +4,17 @@ import { isDiskFull, storageTrouble } from "../store/trouble.ts"
 import { BrokenSeal } from "../vault/broken.ts"
 import type { Vault } from "../vault/vault.ts"
 import { gatherRecords } from "./gather.ts"
+import type { SightingsOptions } from "./options.ts"
 import type { NewSighting, Recorded, Sighting, Sightings } from "./sighting.ts"
 import { openSightingLists } from "./sighting-lists.ts"
 import { type NameOf, openSightingRows } from "./sighting-rows.ts"
 import { openMonthShredder, openSnapshots } from "./snapshots.ts"
+import { createPictureThrift } from "./thrift.ts"
+
+/** Of the options, for those that may wait for each other, and for pictures that show nothing new. */
+type WrittenLess = Partial<Pick<SightingsOptions, "commitEveryMs">> & {
+  readonly snapshot?: Pick<SightingsOptions["snapshot"], "everyMs">
+}
 
 interface NotRecorded {
   readonly kind: "not_recorded"
@@ -20,13 +27,14 @@ export const rowBytes = 512
 
 /**
  * @param nameOf a subject of the gallery, which keeps the names
- * @param commitEveryMs for those that may wait for each other
+ * @param options what is written less often than it comes; all of it at once when not said
  */
-export function openSightings(store: Store, vault: Vault, nameOf: NameOf, commitEveryMs = 0): Sightings {
+export function openSightings(store: Store, vault: Vault, nameOf: NameOf, options: WrittenLess = {}): Sightings {
   const rows = openSightingRows(store, nameOf)
   const lists = openSightingLists(store, rows)
   const snapshots = openSnapshots(store, vault)
   const shredMonths = openMonthShredder(store, vault)
+  const pictures = createPictureThrift(options.snapshot?.everyMs ?? 0)
   const followers: ((sighting: Sighting) => void)[] = []
 
   const insert = store.prepare<{ number: number }>(
@@ -47,7 +55,9 @@ export function openSightings(store: Store, vault: Vault, nameOf: NameOf, commit
     "select sightings, snapshot_bytes as snapshotBytes from sighting_totals",
   )
 
-  function insertOne({ camera, requestId, capturedAtMs, image, faces, snapshot }: NewSighting): Sighting {
+  function insertOne(given: NewSighting): Sighting {
+    const { camera, requestId, capturedAtMs, image, faces } = given
+    const snapshot = given.snapshot !== undefined && pictures.wants(given) ? given.snapshot : undefined
     const bytes = snapshot?.length ?? null
     const recordedAtMs = Date.now()
     const values = [Bun.randomUUIDv7(), camera, requestId, capturedAtMs, recordedAtMs, image.width, image.height, bytes]
@@ -76,6 +86,7 @@ export function openSightings(store: Store, vault: Vault, nameOf: NameOf, commit
       })
       return { kind: "recorded", sightings }
     } catch (error) {
+      for (const { camera } of given) pictures.forget(camera)
       // Somebody changed the key of this month on the disk: recognition goes on all the same.
       const why = error instanceof BrokenSeal ? error.message : storageTrouble(error)
       if (why === undefined) throw error
@@ -102,7 +113,7 @@ export function openSightings(store: Store, vault: Vault, nameOf: NameOf, commit
   return {
     record,
     recordAll,
-    recordSoon: gatherRecords(recordAll, commitEveryMs),
+    recordSoon: gatherRecords(recordAll, options.commitEveryMs ?? 0),
 
     ...lists,
     get: rows.get,

@@ -75,7 +75,7 @@ function beginRecord({ requestId, trace }: SightedFrame, { metrics, log }: Sight
 
 /** What an engine is asked to make for the record. */
 export function snapshotAsked({ keepSnapshots, snapshot }: SightingsOptions): AnalyzeOptions["snapshot"] {
-  return keepSnapshots ? snapshot : undefined
+  return keepSnapshots ? { longestSidePx: snapshot.longestSidePx, quality: snapshot.quality } : undefined
 }
 
 /** A frame cannot have been taken after it came: such a time is left aside for our own, or it would stand first in every list. */

@@ -13,7 +13,7 @@ async function opened(commitEveryMs: number) {
       return memory.store.transact(body)
     },
   }
-  const sightings = openSightings(store, memory.vault, memory.gallery.nameOf, commitEveryMs)
+  const sightings = openSightings(store, memory.vault, memory.gallery.nameOf, { commitEveryMs })
   return { ...memory, sightings, commits: () => commits, [Symbol.asyncDispose]: () => memory[Symbol.asyncDispose]() }
 }
 

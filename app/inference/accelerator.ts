@@ -3,18 +3,20 @@ import type { Metrics } from "../base/metrics.ts"
 import { nowTickMs } from "../base/ticks.ts"
 import type { EngineStatus } from "./crew.ts"
 import type { ModelSet } from "./manifest.ts"
+import type { InferenceOptions } from "./options.ts"
 import { anywhere } from "./placement/seats.ts"
 import {
   type EngineAnswer,
   type EngineExit,
   type EngineLimits,
   type EngineProcess,
+  type GivenPicture,
   type Ready,
   startEngine,
 } from "./process.ts"
 import { createProviderWatch, type Sentence, type WatchOptions, watchDefaults } from "./provider-watch.ts"
 import type { AcceleratedPlan, Accelerator as AcceleratorName, ProviderName, ProviderRefusal } from "./providers/plan.ts"
-import type { AnalyzeOptions, PreparationStage } from "./wire.ts"
+import type { PreparationStage } from "./wire.ts"
 
 type AcceleratorPlan = AcceleratedPlan & { readonly provider: AcceleratorName }
 
@@ -65,7 +67,7 @@ export interface Accelerator {
   readonly serving: boolean
   hasFree(): boolean
   /** `failed` and `lost` have been counted when this settles; the caller asks the processor instead. */
-  analyze(picture: Uint8Array, options: AnalyzeOptions, traceparent?: string): Promise<EngineAnswer>
+  analyze(given: GivenPicture): Promise<EngineAnswer>
   /** What the serving engine said of itself when it got ready. */
   readonly ready: Ready | undefined
   status(): AcceleratorStatus
@@ -80,7 +82,7 @@ export interface AcceleratorNeeds {
   readonly set: ModelSet
   readonly threads: number
   /** Those of engines on the processor; what differs is said here. */
-  readonly limits: EngineLimits & { readonly acceleratedRunMs: number }
+  readonly limits: EngineLimits & Pick<InferenceOptions, "acceleratedRunMs" | "batchSizeMax" | "batchWaitMs">
   readonly log: Log
   readonly metrics: Pick<Metrics, "providerState" | "providerActive" | "providerErrorsTotal" | "providerTriesTotal">
   /** Looks for libraries and probes them. Never rejects. */
@@ -99,7 +101,9 @@ interface Post {
   readonly plan: AcceleratorPlan
   readonly engine: EngineProcess
   ready: Ready | undefined
-  busy: boolean
+  /** Pictures for its next run, in the order in which they came; at most `batchSizeMax`. */
+  readonly gathered: { readonly given: GivenPicture; readonly settle: (answer: EngineAnswer) => void }[]
+  working: boolean
   runs: number
   readonly settle: (outcome: TryOutcome) => void
 }
@@ -138,7 +142,7 @@ export function openAccelerator(needs: AcceleratorNeeds): Accelerator {
     get ready() {
       return state === "serving" ? post?.ready : undefined
     },
-    hasFree: () => state === "serving" && post?.busy === false,
+    hasFree: () => state === "serving" && post !== undefined && !post.working && post.gathered.length < limits.batchSizeMax,
     analyze,
     status: () => ({
       state,
@@ -210,7 +214,7 @@ export function openAccelerator(needs: AcceleratorNeeds): Accelerator {
           exited: (exit) => exited(own, exit),
         },
       )
-      const own: Post = { plan, engine, ready: undefined, busy: false, runs: 0, settle }
+      const own: Post = { plan, engine, ready: undefined, gathered: [], working: false, runs: 0, settle }
       post = own
     })
   }
@@ -223,29 +227,56 @@ export function openAccelerator(needs: AcceleratorNeeds): Accelerator {
     needs.freed()
   }
 
-  async function analyze(picture: Uint8Array, options: AnalyzeOptions, traceparent?: string): Promise<EngineAnswer> {
+  function analyze(given: GivenPicture): Promise<EngineAnswer> {
     const own = post
-    if (own === undefined || state !== "serving") return { kind: "lost", why: "no accelerator serves" }
-    own.busy = true
-    own.runs += 1
-    const answer = await own.engine.analyze(picture, options, traceparent)
-    own.busy = false
-    if (post !== own || state !== "serving") return answer
-    if (answer.kind === "failed") {
-      const kind = answer.fault ?? "error"
-      metrics.providerErrorsTotal.inc({ provider: own.plan.provider, kind })
-      const why = `${own.plan.provider}: ${answer.why}`
-      carryOut(kind === "wrong" ? watch.wrong(nowTickMs(), why) : watch.failed(nowTickMs(), why))
-    }
-    if (state === "serving") needs.freed()
-    return answer
+    if (own === undefined || state !== "serving") return Promise.resolve({ kind: "lost", why: "no accelerator serves" })
+    return new Promise((settle) => {
+      own.gathered.push({ given, settle })
+      if (own.gathered.length === limits.batchSizeMax) void run(own)
+      else if (own.gathered.length === 1) {
+        // Whoever waits already comes in this very turn of the event loop.
+        if (limits.batchWaitMs === 0) queueMicrotask(() => void run(own))
+        else setTimeout(() => void run(own), limits.batchWaitMs)
+      }
+    })
+  }
+
+  /** All that were gathered, in one run. */
+  async function run(own: Post): Promise<void> {
+    if (own.working || own.gathered.length === 0) return
+    const together = own.gathered.splice(0)
+    own.working = true
+    own.runs += together.length
+    const answers = await Promise.all(own.engine.analyzeTogether(together.map(({ given }) => given)))
+    own.working = false
+    if (post === own && state === "serving") judge(own, answers)
+    for (const [index, { settle }] of together.entries()) settle(answers[index]!)
+    if (post === own && state === "serving") needs.freed()
+  }
+
+  /** A run that failed is one error, however many pictures were in it. */
+  function judge({ plan: { provider } }: Post, answers: readonly EngineAnswer[]) {
+    const failed = answers.find((answer) => answer.kind === "failed")
+    if (failed === undefined) return
+    const kind = failed.fault ?? "error"
+    metrics.providerErrorsTotal.inc({ provider, kind })
+    const why = `${provider}: ${failed.why}`
+    carryOut(kind === "wrong" ? watch.wrong(nowTickMs(), why) : watch.failed(nowTickMs(), why))
+  }
+
+  /** It takes no work any more, and who was gathered for its next run goes elsewhere. */
+  function dismiss(): Post | undefined {
+    const dismissed = post
+    post = undefined
+    for (const { settle } of dismissed?.gathered.splice(0) ?? []) settle({ kind: "lost", why: "the accelerator was given up" })
+    return dismissed
   }
 
   function exited(own: Post, exit: EngineExit) {
     const why = `${own.plan.provider}: ${exit.why}`
     own.settle({ kind: "refused", why, refusals: exit.refusals ?? [refusalOf(own.plan, exit)] })
     if (post !== own) return
-    post = undefined
+    dismiss()
     if (closing.signal.aborted || state !== "serving") return
     metrics.providerErrorsTotal.inc({ provider: own.plan.provider, kind: "lost" })
     const sentence = watch.failed(nowTickMs(), why)
@@ -255,9 +286,8 @@ export function openAccelerator(needs: AcceleratorNeeds): Accelerator {
 
   function carryOut(sentence: Sentence) {
     if (sentence.kind === "keep") return
-    const given = post
-    post = undefined
     const { why } = sentence
+    const given = dismiss()
     if (sentence.kind === "recheck") {
       log.error(
         { provider: given?.plan.provider, why },
@@ -296,11 +326,11 @@ export function openAccelerator(needs: AcceleratorNeeds): Accelerator {
   }
 }
 
-function engineStatus({ plan, engine, ready, busy, runs }: Post): EngineStatus {
+function engineStatus({ plan, engine, ready, working, runs }: Post): EngineStatus {
   return {
     pid: engine.pid,
     provider: plan.provider,
-    state: ready === undefined ? "starting" : busy ? "busy" : "idle",
+    state: ready === undefined ? "starting" : working ? "busy" : "idle",
     busyForMs: Math.round(engine.busyForMs()),
     residentBytes: engine.residentBytes(),
     runs,

@@ -151,7 +151,7 @@ export function openCrew(size: number, needs: CrewNeeds): Crew {
       slot.state = "busy"
       slot.runs += 1
       busyMost = Math.max(busyMost, busyCount())
-      const answer = await engine.analyze(picture, options, traceparent)
+      const answer = await engine.analyze({ picture, options, traceparent })
       if (slot.engine === engine && slot.state === "busy") {
         slot.state = "idle"
         if (slot.leaving) letGo(slot)

@@ -84,6 +84,10 @@ export const inferenceOptions = z
     startMs: z.int().min(1000).default(60_000),
     /** A run on an accelerator longer than this hangs: the picture is given to the processor, which must answer within 5 s. */
     acceleratedRunMs: z.int().min(500).default(3000),
+    /** So many pictures that wait go to an accelerator together, and their faces are embedded in one run. The processor takes one. */
+    batchSizeMax: z.int().min(1).max(32).default(8),
+    /** How long an accelerator that has nothing to do waits for a second picture. The processor never waits. */
+    batchWaitMs: z.int().min(0).max(100).default(2),
     /** Compiling one model for an accelerator (TensorRT), while the processor serves. Others measured ten minutes. */
     compileMs: z.int().min(1000).default(1_800_000),
   })

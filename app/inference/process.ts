@@ -47,7 +47,14 @@ export interface EngineLimits {
   readonly pongLateMs: number
 }
 
-/** One engine process, seen from the parent. It takes one picture at a time. */
+export interface GivenPicture {
+  readonly picture: Uint8Array
+  readonly options: AnalyzeOptions
+  /** Names the trace in what the engine says of this picture. */
+  readonly traceparent?: string | undefined
+}
+
+/** One engine process, seen from the parent. It takes its next pictures when it has answered the last. */
 export interface EngineProcess {
   readonly pid: number
   /** Milliseconds the present run has taken; 0 when idle. */
@@ -58,10 +65,19 @@ export interface EngineProcess {
    * processor. 0 before it is ready.
    */
   silentForMs(): number
-  /** @param traceparent names the trace in what the engine says of this picture */
-  analyze(picture: Uint8Array, options: AnalyzeOptions, traceparent?: string): Promise<EngineAnswer>
+  analyze(given: GivenPicture): Promise<EngineAnswer>
+  /** Their faces are embedded in one run; what that fails at, it fails at for all of them. One promise for each, in their order. */
+  analyzeTogether(given: readonly GivenPicture[]): Promise<EngineAnswer>[]
   stop(): Promise<void>
 }
+
+const passedVariables = ["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "GATEHOUSE_LOG"]
+
+/** By which CUDA and Ascend's CANN (its set_env.sh) find devices and their own files. */
+const acceleratorVariables = [
+  "CUDA_VISIBLE_DEVICES",
+  ...["ASCEND_TOOLKIT_HOME", "ASCEND_HOME_PATH", "ASCEND_OPP_PATH", "ASCEND_AICPU_PATH", "TOOLCHAIN_HOME", "PYTHONPATH"],
+]
 
 /**
  * The environment an engine really starts with: JavaScript's `process.env` does not reach libc, so what native code must see is
@@ -72,14 +88,6 @@ export interface EngineProcess {
 export function engineEnvironment(): Record<string, string> {
   const passed = [...passedVariables, ...acceleratorVariables].flatMap((name): [string, string][] => {
     const value = process.env[name]
-const passedVariables = ["PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "GATEHOUSE_LOG"]
-
-/** By which CUDA and Ascend's CANN (its set_env.sh) find devices and their own files. */
-const acceleratorVariables = [
-  "CUDA_VISIBLE_DEVICES",
-  ...["ASCEND_TOOLKIT_HOME", "ASCEND_HOME_PATH", "ASCEND_OPP_PATH", "ASCEND_AICPU_PATH", "TOOLCHAIN_HOME", "PYTHONPATH"],
-]
-
     return value === undefined ? [] : [[name, value]]
   })
   return { ...Object.fromEntries(passed), ORT_DISABLE_TELEMETRY: "1", BUN_ENABLE_CRASH_REPORTING: "0", MALLOC_ARENA_MAX: "2" }
@@ -107,7 +115,9 @@ export function startEngine({ command, set, threads, seat, limits, plan }: Engin
   const folder = mkdtempSync(join(tmpdir(), "gatehouse-"))
   const socketPath = join(folder, "engine.sock")
   let channel: Channel<ToEngine> | undefined
-  let run: { readonly id: number; readonly sinceTickMs: number; readonly settle: (answer: EngineAnswer) => void } | undefined
+  /** Who waits for which answer of the present run. */
+  const asked = new Map<number, (answer: EngineAnswer) => void>()
+  let runSinceTickMs = 0
   let ready = false
   let ending: Pick<EngineExit, "reason" | "why" | "refusals"> | undefined
   let closedWhy: string | undefined
@@ -152,7 +162,7 @@ export function startEngine({ command, set, threads, seat, limits, plan }: Engin
     clearInterval(watch)
     forgetSocket()
     const { reason, why, refusals } = ending ?? crash()
-    settleRun({ kind: "lost", why })
+    for (const id of asked.keys()) settle(id, { kind: "lost", why })
     events.exited({
       reason: ready || reason === "unfit" || reason === "stopped" ? reason : "never_ready",
       why,
@@ -163,19 +173,12 @@ export function startEngine({ command, set, threads, seat, limits, plan }: Engin
 
   return {
     pid: child.pid,
-    busyForMs: () => (run === undefined ? 0 : nowTickMs() - run.sinceTickMs),
+    busyForMs: () => (asked.size === 0 ? 0 : nowTickMs() - runSinceTickMs),
     residentBytes: () => residentBytes,
     // As of the last look: what has come meanwhile may lie unread, if this process itself was held up.
     silentForMs: () => (ready ? Math.max(0, lastWatchTickMs - heardTickMs) : 0),
-    analyze: (picture, options, traceparent) =>
-      new Promise((settle) => {
-        if (!ready || channel === undefined || run !== undefined) {
-          settle({ kind: "lost", why: "the engine was not free" })
-          return
-        }
-        run = { id: nextId++, sinceTickMs: nowTickMs(), settle }
-        channel.send({ kind: "analyze", id: run.id, options, traceparent }, picture)
-      }),
+    analyze: (given) => begin([given])[0]!,
+    analyzeTogether: begin,
     stop: async () => {
       ending ??= { reason: "stopped", why: "asked to stop" }
       channel?.close()
@@ -183,6 +186,21 @@ export function startEngine({ command, set, threads, seat, limits, plan }: Engin
       await exited
       clearTimeout(killer)
     },
+  }
+
+  function begin(given: readonly GivenPicture[]): Promise<EngineAnswer>[] {
+    const open = channel
+    if (!ready || open === undefined || asked.size > 0)
+      return given.map(() => Promise.resolve({ kind: "lost", why: "the engine was not free" }))
+    runSinceTickMs = nowTickMs()
+    return given.map(({ picture, options, traceparent }, index) => {
+      const id = nextId++
+      const more = index < given.length - 1 ? { more: true } : {}
+      return new Promise((settled) => {
+        asked.set(id, settled)
+        open.send({ kind: "analyze", id, options, traceparent, ...more }, picture)
+      })
+    })
   }
 
   function received(message: FromEngine, body: Uint8Array) {
@@ -206,22 +224,22 @@ export function startEngine({ command, set, threads, seat, limits, plan }: Engin
         return
       case "refused":
       case "failed":
-        if (message.id === run?.id) settleRun(message)
+        settle(message.id, message)
         return
       case "analysis":
         residentBytes = message.residentBytes
-        if (message.id === run?.id) {
-          const { kind, image, timingsMs, run } = message
-          settleRun({ kind, image, timingsMs, run, ...unpackAnalysis(message, body, dimension) })
+        if (asked.has(message.id)) {
+          const { id, kind, image, timingsMs, run } = message
+          settle(id, { kind, image, timingsMs, run, ...unpackAnalysis(message, body, dimension) })
         }
         return
     }
   }
 
-  function settleRun(answer: EngineAnswer) {
-    const settled = run
-    run = undefined
-    settled?.settle(answer)
+  function settle(id: number, answer: EngineAnswer) {
+    const settled = asked.get(id)
+    asked.delete(id)
+    settled?.(answer)
   }
 
   /** Kept apart from the engine's own word: a process that hangs cannot say so. */
@@ -234,10 +252,10 @@ export function startEngine({ command, set, threads, seat, limits, plan }: Engin
       if (tickMs - starting.tickMs > starting.limitMs) kill("never_ready", `not ready after ${starting.limitMs} ms`)
       return
     }
-    if (run !== undefined) {
+    if (asked.size > 0) {
       pingSentTickMs = undefined
       lastPingTickMs = tickMs
-      if (tickMs - run.sinceTickMs > limits.stuckRunMs) kill("stuck", `one run took more than ${limits.stuckRunMs} ms`)
+      if (tickMs - runSinceTickMs > limits.stuckRunMs) kill("stuck", `one run took more than ${limits.stuckRunMs} ms`)
       const ticks = processorTicks(child.pid)
       // Who has not looked cannot say what did not happen: this process may have been stopped together with the engine.
       if (progress === undefined || lookedAway || ticks === undefined || ticks !== progress.ticks) {

@@ -37,7 +37,14 @@ export const toEngine = z.discriminatedUnion("kind", [
     spinning: z.boolean(),
     runtime: runtimePlan,
   }),
-  z.strictObject({ kind: z.literal("analyze"), id: z.int(), options: analyzeOptions, traceparent: z.string().optional() }),
+  z.strictObject({
+    kind: z.literal("analyze"),
+    id: z.int(),
+    options: analyzeOptions,
+    traceparent: z.string().optional(),
+    /** Another picture follows at once, and the faces of all of them are embedded together. */
+    more: z.boolean().optional(),
+  }),
   z.strictObject({ kind: z.literal("ping"), id: z.int() }),
 ])
 export type ToEngine = z.output<typeof toEngine>

@@ -101,7 +101,7 @@ export function openWorkforce({ size, crew: crewNeeds, metrics, ...needs }: Work
     }
     if (accelerator === undefined || !accelerator.serving) return crew.hasFree() ? onCrew() : whenFree(onCrew)
     if (heavy) return whenFree(onCrew)
-    const answer = await accelerator.analyze(picture, options, traceparent)
+    const answer = await accelerator.analyze({ picture, options, traceparent })
     if ((answer.kind !== "failed" && answer.kind !== "lost") || signal?.aborted === true) return answer
     const again = await whenFree(onCrew)
     metrics.providerRerunsTotal.inc({ outcome: again.kind })

@@ -86,6 +86,21 @@ describe("an accelerator that works", () => {
     expect(said("an accelerator serves")).toHaveLength(1)
   })
 
+  test("takes pictures that wait together, and one that is too late not at all", async () => {
+    const { pool } = await open({ kind: "none" })
+    await pool.accelerated()
+    const first = ask(pool)
+    await Bun.sleep(20)
+    const late = ask(pool, 5)
+    const waiting = [ask(pool), ask(pool), ask(pool)]
+    expect((await late).kind).toBe("expired")
+    const answers = await Promise.all([first, ...waiting])
+    const runs = answers.map((answer) => (answer.kind === "ok" ? answer.run?.startedAtMs : answer.kind))
+    expect(new Set(runs.slice(1)).size).toBe(1)
+    expect(runs[0]).not.toBe(runs[1])
+    expect(pool.status().engines[0]).toMatchObject({ provider: "cuda", runs: 4 })
+  })
+
   test("none at all is no reason to worry", async () => {
     const { pool } = await open({ kind: "none" }, { choice: { plans: [], refusals: cuda.refusals } })
     await pool.settled()
@@ -129,8 +144,21 @@ describe("an accelerator that breaks", () => {
     expect([state, reasons]).toEqual(["degraded", [expect.stringContaining("the known question came out differently")]])
     expect(accelerator?.active).toBe("cpu")
     expect(accelerator?.rest?.retryAtMs).toBeGreaterThan(Date.now())
-    expect(said("an accelerator is given up; the processor serves")).toMatchObject([{ level: 50, provider: "cuda" }])
+    expect(said("an accelerator is given up; the processor serves")).toMatchObject([
+      { level: 50, why: expect.stringContaining("cuda: ") },
+    ])
     expect(await countOf(metrics.providerErrorsTotal)).toMatchObject({ "cuda wrong": 2 })
+  })
+
+  test("in a run of several: each of them is answered by the processor, and it is one error", async () => {
+    const { pool, metrics } = await open({ kind: "error", from: 2, times: 1 })
+    await pool.accelerated()
+    const first = ask(pool)
+    await Bun.sleep(20)
+    const answers = await Promise.all([first, ask(pool), ask(pool), ask(pool)])
+    expect(answers.map(({ kind }) => kind)).toEqual(["ok", "ok", "ok", "ok"])
+    expect(await countOf(metrics.providerRerunsTotal)).toMatchObject({ analysis: 3 })
+    expect([stateOf(pool), pool.status().accelerator?.recentErrors]).toEqual(["serving", 1])
   })
 
   test.each(["crash", "hang"] as const)("by a %s in a run: the picture is answered, well within 5 s", async (kind) => {

@@ -8,14 +8,16 @@ import type { LandmarkedFace } from "./landmarks.ts"
 import type { Network } from "./ort.ts"
 
 export interface Embedder {
-  /** Brings the faces into the crops the network knows, ready for `run`. */
+  /** Brings the faces into the crops the network knows, behind those that wait for `run` already. */
   align(picture: Pixels, faces: readonly LandmarkedFace[]): void
-  /** Unit vectors of the faces aligned last, in their order. */
+  /** Unit vectors of the faces aligned since the last time, in their order. */
   run(): Promise<Float32Array[]>
+  /** Forgets the faces that wait. */
+  clear(): void
 }
 
-/** Crops in one run. More gain nothing on one core (28 ms for 4, 7 ms for 1) and cost memory. */
-const batchMax = 32
+/** Crops in one run. More gain nothing on one core (28 ms for 4, 7 ms for 1) and cost memory. With an accelerator's known row 32. */
+const batchMax = 31
 
 /** @param used the points its faces are aligned by */
 export function createEmbedder(network: Network, { input, alignment }: EmbedderManifest, used: LandmarksUsed): Embedder {
@@ -26,19 +28,27 @@ export function createEmbedder(network: Network, { input, alignment }: EmbedderM
 
   return {
     align(picture, faces) {
-      count = faces.length
-      if (tensor.length < count * cropValues) tensor = new Float32Array(count * cropValues)
-      for (const [index, face] of faces.entries()) {
+      const wanted = (count + faces.length) * cropValues
+      if (tensor.length < wanted) {
+        const waiting = tensor.subarray(0, count * cropValues)
+        tensor = new Float32Array(wanted)
+        tensor.set(waiting)
+      }
+      for (const face of faces) {
         const toPicture = invert(fitSimilarity(face[used], template))
         assert(toPicture !== undefined, "landmarks in one place were sorted out after detection")
-        warpInto(tensor, index * cropValues, sizePx, picture, toPicture, input)
+        warpInto(tensor, count * cropValues, sizePx, picture, toPicture, input)
+        count += 1
       }
     },
 
     async run() {
       const vectors: Float32Array[] = []
-      for (let from = 0; from < count; from += batchMax) {
-        const batch = Math.min(batchMax, count - from)
+      const whole = count
+      // Also when this fails: whoever aligns next starts anew.
+      count = 0
+      for (let from = 0; from < whole; from += batchMax) {
+        const batch = Math.min(batchMax, whole - from)
         const data = tensor.subarray(from * cropValues, (from + batch) * cropValues)
         const [output] = Object.values(await network.run({ data, shape: [batch, 3, sizePx, sizePx] }))
         if (output === undefined) throw new Error("the embedder has no output")
@@ -50,6 +60,9 @@ export function createEmbedder(network: Network, { input, alignment }: EmbedderM
         }
       }
       return vectors
+    },
+    clear: () => {
+      count = 0
     },
   }
 }
@@ -76,6 +89,9 @@ export function fuseEmbedders(parts: readonly FusionPart[]): Embedder {
       const runs: Float32Array[][] = []
       for (const part of parts) runs.push(await part.run())
       return (runs[0] ?? []).map((_, face) => joinWeighted(parts.map(({ weight }, part) => [runs[part]![face]!, weight])))
+    },
+    clear() {
+      for (const part of parts) part.clear()
     },
   }
 }

@@ -3,9 +3,9 @@ import { elapsedMs, nowTickMs } from "../../base/ticks.ts"
 import { wallMs } from "../../base/trace.ts"
 import { packAnalysis } from "../analysis-body.ts"
 import { type Channel, channelHandlers } from "../channel.ts"
-import { type FromEngine, type ToEngine, toEngine } from "../wire.ts"
+import { type EngineRun, type FromEngine, type ToEngine, toEngine } from "../wire.ts"
 import { ProviderFault } from "./guard.ts"
-import { type Analyzer, openAnalyzer } from "./run.ts"
+import { type Analysis, type Analyzer, openAnalyzer } from "./run.ts"
 
 /**
  * The engine process: it connects to its parent, opens the models it is told to, and answers one picture after the other. It
@@ -19,6 +19,8 @@ export async function runEngine(socketPath: string, openModels = openAnalyzer): 
   let channel: Channel<FromEngine> | undefined
   let last: Promise<void> = Promise.resolve()
   let residentBytes = 0
+  /** Pictures of which more are said to follow. */
+  let group: Given[] = []
 
   await Bun.connect({
     unix: socketPath,
@@ -72,31 +74,51 @@ export async function runEngine(socketPath: string, openModels = openAnalyzer): 
     channel?.send({ kind: "ready", pid, runtime, models: [...models], refusals: [...refusals], residentBytes })
   }
 
-  async function analyze(message: Extract<ToEngine, { kind: "analyze" }>, picture: Uint8Array): Promise<void> {
-    const { id, traceparent } = message
-    if (analyzer === undefined) {
-      channel?.send({ kind: "failed", id, why: "asked before the models were open" })
-      return
-    }
+  async function analyze(message: AnalyzeMessage, picture: Uint8Array): Promise<void> {
+    group.push({ message, picture })
+    if (message.more === true) return
+    const given = group
+    group = []
+    if (analyzer === undefined) return fail(given, new Error("asked before the models were open"))
     const startedAtMs = wallMs()
     const startTickMs = nowTickMs()
     try {
-      const analysis = await analyzer.analyze(picture, message.options)
-      if (analysis.kind === "refused") {
-        channel?.send({ kind: "refused", id, reason: analysis.reason, why: analysis.why })
-        return
-      }
-      const { image, timingsMs, snapshotMs } = analysis
-      const { body, ...found } = packAnalysis(analysis)
-      const run = { pid, startedAtMs, tookMs: elapsedMs(startTickMs), ...(snapshotMs !== undefined && { snapshotMs }) }
-      channel?.send({ kind: "analysis", id, image, ...found, timingsMs, run, residentBytes }, body)
+      const analyses = await analyzer.analyzeTogether(given.map(({ message: { options }, picture }) => ({ picture, options })))
+      const tookMs = elapsedMs(startTickMs)
+      for (const [index, analysis] of analyses.entries())
+        answer(given[index]!.message.id, analysis, { pid, startedAtMs, tookMs })
       // For the next answer: nobody waits for this one any more.
       residentBytes = process.memoryUsage.rss()
     } catch (error) {
       // One picture's bug must not cost the next one its answer; the parent logs it and counts.
-      const told = error instanceof Error ? (error.stack ?? error.message) : String(error)
+      fail(given, error)
+    }
+  }
+
+  function answer(id: number, analysis: Analysis, run: EngineRun) {
+    if (analysis.kind === "refused") {
+      channel?.send({ kind: "refused", id, reason: analysis.reason, why: analysis.why })
+      return
+    }
+    const { image, timingsMs, snapshotMs } = analysis
+    const { body, ...found } = packAnalysis(analysis)
+    const own = { ...run, ...(snapshotMs !== undefined && { snapshotMs }) }
+    channel?.send({ kind: "analysis", id, image, ...found, timingsMs, run: own, residentBytes }, body)
+  }
+
+  function fail(given: readonly Given[], error: unknown) {
+    const told = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    for (const { message } of given) {
+      const { id, traceparent } = message
       const why = traceparent === undefined ? told : `${told} (trace ${traceparent})`
       channel?.send({ kind: "failed", id, why, ...(error instanceof ProviderFault && { fault: error.kind }) })
     }
   }
+}
+
+type AnalyzeMessage = Extract<ToEngine, { kind: "analyze" }>
+
+interface Given {
+  readonly message: AnalyzeMessage
+  readonly picture: Uint8Array
 }

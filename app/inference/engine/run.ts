@@ -44,6 +44,11 @@ export interface ServedModel {
   readonly placement: PlacementReport
 }
 
+export interface GivenPicture {
+  readonly picture: Uint8Array
+  readonly options: AnalyzeOptions
+}
+
 /** All that an engine computes. One picture at a time: the buffers of the stages are used again. */
 export interface Analyzer {
   readonly runtime: { readonly name: string; readonly version: string; readonly provider: string; readonly threads: number }
@@ -51,6 +56,8 @@ export interface Analyzer {
   /** Why a model runs on something lesser than the plan said. */
   readonly refusals: readonly ProviderRefusal[]
   analyze(picture: Uint8Array, options: AnalyzeOptions): Promise<Analysis>
+  /** One after the other, and the faces of all of them in one run. Fails for all when it fails for one. */
+  analyzeTogether(given: readonly GivenPicture[]): Promise<readonly Analysis[]>
   close(): Promise<void>
 }
 
@@ -111,6 +118,8 @@ export async function openAnalyzer(set: ModelSet, options: AnalyzerOptions): Pro
     embedders.push({ ...createEmbedder(onlyNetwork(embedder.value), embedder.value.manifest, used), weight })
   }
 
+  const [refusal] = refusals
+  if (plan.adapter === "ort-ffi" && plan.required && refusal !== undefined) return unfit(refusal.why)
   try {
     const stages: Stages = {
       detector: createDetector(detector.value),
@@ -118,8 +127,6 @@ export async function openAnalyzer(set: ModelSet, options: AnalyzerOptions): Pro
       embedder: fuseEmbedders(embedders),
     }
     await warm(stages)
-  const [refusal] = refusals
-  if (plan.adapter === "ort-ffi" && plan.required && refusal !== undefined) return unfit(refusal.why)
     const described = describe(runtime, served, threads)
     const analyzer = createAnalyzer(stages, verifies, {
       runtime: described,
@@ -149,12 +156,13 @@ function describe({ name, version }: Runtime, models: readonly ServedModel[], th
 function createAnalyzer(
   stages: Stages,
   verifies: readonly PlacedModel["verify"][],
-  opened: Omit<Analyzer, "analyze">,
+  opened: Omit<Analyzer, "analyze" | "analyzeTogether">,
 ): Analyzer {
   const decoder = createPictureDecoder()
   let busy = false
 
-  async function analyze(picture: Uint8Array, options: AnalyzeOptions): Promise<Analysis> {
+  /** All that needs the pixels; the next picture goes into the same buffer. Faces to embed wait in the embedder. */
+  async function look({ picture, options }: GivenPicture): Promise<Looked | Refusal> {
     const lap = stopwatch()
     const decoded = await decoder.decode(picture)
     if (decoded.kind === "refused") return decoded
@@ -167,44 +175,72 @@ function createAnalyzer(
     const asked = found.map(({ box, score, refined }): DetectedFace => ({ box, score, landmarks: refined }))
     const qualities = asked.map((face) => measureQuality(pixels, face))
     const embeddedCount = { none: 0, largest: 1, all: found.length }[options.embed]
-    stages.embedder.align(pixels, found.slice(0, embeddedCount))
+    const embedded = found.slice(0, embeddedCount)
+    stages.embedder.align(pixels, embedded)
     const align = lap()
 
-    const embeddings = await stages.embedder.run()
-    const embed = lap()
-
-    const chips = options.chips === true ? found.slice(0, embeddedCount).map((face) => chipOf(pixels, ofChip(face))) : []
+    const chips = options.chips === true ? embedded.map((face) => chipOf(pixels, ofChip(face))) : []
     const snapshot = options.snapshot && asked.length > 0 ? snapshotOf(pixels, options.snapshot) : undefined
     const snapshotMs = chips.length > 0 || snapshot !== undefined ? lap() : undefined
-
-    const faces = asked.map((face, index): AnalyzedFace => {
-      const [embedding, chip] = [embeddings[index], chips[index]]
-      return { ...face, quality: qualities[index]!, ...(embedding && { embedding }), ...(chip && { chip }) }
-    })
     return {
-      kind: "ok",
+      kind: "looked",
       image: { width: pixels.width, height: pixels.height },
-      faces,
+      faces: asked.map((face, index) => {
+        const chip = chips[index]
+        return { ...face, quality: qualities[index]!, ...(chip && { chip }) }
+      }),
+      embeddedCount: embedded.length,
       ...(snapshot && { snapshot }),
-      timingsMs: { decode, detect: detectMs, align, embed },
+      timingsMs: { decode, detect: detectMs, align },
       ...(snapshotMs !== undefined && { snapshotMs }),
+    }
+  }
+
+  async function analyze(given: readonly GivenPicture[]): Promise<Analysis[]> {
+    // Of pictures that failed half-way.
+    stages.embedder.clear()
+    const looks: (Looked | Refusal)[] = []
+    for (const each of given) looks.push(await look(each))
+    const lap = stopwatch()
+    const embeddings = await stages.embedder.run()
+    const embed = lap()
+    for (const verify of verifies) await verify()
+    let taken = 0
+    return looks.map((looked) => {
+      if (looked.kind === "refused") return looked
+      const { kind: _kind, embeddedCount, faces, timingsMs, ...rest } = looked
+      const own = embeddings.slice(taken, taken + embeddedCount)
+      taken += embeddedCount
+      const embedded = faces.map((face, index): AnalyzedFace => {
+        const embedding = own[index]
+        return { ...face, ...(embedding && { embedding }) }
+      })
+      return { kind: "ok", ...rest, faces: embedded, timingsMs: { ...timingsMs, embed } }
+    })
+  }
+
+  async function alone<Answer>(work: () => Promise<Answer>): Promise<Answer> {
+    assert(!busy, "an engine is given one picture at a time, or several together")
+    busy = true
+    try {
+      return await work()
+    } finally {
+      busy = false
     }
   }
 
   return {
     ...opened,
-    async analyze(picture, options) {
-      assert(!busy, "an engine is given one picture at a time")
-      busy = true
-      try {
-        const analysis = await analyze(picture, options)
-        for (const verify of verifies) await verify()
-        return analysis
-      } finally {
-        busy = false
-      }
-    },
+    analyze: (picture, options) => alone(async () => (await analyze([{ picture, options }]))[0]!),
+    analyzeTogether: (given) => alone(() => analyze(given)),
   }
+}
+
+/** A picture before its faces are embedded. */
+interface Looked extends Omit<Extract<Analysis, { kind: "ok" }>, "kind" | "timingsMs"> {
+  readonly kind: "looked"
+  readonly embeddedCount: number
+  readonly timingsMs: Omit<StageTimings, "embed">
 }
 
 /** Largest first, none below the asked size, with the most exact landmarks the set can give. */

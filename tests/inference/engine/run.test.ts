@@ -157,6 +157,35 @@ for (const name of setNames) {
       expect(await first).toMatchObject({ kind: "ok" })
     })
 
+    test("pictures together are answered as each alone: those without faces, those that are none, and those without vectors", async () => {
+      await using analyzer = await openSet(await locateSet(name))
+      const photo = await Bun.file(samplePhoto(6)).bytes()
+      const empty = sharp({ create: { width: 320, height: 240, channels: 3, background: "#507050" } })
+      const given = [
+        { picture: photo, options: { ...all, chips: true } },
+        { picture: new Uint8Array(await empty.jpeg().toBuffer()), options: all },
+        { picture: new Uint8Array(9), options: all },
+        { picture: photo, options: { ...all, embed: "none" } as const },
+        { picture: await Bun.file(samplePhoto(3)).bytes(), options: { ...all, embed: "largest" } as const },
+      ]
+      const together = await analyzer.analyzeTogether(given)
+      expect(together.map(({ kind }) => kind)).toEqual(["ok", "ok", "refused", "ok", "ok"])
+      for (const [index, { picture, options }] of given.entries()) {
+        const [alone, same] = [await analyzer.analyze(picture, options), together[index]!]
+        if (alone.kind !== "ok" || same.kind !== "ok") {
+          expect(same).toEqual(alone)
+          continue
+        }
+        const known = ({ embedding: _vector, ...face }: AnalyzedFace) => face
+        expect(same.faces.map(known)).toEqual(alone.faces.map(known))
+        for (const [at, { embedding }] of same.faces.entries()) {
+          const own = alone.faces[at]!.embedding
+          if (embedding === undefined || own === undefined) expect(embedding).toBe(own)
+          else expect(similarity(embedding, own)).toBeGreaterThan(0.99999)
+        }
+      }
+    })
+
     test.skipIf(sharedFolder() === undefined)("two photographs of a person are alike, those of two are not", async () => {
       const set = await locateSet(name)
       const match = similarityAt(set.embedding.calibration.curve, 1e-4)

@@ -54,12 +54,12 @@ function openFaulty({ kind, from, times, startsFile, badStarts }: z.output<typeo
       placement: { ...model.placement, requested: plan.provider, active: plan.provider },
     }))
     let runs = 0
-    const analyze: Analyzer["analyze"] = async (picture, asked) => {
+    const analyzeTogether: Analyzer["analyzeTogether"] = async (given) => {
       runs += 1
       if (breaks && runs >= from && runs < from + times) breakDown(kind)
-      return analyzer.analyze(picture, asked)
+      return analyzer.analyzeTogether(given)
     }
-    return { kind: "ready", analyzer: { ...analyzer, models, analyze } }
+    return { kind: "ready", analyzer: { ...analyzer, models, analyzeTogether } }
   }
 }
 

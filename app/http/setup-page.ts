@@ -61,7 +61,7 @@ export function ownedPage(language: Language): string {
 /** The keys, this once. */
 export function claimedPage(language: Language, { adminKey, recovery }: Extract<Claimed, { kind: "claimed" }>): string {
   const words = setupWords[language]
-  const next = `<p>${text(words.next)}: <a href="/docs">/docs</a></p>`
+  const next = `<p>${text(words.next)} <a href="/docs">/docs</a></p>`
   const keys = `${shown(words.yourAdminKey, adminKey)}${recoveryPart(words, recovery)}`
   return pageOf(language, words.done, `<p class="trouble">${text(words.writeDown)}</p>${keys}${next}`, false)
 }

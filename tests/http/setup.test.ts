@@ -75,7 +75,7 @@ describe("the page", () => {
   })
 
   test("the language that is chosen is stronger, and an unknown one is refused", async () => {
-    expect((await page("?lang=zh", { "accept-language": "en" })).text).toContain("认领本机")
+    expect((await page("?lang=zh", { "accept-language": "en" })).text).toContain("认领此设备")
     expect((await page("?lang=en", { "accept-language": "zh" })).text).toContain("Claim this box")
     expect((await page("?lang=fr")).status).toBe(400)
   })
@@ -106,7 +106,7 @@ describe("a form", () => {
   })
 
   test.each([
-    ["not_sealed", { kind: "not_sealed" }, "is not sealed", "未加密"],
+    ["not_sealed", { kind: "not_sealed" }, "is not sealed", "未封存"],
     ["held", { kind: "held" }, "was given out before", "此前已经给出"],
     ["failed", { kind: "failed", why: "x" }, "No recovery key could be made", "未能生成恢复密钥"],
   ] as const)("without a recovery key (%s) says why", async (_what, recovery, english, chinese) => {

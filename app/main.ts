@@ -293,7 +293,7 @@ async function openTracer({ telemetry }: Config, opened: Lifetimes, log: Log, me
   return createTracer(spans.take, telemetry.sampleShare)
 }
 
-async function openEngines(config: Config): Promise<Result<Engines>> {
+async function openEngines(config: Config): ReturnType<CliNeeds["openEngines"]> {
   const log = quietLog()
   const located = await locate(config, log)
   if (located.kind === "failed") return located

@@ -22,6 +22,8 @@ export type EngineAnswer =
   | Extract<FromEngine, { kind: "refused" | "failed" }>
   | { readonly kind: "lost"; readonly why: string }
 
+export type Verified = Extract<FromEngine, { kind: "verified" }>
+
 export type EngineExit = {
   readonly reason: "unfit" | "never_ready" | "stuck" | "silent" | "crashed" | "stopped"
   readonly why: string
@@ -68,6 +70,8 @@ export interface EngineProcess {
   analyze(given: GivenPicture): Promise<EngineAnswer>
   /** Their faces are embedded in one run; what that fails at, it fails at for all of them. One promise for each, in their order. */
   analyzeTogether(given: readonly GivenPicture[]): Promise<EngineAnswer>[]
+  /** Asks the known questions of the models that run on an accelerator. */
+  verify(): Promise<EngineAnswer | Verified>
   stop(): Promise<void>
 }
 
@@ -82,8 +86,7 @@ const acceleratorVariables = [
 /**
  * The environment an engine really starts with: JavaScript's `process.env` does not reach libc, so what native code must see is
  * set here. ORT_DISABLE_TELEMETRY, BUN_ENABLE_CRASH_REPORTING: a box with biometrics tells nobody anything, and a crash of a native
- * library least of all. MALLOC_ARENA_MAX: glibc's arenas per thread
- * otherwise hold on to freed picture buffers.
+ * library least of all. MALLOC_ARENA_MAX: glibc's arenas per thread otherwise hold on to freed picture buffers.
  */
 export function engineEnvironment(): Record<string, string> {
   const passed = [...passedVariables, ...acceleratorVariables].flatMap((name): [string, string][] => {
@@ -117,6 +120,7 @@ export function startEngine({ command, set, threads, seat, limits, plan }: Engin
   let channel: Channel<ToEngine> | undefined
   /** Who waits for which answer of the present run. */
   const asked = new Map<number, (answer: EngineAnswer) => void>()
+  let verifying: { readonly id: number; readonly settle: (answer: EngineAnswer | Verified) => void } | undefined
   let runSinceTickMs = 0
   let ready = false
   let ending: Pick<EngineExit, "reason" | "why" | "refusals"> | undefined

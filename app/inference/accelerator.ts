@@ -104,6 +104,7 @@ interface Post {
   /** Pictures for its next run, in the order in which they came; at most `batchSizeMax`. */
   readonly gathered: { readonly given: GivenPicture; readonly settle: (answer: EngineAnswer) => void }[]
   working: boolean
+  lastRunTickMs: number
   runs: number
   readonly settle: (outcome: TryOutcome) => void
 }
@@ -119,7 +120,8 @@ const overdueMs = 600_000
 /** Begins to look at once; until `serving` the processor answers. */
 export function openAccelerator(needs: AcceleratorNeeds): Accelerator {
   const { command, set, threads, limits, log, metrics } = needs
-  const watch = createProviderWatch(needs.watch ?? watchDefaults)
+  const { watch: watchOptions = watchDefaults } = needs
+  const watch = createProviderWatch(watchOptions)
   const closing = new AbortController()
   const first = Promise.withResolvers<FirstOutcome>()
   let state: AcceleratorState = "looking"
@@ -214,7 +216,16 @@ export function openAccelerator(needs: AcceleratorNeeds): Accelerator {
           exited: (exit) => exited(own, exit),
         },
       )
-      const own: Post = { plan, engine, ready: undefined, gathered: [], working: false, runs: 0, settle }
+      const own: Post = {
+        plan,
+        engine,
+        ready: undefined,
+        gathered: [],
+        working: false,
+        lastRunTickMs: nowTickMs(),
+        runs: 0,
+        settle,
+      }
       post = own
     })
   }
@@ -249,9 +260,21 @@ export function openAccelerator(needs: AcceleratorNeeds): Accelerator {
     own.runs += together.length
     const answers = await Promise.all(own.engine.analyzeTogether(together.map(({ given }) => given)))
     own.working = false
+    own.lastRunTickMs = nowTickMs()
     if (post === own && state === "serving") judge(own, answers)
     for (const [index, { settle }] of together.entries()) settle(answers[index]!)
     if (post === own && state === "serving") needs.freed()
+  }
+
+  async function checkIdle(own: Post): Promise<void> {
+    if (own.working || own.gathered.length > 0) return
+    own.working = true
+    const answer = await own.engine.verify()
+    own.working = false
+    own.lastRunTickMs = nowTickMs()
+    if (post !== own || state !== "serving") return
+    if (answer.kind !== "verified") judge(own, [answer])
+    if (state === "serving") needs.freed()
   }
 
   /** A run that failed is one error, however many pictures were in it. */
@@ -303,8 +326,10 @@ export function openAccelerator(needs: AcceleratorNeeds): Accelerator {
     void given?.engine.stop()
   }
 
-  /** Whoever rests is tried again when nobody is in its way. */
+  /** Who has nothing to do is asked the known questions, and who rests is tried again, when nobody is in its way. */
   function look() {
+    if (post !== undefined && state === "serving" && nowTickMs() - post.lastRunTickMs > watchOptions.idleCheckMs)
+      void checkIdle(post)
     if (state !== "resting" || rest === undefined) return
     const lateMs = nowTickMs() - rest.retryTickMs
     if (lateMs < 0 || !(needs.isIdle() || lateMs > overdueMs)) return

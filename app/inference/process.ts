@@ -120,7 +120,7 @@ export function startEngine({ command, set, threads, seat, limits, plan }: Engin
   let channel: Channel<ToEngine> | undefined
   /** Who waits for which answer of the present run. */
   const asked = new Map<number, (answer: EngineAnswer) => void>()
-  let verifying: { readonly id: number; readonly settle: (answer: EngineAnswer | Verified) => void } | undefined
+  let verifying: ((answer: EngineAnswer | Verified) => void) | undefined
   let runSinceTickMs = 0
   let ready = false
   let ending: Pick<EngineExit, "reason" | "why" | "refusals"> | undefined
@@ -183,6 +183,15 @@ export function startEngine({ command, set, threads, seat, limits, plan }: Engin
     silentForMs: () => (ready ? Math.max(0, lastWatchTickMs - heardTickMs) : 0),
     analyze: (given) => begin([given])[0]!,
     analyzeTogether: begin,
+    verify: () =>
+      new Promise((settle) => {
+        if (!isFree() || channel === undefined) return settle({ kind: "lost", why: "the engine was not free" })
+        runSinceTickMs = nowTickMs()
+        const id = nextId++
+        asked.set(id, settle)
+        verifying = settle
+        channel.send({ kind: "verify", id })
+      }),
     stop: async () => {
       ending ??= { reason: "stopped", why: "asked to stop" }
       channel?.close()
@@ -192,9 +201,13 @@ export function startEngine({ command, set, threads, seat, limits, plan }: Engin
     },
   }
 
+  function isFree(): boolean {
+    return ready && asked.size === 0
+  }
+
   function begin(given: readonly GivenPicture[]): Promise<EngineAnswer>[] {
     const open = channel
-    if (!ready || open === undefined || asked.size > 0)
+    if (!isFree() || open === undefined)
       return given.map(() => Promise.resolve({ kind: "lost", why: "the engine was not free" }))
     runSinceTickMs = nowTickMs()
     return given.map(({ picture, options, traceparent }, index) => {
@@ -225,6 +238,10 @@ export function startEngine({ command, set, threads, seat, limits, plan }: Engin
       case "pong":
         pingSentTickMs = undefined
         residentBytes = message.residentBytes
+        return
+      case "verified":
+        asked.delete(message.id)
+        verifying?.(message)
         return
       case "refused":
       case "failed":

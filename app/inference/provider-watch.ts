@@ -31,6 +31,8 @@ export interface WatchOptions {
   readonly backoff: BackoffOptions
   /** Who has served so long without being given up starts with a clean slate. */
   readonly forgivenMs: number
+  /** Who has had nothing to do for so long is asked the known questions: nobody who comes after a quiet night is to find it gone. */
+  readonly idleCheckMs: number
 }
 
 /** Three errors in a minute, as DESIGN §3 has it; tries follow after half a minute, then ever more slowly, up to an hour. */
@@ -39,6 +41,7 @@ export const watchDefaults: WatchOptions = {
   windowMs: 60_000,
   backoff: { firstMs: 30_000, maxMs: 3_600_000 },
   forgivenMs: 3_600_000,
+  idleCheckMs: 30_000,
 }
 
 export function createProviderWatch({ errorsMax, windowMs, backoff, forgivenMs }: WatchOptions = watchDefaults): ProviderWatch {

@@ -45,6 +45,8 @@ export const toEngine = z.discriminatedUnion("kind", [
     /** Another picture follows at once, and the faces of all of them are embedded together. */
     more: z.boolean().optional(),
   }),
+  /** To be asked of an accelerator that has had nothing to do: does it still answer as it should? */
+  z.strictObject({ kind: z.literal("verify"), id: z.int() }),
   z.strictObject({ kind: z.literal("ping"), id: z.int() }),
 ])
 export type ToEngine = z.output<typeof toEngine>
@@ -122,6 +124,8 @@ export const fromEngine = z.discriminatedUnion("kind", [
    * what is wrong with the provider of its plan, where that is the cause: another plan may do.
    */
   z.strictObject({ kind: z.literal("unfit"), why: z.string(), refusals: z.array(providerRefusal) }),
+  /** It does; else it has `failed`. */
+  z.strictObject({ kind: z.literal("verified"), id: z.int() }),
   z.strictObject({ kind: z.literal("pong"), id: z.int(), residentBytes: z.number() }),
   z.strictObject({
     kind: z.literal("analysis"),

@@ -3,13 +3,15 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import pino from "pino"
+import { silentLog } from "../../app/base/log.ts"
 import { createMetrics } from "../../app/base/metrics.ts"
 import { nowTickMs } from "../../app/base/ticks.ts"
-import type { ProviderChoice } from "../../app/inference/accelerator.ts"
+import { openAccelerator, type ProviderChoice } from "../../app/inference/accelerator.ts"
 import type { Answer } from "../../app/inference/answer.ts"
 import { inferenceOptions } from "../../app/inference/options.ts"
 import { unplaced } from "../../app/inference/placement/placement.ts"
 import { type EnginePool, openPool } from "../../app/inference/pool.ts"
+import { type WatchOptions, watchDefaults } from "../../app/inference/provider-watch.ts"
 import { type Faults, faultyCommand } from "../support/engines/faulty.ts"
 import { locateSet, samplePhoto } from "./engine/support.ts"
 
@@ -50,6 +52,24 @@ async function open(told: Omit<Faults, "startsFile">, { choice = cuda, engines =
   const pool = openPool(command, set, options, log, metrics, unplaced(options), async () => choice)
   opened = pool
   return { pool, metrics, said: (message: string) => lines.filter(({ msg }) => msg === message) }
+}
+
+/** An accelerator without a box around it, once its first try has ended. */
+async function alone(told: Omit<Faults, "startsFile">, watch: WatchOptions) {
+  const metrics = createMetrics()
+  const limits = inferenceOptions.parse({})
+  const startsFile = join(folder, `starts-${crypto.randomUUID()}`)
+  const box = { idle: false, metrics }
+  const accelerator = openAccelerator({
+    ...{ command: faultyCommand({ ...told, startsFile }), set: await locateSet("default"), threads: 1, limits, metrics, watch },
+    log: silentLog,
+    choose: async () => cuda,
+    isIdle: () => box.idle,
+    changed: () => undefined,
+    freed: () => undefined,
+  })
+  await accelerator.firstOutcome()
+  return Object.assign(box, { accelerator, [Symbol.asyncDispose]: () => accelerator.close() })
 }
 
 function ask(pool: EnginePool, budgetMs = 20_000): Promise<Answer> {
@@ -176,6 +196,25 @@ describe("an accelerator that breaks", () => {
     await pool.accelerated()
     for (let time = 0; time < 4; time++) expect((await ask(pool)).kind).toBe("ok")
     expect(stateOf(pool)).toBe("serving")
+  })
+})
+
+describe("an accelerator in a box with nothing to do", () => {
+  const soon = { ...watchDefaults, idleCheckMs: 100, backoff: { firstMs: 200, maxMs: 400 } }
+
+  test("is asked the known questions, and given up before anybody comes", async () => {
+    await using box = await alone({ kind: "wrong", from: 3, badStarts: 1 }, soon)
+    await until(() => box.accelerator.status().state !== "serving", "it is found wrong")
+    await until(() => box.accelerator.serving, "a fresh one serves")
+    expect(await countOf(box.metrics.providerErrorsTotal)).toMatchObject({ "cuda wrong": 1 })
+  })
+
+  test("and was given up is tried again, and serves", async () => {
+    await using box = await alone({ kind: "unfit", badStarts: 2 }, soon)
+    expect(box.accelerator.status().state).toBe("resting")
+    box.idle = true
+    await until(() => box.accelerator.serving, "it serves at last")
+    expect(await countOf(box.metrics.providerTriesTotal)).toMatchObject({ "cuda refused": 2, "cuda ready": 1 })
   })
 })
 

@@ -48,6 +48,8 @@ export async function runEngine(socketPath: string, openModels = openAnalyzer): 
         return
       case "analyze":
         return analyze(message, body)
+      case "verify":
+        return verify(message)
       default:
         return unreachable(message)
     }
@@ -95,6 +97,15 @@ export async function runEngine(socketPath: string, openModels = openAnalyzer): 
     }
   }
 
+  async function verify(message: Extract<ToEngine, { kind: "verify" }>): Promise<void> {
+    try {
+      await analyzer?.verify()
+      channel?.send({ kind: "verified", id: message.id })
+    } catch (error) {
+      fail([{ message }], error)
+    }
+  }
+
   function answer(id: number, analysis: Analysis, run: EngineRun) {
     if (analysis.kind === "refused") {
       channel?.send({ kind: "refused", id, reason: analysis.reason, why: analysis.why })
@@ -106,7 +117,7 @@ export async function runEngine(socketPath: string, openModels = openAnalyzer): 
     channel?.send({ kind: "analysis", id, image, ...found, timingsMs, run: own, residentBytes }, body)
   }
 
-  function fail(given: readonly Given[], error: unknown) {
+  function fail(given: readonly { readonly message: { id: number; traceparent?: string | undefined } }[], error: unknown) {
     const told = error instanceof Error ? (error.stack ?? error.message) : String(error)
     for (const { message } of given) {
       const { id, traceparent } = message

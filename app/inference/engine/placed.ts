@@ -31,8 +31,11 @@ export interface PlacedModel<Manifest extends ModelManifest = ModelManifest> {
   readonly placement: PlacementReport
   /** Why it does not run where the plan says. */
   readonly refusal?: ProviderRefusal
-  /** Before an answer leaves: rejects when what the model said since the last time cannot be believed (`guard.ts`). */
-  verify(): Promise<void>
+  /**
+   * Before an answer leaves: rejects when what the model said since the last time cannot be believed (`guard.ts`).
+   * @param always also when it said nothing
+   */
+  verify(always?: boolean): Promise<void>
 }
 
 export interface PlaceOptions {
@@ -157,8 +160,8 @@ async function openBeside<Manifest extends ModelManifest>(
       placed: {
         model: { ...model, networks: guarded, close },
         placement: { active: plan.provider, ...nodes, cache, warmMs, score, ...(overlap !== undefined && { overlap }) },
-        verify: async () => {
-          for (const network of guarded) await network.verify()
+        verify: async (always) => {
+          for (const network of guarded) await network.verify(always)
         },
       },
     }

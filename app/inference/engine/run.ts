@@ -58,6 +58,8 @@ export interface Analyzer {
   analyze(picture: Uint8Array, options: AnalyzeOptions): Promise<Analysis>
   /** One after the other, and the faces of all of them in one run. Fails for all when it fails for one. */
   analyzeTogether(given: readonly GivenPicture[]): Promise<readonly Analysis[]>
+  /** Asks the known questions of all models on an accelerator; rejects with a `ProviderFault` when one is answered otherwise. */
+  verify(): Promise<void>
   close(): Promise<void>
 }
 
@@ -156,7 +158,7 @@ function describe({ name, version }: Runtime, models: readonly ServedModel[], th
 function createAnalyzer(
   stages: Stages,
   verifies: readonly PlacedModel["verify"][],
-  opened: Omit<Analyzer, "analyze" | "analyzeTogether">,
+  opened: Omit<Analyzer, "analyze" | "analyzeTogether" | "verify">,
 ): Analyzer {
   const decoder = createPictureDecoder()
   let busy = false
@@ -204,7 +206,7 @@ function createAnalyzer(
     const lap = stopwatch()
     const embeddings = await stages.embedder.run()
     const embed = lap()
-    for (const verify of verifies) await verify()
+    await verify(false)
     let taken = 0
     return looks.map((looked) => {
       if (looked.kind === "refused") return looked
@@ -217,6 +219,10 @@ function createAnalyzer(
       })
       return { kind: "ok", ...rest, faces: embedded, timingsMs: { ...timingsMs, embed } }
     })
+  }
+
+  async function verify(always: boolean): Promise<void> {
+    for (const verify of verifies) await verify(always)
   }
 
   async function alone<Answer>(work: () => Promise<Answer>): Promise<Answer> {
@@ -233,6 +239,7 @@ function createAnalyzer(
     ...opened,
     analyze: (picture, options) => alone(async () => (await analyze([{ picture, options }]))[0]!),
     analyzeTogether: (given) => alone(() => analyze(given)),
+    verify: () => alone(() => verify(true)),
   }
 }
 

@@ -59,7 +59,11 @@ function openFaulty({ kind, from, times, startsFile, badStarts }: z.output<typeo
       if (breaks && runs >= from && runs < from + times) breakDown(kind)
       return analyzer.analyzeTogether(given)
     }
-    return { kind: "ready", analyzer: { ...analyzer, models, analyzeTogether } }
+    const verify: Analyzer["verify"] = async () => {
+      runs += 1
+      if (breaks && runs >= from && runs < from + times) breakDown(kind)
+    }
+    return { kind: "ready", analyzer: { ...analyzer, models, analyzeTogether, verify } }
   }
 }
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
 import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs"
 import { cacheFolders, installPlaces, ownersPath, settingsFolder, stateFolders } from "../../app/cli/install/layout.ts"
+import { dataFolderFiles } from "../../app/store/data-folder.ts"
 import { testAdminKey } from "../support/box.ts"
 import { compiledProgram } from "../support/compiled.ts"
 import { type DebianRoot, debianRootRefusal, openDebianRoot } from "./debian-root.ts"
@@ -10,7 +11,7 @@ import { bootMachine, bootRefusal, type Machine } from "./machine.ts"
 const unit = "gatehouse.service"
 const watchSeconds = 4
 
-describe.skipIf(debianRootRefusal !== undefined || bootRefusal !== undefined)("a Debian with systemd", () => {
+describe.skipIf(debianRootRefusal !== undefined || bootRefusal !== undefined)("a Debian", () => {
   let root: DebianRoot
   let machine: Machine
   const ready = () => machine.ask("http://127.0.0.1:8080/readyz")
@@ -80,7 +81,7 @@ describe.skipIf(debianRootRefusal !== undefined || bootRefusal !== undefined)("a
     const said = await machine.inside(installPlaces.machine.programPath, "uninstall")
     expect(said).toContain("left in place: /var/lib/gatehouse")
     expect((await ready()).status).toBe(0)
-    expect(existsSync(root.at(`${stateFolders[1]}/gatehouse.db`)) || existsSync(root.at(stateFolders[1]))).toBe(true)
+    expect(existsSync(root.at(`${stateFolders[1]}/${dataFolderFiles.database}`))).toBe(true)
     for (const gone of [installPlaces.machine.programPath, `${installPlaces.machine.unitsFolder}/${unit}`, ...cacheFolders])
       expect([gone, existsSync(root.at(gone))]).toEqual([gone, false])
   }, 60_000)

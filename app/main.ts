@@ -43,6 +43,7 @@ import type { ModelSet } from "./inference/manifest.ts"
 import { listModels, locateModelSet } from "./inference/models.ts"
 import { openPlacement, type Placement } from "./inference/placement/placement.ts"
 import { type EnginePool, openPool } from "./inference/pool.ts"
+import { engineEnvironment } from "./inference/process.ts"
 import { forgetCompiled, holdCrashes } from "./inference/providers/compiled-folder.ts"
 import { createEraser } from "./people/eraser.ts"
 import { readLedgerFile } from "./people/ledger.ts"
@@ -84,6 +85,10 @@ const needs: CliNeeds = {
     // Only an engine loads the native libraries that models and pictures need.
     const { runEngine } = await import("./inference/engine/main.ts")
     await runEngine(socketPath)
+  },
+  probe: async (question) => {
+    const { probe } = await import("./inference/providers/probe.ts")
+    return probe(selfCommand(), question, engineEnvironment(), new AbortController().signal)
   },
   answerProbe: async (question) => {
     const { answerProbe } = await import("./inference/providers/probe-process.ts")

@@ -16,18 +16,32 @@ import { checkClock, checkMachine, checkProfile, readMachineFacts } from "./doct
 import type { CliContext, CliNeeds } from "./needs.ts"
 import type { Outcome } from "./outcome.ts"
 
-export function doctorCommand(context: CliContext): Command {
-  return boxCommand("doctor", "say what is active on this machine, what is wrong, and the remedy").action(
-    async (options: BoxOptions) => end(context, options, run(context, options)),
-  )
+interface DoctorOptions extends BoxOptions {
+  readonly full?: boolean
 }
 
-async function run(context: CliContext, options: BoxOptions): Promise<Outcome> {
+export function doctorCommand(context: CliContext): Command {
+  return boxCommand("doctor", "say what is active on this machine, what is wrong, and the remedy")
+    .option("--full", "also what helps us to support a board: its system, its libraries, and how fast it is")
+    .action(async (options: DoctorOptions) => end(context, options, run(context, options)))
+}
+
+async function run(context: CliContext, options: DoctorOptions): Promise<Outcome> {
   const findings = await examineBox(context.needs, options)
+  const board = options.full === true ? await describeBoard(context.needs, options) : undefined
   const healthy = findings.every((finding) => finding.level !== "fail")
-  if (options.json === true) printJson(context, { healthy, findings })
-  else context.terminal.out(formatFindings(findings))
+  if (options.json === true) printJson(context, { healthy, findings, ...(board && { board: board.report }) })
+  else context.terminal.out([formatFindings(findings), ...(board ? [board.text] : [])].join("\n\n"))
   return { kind: healthy ? "yes" : "no" }
+}
+
+/** Of a box whose configuration cannot be read there is nothing more to say. */
+async function describeBoard(needs: CliNeeds, options: BoxOptions) {
+  const config = configOf(options)
+  if (config.kind === "failed") return undefined
+  const { examineBoard, formatBoard } = await import("./doctor/board.ts")
+  const report = await examineBoard(config.value, needs)
+  return { report, text: formatBoard(report) }
 }
 
 /** Everything the doctor finds, of this machine and of the box that the options name. */

@@ -49,6 +49,8 @@ export interface CliNeeds {
   resetAdminKey(config: Config): Promise<Result<string>>
   /** One engine process, until its parent is gone. */
   runEngine(socketPath: string): Promise<void>
+  /** Has a process of its own load a doubtful library. */
+  probe(question: ProbeQuestion): Promise<ProbeAnswer>
   /** Loads a doubtful library into this process. */
   answerProbe(question: ProbeQuestion): Promise<ProbeAnswer>
   /** Loads two libraries into this process. */

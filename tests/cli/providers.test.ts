@@ -1,6 +1,8 @@
 import { expect, test } from "bun:test"
 import { writeFileSync } from "node:fs"
 import { selfCommand } from "../../app/base/self.ts"
+import type { BoardReport } from "../../app/cli/doctor/board.ts"
+import type { Finding } from "../../app/cli/doctor/finding.ts"
 import { buildStandIn, type StandIn, type StandInSettings } from "../support/native/libraries.ts"
 import { type TempFolder, tempFolder } from "../support/shared.ts"
 
@@ -69,10 +71,23 @@ test("warm compiles ahead and says what it does; the doctor tells of each model 
     providers: "TensorrtExecutionProvider",
     refuse_tensorrt: "libnvinfer.so.10: cannot open shared object file",
   })
-  const after = await board.gatehouse("doctor")
-  expect(after.out).toContain("active cpu")
-  expect(after.out).toMatch(/warn {2}accelerator .*tensorrt is not used: .*libnvinfer\.so\.10/)
-  expect(after.out).toContain("→ install the TensorRT and CUDA that this library was built for")
+  const after = await board.gatehouse("doctor", "--full", "--json")
+  const report = JSON.parse(after.out) as { findings: Finding[]; board: BoardReport }
+  expect(report.findings.find(({ text }) => text.startsWith("tensorrt is not used"))).toMatchObject({
+    level: "warn",
+    subject: "accelerator",
+    text: expect.stringContaining("libnvinfer.so.10"),
+    remedy: expect.stringContaining("install the TensorRT and CUDA that this library was built for"),
+  })
+  const { system, libraries, speed } = report.board
+  expect(Object.keys(system)).toEqual(expect.arrayContaining(["kernel", "cpu", "cores"]))
+  expect(libraries).toMatchObject([
+    {
+      path: board.standIn.library,
+      answers: { library: { kind: "ok" }, tensorrt: { kind: "refused", remedy: expect.any(String) } },
+    },
+  ])
+  expect(speed).toMatchObject([{ kind: "measured", provider: "cpu", pictures: 30, models: expect.any(Array) }])
 }, 120_000)
 
 test("a network whose compilation crashes is left alone after the third time, until somebody asks for it again", async () => {

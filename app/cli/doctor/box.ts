@@ -29,7 +29,9 @@ export function checkModels({ sets, inUse }: ModelListing): readonly Finding[] {
 export function checkEngines(status: Result<PoolStatus>): readonly Finding[] {
   if (status.kind === "failed") return [fail("engines", "none started", status.why)]
   const { state, reasons, engines, runtime, models } = status.value
-  const counted = `${engines.filter((engine) => engine.state === "idle" || engine.state === "busy").length} of ${engines.length} ready`
+  // Where an accelerator serves, engines on the processor are let go.
+  const staying = engines.filter((engine) => engine.state !== "stopping")
+  const counted = `${staying.filter((engine) => engine.state === "idle" || engine.state === "busy").length} of ${staying.length} ready`
   const findings: Finding[] = [
     state === "ready"
       ? ok("engines", counted)

@@ -1,4 +1,5 @@
 import { dlopen, ptr, read, FFIType as type } from "bun:ffi"
+import { readdirSync } from "node:fs"
 import { arch } from "node:os"
 import type { Result } from "../../base/result.ts"
 import { cpusMax } from "./cpu-list.ts"
@@ -59,7 +60,14 @@ export function openScheduler(): Result<Scheduler> {
     return `${what}: ${errorNames[number] ?? `error ${number}`}`
   }
 
-  const setAffinity = (mask: BigUint64Array) => library.sched_setaffinity(0, mask.byteLength, ptr(mask)) === 0
+  /** @param thread 0 is the one that calls */
+  const setAffinity = (mask: BigUint64Array, thread = 0) => library.sched_setaffinity(thread, mask.byteLength, ptr(mask)) === 0
+
+  /** Also of threads that came meanwhile, which have inherited it: the JavaScript engine starts helpers when it sees fit. */
+  function putAffinityBack(mask: BigUint64Array, known: ReadonlySet<string>): boolean {
+    for (const thread of ownThreads()) if (!known.has(thread)) setAffinity(mask, Number(thread))
+    return setAffinity(mask)
+  }
 
   function setPolicy(mode: number, nodes: BigUint64Array): boolean {
     const none = nodes.every((bits) => bits === 0n)
@@ -73,10 +81,11 @@ export function openScheduler(): Result<Scheduler> {
         const refusals: string[] = []
         const putBack: (() => boolean)[] = []
 
+        const known = new Set(ownThreads())
         const before = new BigUint64Array(cpusMax / 64)
         if (library.sched_getaffinity(0, before.byteLength, ptr(before)) < 0) refusals.push(refusal("sched_getaffinity"))
         else if (!setAffinity(maskOf(cpus, cpusMax))) refusals.push(refusal("sched_setaffinity"))
-        else putBack.push(() => setAffinity(before))
+        else putBack.push(() => putAffinityBack(before, known))
 
         if (memoryNode !== undefined) {
           const mode = new Int32Array(2)
@@ -95,6 +104,10 @@ export function openScheduler(): Result<Scheduler> {
       },
     },
   }
+}
+
+function ownThreads(): string[] {
+  return readdirSync("/proc/self/task")
 }
 
 function load() {

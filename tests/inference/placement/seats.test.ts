@@ -57,6 +57,18 @@ test("a process that is started in a place has all its threads there, prefers it
   expect(readFileSync("/proc/self/numa_maps", "utf8")).not.toContain(` prefer:${node} `)
 })
 
+test("a thread of this process that begins meanwhile is not left in the place", async () => {
+  const pinned = () => threadsOf(process.pid).filter((cpus) => cpus === String(last)).length
+  const before = pinned()
+  const source = URL.createObjectURL(new Blob(["postMessage(1); setInterval(() => undefined, 1000)"]))
+  const { value: worker } = scheduler().within({ cpus: [last] }, () => new Worker(source))
+  const { promise: began, resolve } = Promise.withResolvers<void>()
+  worker.addEventListener("message", () => resolve())
+  await began
+  expect(pinned()).toBe(before)
+  worker.terminate()
+})
+
 test("what the kernel refuses is said once, and the process is there all the same", async () => {
   const told: string[] = []
   const absent = 8000

@@ -8,13 +8,15 @@ const obtained = await obtainDebianRoot()
 /** Why there is none here, for tests that need one to be skipped. */
 export const debianRootRefusal = obtained.kind === "failed" ? obtained.why : undefined
 
-/** A Debian of its own in a folder, gone with the scope. */
-export async function openDebianRoot() {
-  if (obtained.kind === "failed") throw new Error(obtained.why)
+/**
+ * A Debian of its own in a folder, gone with the scope.
+ * @param fill what puts it there; by itself the packed one
+ */
+export async function openDebianRoot(fill: (path: string) => Promise<unknown> = unpackDebian) {
   const folder = tempFolder()
   const path = folder.file("root")
   mkdirSync(path)
-  await succeed(["tar", "--extract", "--file", obtained.value, "--directory", path])
+  await fill(path)
   return {
     ...folder,
     path,
@@ -24,6 +26,11 @@ export async function openDebianRoot() {
     chroot: (...command: readonly string[]) => succeed(["/usr/sbin/chroot", path, ...command]),
     write: (inside: string, text: string) => writeFileSync(`${path}${inside}`, text),
   }
+}
+
+async function unpackDebian(path: string): Promise<void> {
+  if (obtained.kind === "failed") throw new Error(obtained.why)
+  await succeed(["tar", "--extract", "--file", obtained.value, "--directory", path])
 }
 
 export type DebianRoot = Awaited<ReturnType<typeof openDebianRoot>>

@@ -49,9 +49,12 @@ export function createService(datagrams: Datagrams, watchMs: number | undefined,
   let silentForMs = () => 0
   let said: string | undefined
   let isHeard = true
+  let isStopping = false
 
   return {
     ready: (silence) => {
+      // Told to stop before it got that far.
+      if (isStopping) return
       silentForMs = silence
       tell("READY=1\nSTATUS=serving")
       if (watchMs === undefined) return
@@ -60,7 +63,10 @@ export function createService(datagrams: Datagrams, watchMs: number | undefined,
       timer = setInterval(beat, watchMs / beatsPerWait, silentMsMax)
       log.info({ watchMs }, "the service manager watches over this process")
     },
-    stopping: () => tell("STOPPING=1\nSTATUS=stopping"),
+    stopping: () => {
+      isStopping = true
+      tell("STOPPING=1\nSTATUS=stopping")
+    },
     close: () => {
       clearInterval(timer)
       datagrams.close()

@@ -112,6 +112,17 @@ describe("a service", () => {
     service.close()
   })
 
+  test("told to stop before it is ready never says that it is", async () => {
+    using folder = tempFolder()
+    using listener = openNotifyListener(folder.file("notify"))
+    const service = createService(opened(folder.file("notify")), watchMs, openLog().log)
+    service.stopping()
+    service.ready(() => 0)
+    await listener.until("STOPPING=1")
+    expect(listener.heard.map(({ text }) => text)).toEqual(["STOPPING=1\nSTATUS=stopping"])
+    service.close()
+  })
+
   test("that nobody watches says nothing, and one that cannot speak says so in the log", async () => {
     const { log, lines } = openLog()
     for (const NOTIFY_SOCKET of [undefined, "", "vsock:2:1234"]) {

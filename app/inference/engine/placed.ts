@@ -144,6 +144,9 @@ async function openBeside<Manifest extends ModelManifest>(
       return refused(`${plan.provider} took none of its nodes`, "nothing to mend: it runs on the processor")
 
     await place?.keep()
+    // Not asked again, and on a Jetson the memory of both is the same.
+    const unneeded = reference.networks.filter((_, index) => profileOf(shapes[manifest.files[index]!.name]) === undefined)
+    for (const network of unneeded) await network.close()
     const bounded = networks.map((network, index) =>
       boundNetwork(network, reference.networks[index]!, profileOf(shapes[manifest.files[index]!.name])),
     )

@@ -1,3 +1,4 @@
+import { dlopen } from "bun:ffi"
 import { readdirSync, readlinkSync } from "node:fs"
 import { openRuntime, type RuntimeChoice } from "../../../app/inference/engine/runtime.ts"
 import { floats, severalNetwork, smallNetwork } from "./made-networks.ts"
@@ -82,7 +83,17 @@ async function quiet() {
   const tensor = { type: "float32", data: Float32Array.of(1, 2, 3, 4), shape: [1, 4] } as const
   const { sum } = await session.run({ a: tensor, b: tensor })
   await session.close()
-  return { sum: [...sum!.data], moreSockets: countSockets() - socketsAtFirst }
+  return {
+    sum: [...sum!.data],
+    moreSockets: countSockets() - socketsAtFirst,
+    variable: nativeVariable("ORT_DISABLE_TELEMETRY"),
+  }
+}
+
+/** As native code sees it, which is not what `process.env` says. */
+function nativeVariable(name: string): string {
+  const { symbols } = dlopen("libc.so.6", { getenv: { args: ["cstring"], returns: "cstring" } })
+  return String(symbols.getenv(Buffer.from(`${name}\0`)))
 }
 
 function countSockets(): number {

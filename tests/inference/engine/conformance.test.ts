@@ -211,18 +211,19 @@ describe.each(choices)("$adapter", (choice) => {
     expect(cycles).toBe(1000)
     // A leak of one small network would be 30 MB, one of its outputs 16 MB.
     expect(grownBytes).toBeLessThan(8 * 1024 * 1024)
-  }, 60_000)
+  }, 180_000)
 
   test("runs of ever new sizes leave no memory behind", async () => {
     const { grownBytes } = (await inChild("sizes", choice)) as { grownBytes: number }
     expect(grownBytes).toBeLessThan(24 * 1024 * 1024)
-  }, 60_000)
+  }, 180_000)
 })
 
 test("a home folder stays empty when the box's library is used, and nothing is sent", async () => {
   using home = tempFolder()
   const answer = await inChild("quiet", { adapter: "ort-ffi", library: packagedLibrary }, home.path)
-  expect(answer).toEqual({ sum: [2, 4, 6, 8], moreSockets: 0 })
+  // Nobody gave it the variable: whoever loads a library sees to that.
+  expect(answer).toEqual({ sum: [2, 4, 6, 8], moreSockets: 0, variable: "1" })
   expect([...new Bun.Glob("**/*").scanSync({ cwd: home.path, dot: true })]).toEqual([])
 })
 
@@ -280,7 +281,6 @@ async function inChild(what: string, choice: RuntimeChoice, home = "/nonexistent
       PATH: process.env.PATH ?? "",
       HOME: home,
       TMPDIR: home,
-      ORT_DISABLE_TELEMETRY: "1",
       MALLOC_ARENA_MAX: "2",
       BUN_RUNTIME_TRANSPILER_CACHE_PATH: "0",
     },

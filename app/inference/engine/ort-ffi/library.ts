@@ -3,6 +3,7 @@ import { resolve } from "node:path"
 import { assert } from "../../../base/assert.ts"
 import { apiVersion, functions } from "./functions.ts"
 import { type Address, cString, pointerIn, pointerSlots, toPointer } from "./memory.ts"
+import { switchTelemetryOff } from "./telemetry.ts"
 
 /** The oldest version whose options and providers are the ones we set: that of the last software for Jetson Xavier. */
 export const oldestMinor = 17
@@ -44,6 +45,7 @@ export function loadLibrary(path: string): LoadedLibrary {
 }
 
 function load(path: string): LoadedLibrary {
+  switchTelemetryOff()
   const base = openBase(path)
   if (typeof base === "string") {
     return refused(
@@ -112,7 +114,7 @@ function open(path: string, version: string, minor: number, table: Pointer): Lib
   }
 
   const environment = take((out) => call.CreateEnv(logOnlyErrors, cString("gatehouse"), out))
-  // Beside ORT_DISABLE_TELEMETRY in the environment of the process, which newer versions look at.
+  // For those that do not look at the environment.
   must(call.DisableTelemetryEvents(environment))
   return {
     path,

@@ -14,6 +14,7 @@ import type {
   ShapeProfile,
 } from "../providers/plan.ts"
 import { providerRequest } from "../providers/requests.ts"
+import { plainWords } from "../providers/words.ts"
 import type { PreparationStage } from "../wire.ts"
 import { createDetector } from "./detectors/create.ts"
 import { syntheticTensor } from "./golden.ts"
@@ -169,7 +170,7 @@ async function openBeside<Manifest extends ModelManifest>(
       },
     }
   } catch (error) {
-    return refused(`${plan.provider}: ${error instanceof Error ? error.message : String(error)}`, failedRemedy)
+    return refused(`${plan.provider}: ${plainWords(error)}`, failedRemedy)
   }
 }
 

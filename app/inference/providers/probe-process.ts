@@ -2,6 +2,7 @@ import { message, tag, wireType, writeVarint } from "../engine/protobuf.ts"
 import { openRuntime, type ProviderRequest } from "../engine/runtime.ts"
 import { readMachineVersions } from "./machine.ts"
 import type { ProbeAnswer, ProbeQuestion } from "./probe.ts"
+import { plainWords } from "./words.ts"
 
 /**
  * Loads a library of the machine, and with a provider named, runs the smallest network there is on it. In a process of its own:
@@ -40,12 +41,6 @@ const remedies = {
   cuda: "install the CUDA and cuDNN that this library was built for, with libonnxruntime_providers_cuda.so beside it; nvidia-smi shows whether the driver runs",
   cann: "install Ascend's driver and CANN toolkit, source its set_env.sh for the service, and see with npu-smi info whether the driver runs",
 } as const
-
-/** Without the places in ONNX Runtime's own source that its words begin with. */
-function plainWords(error: unknown): string {
-  const words = error instanceof Error ? error.message : String(error)
-  return words.replace(/^.*\[ONNXRuntimeError\] : \d+ : \w+ : /s, "").trim()
-}
 
 /** TensorRT leaves a network of one node to the processor: no engine is compiled, which would take seconds. */
 function requestOf(name: "tensorrt" | "cuda" | "cann", deviceId: number): ProviderRequest {

@@ -50,8 +50,11 @@ export async function probe(
   if (answer !== undefined) return answer
   const what = provider === undefined ? library : `${provider} of ${library}`
   if (signal.aborted) return { kind: "refused", why: `${what} was not looked at to the end`, remedy: "try again" }
-  // What the library itself said, which comes before Bun's own report of the crash.
-  const words = said.split("\n").find((line) => /[A-Za-z]/.test(line) && !/\bbun\b/i.test(line))
+  // What the library itself said, which comes before the double line above Bun's own report of the crash.
+  const words = said
+    .split(/^={10,}$/m)[0]
+    ?.split("\n")
+    .findLast((line) => line.trim() !== "")
   const told = words === undefined ? "" : ` (${words.trim().slice(0, 300)})`
   if (child.signalCode === "SIGKILL")
     return {

@@ -15,16 +15,9 @@ import {
   startEngine,
 } from "./process.ts"
 import { createProviderWatch, type Sentence, type WatchOptions, watchDefaults } from "./provider-watch.ts"
-import type { AcceleratedPlan, Accelerator as AcceleratorName, ProviderName, ProviderRefusal } from "./providers/plan.ts"
+import type { AcceleratorPlan, ProviderChoice } from "./providers/choose.ts"
+import type { ProviderName, ProviderRefusal } from "./providers/plan.ts"
 import type { PreparationStage } from "./wire.ts"
-
-type AcceleratorPlan = AcceleratedPlan & { readonly provider: AcceleratorName }
-
-/** What the machine has beside its processor, best first, and why the others are out of the question. */
-export interface ProviderChoice {
-  readonly plans: readonly AcceleratorPlan[]
-  readonly refusals: readonly ProviderRefusal[]
-}
 
 /** What the preparing engine is about, and since when (wall time). A compiled engine can take ten minutes. */
 export interface Preparation {
@@ -132,6 +125,7 @@ export function openAccelerator(needs: AcceleratorNeeds): Accelerator {
   let tried: readonly ProviderRefusal[] = []
   let preparation: Preparation | undefined
   let rest: { readonly why: string; readonly retryTickMs: number } | undefined
+  let lookAgainTickMs: number | undefined
 
   const timer = setInterval(look, lookEveryMs)
   timer.unref()
@@ -168,8 +162,11 @@ export function openAccelerator(needs: AcceleratorNeeds): Accelerator {
 
   async function begin(): Promise<void> {
     enter("looking")
+    const before = JSON.stringify(choice.refusals)
     choice = await needs.choose(closing.signal)
-    if (choice.refusals.length > 0) log.info({ refusals: choice.refusals }, "accelerators that are not used")
+    const { refusals } = choice
+    // The same again is said once.
+    if (refusals.length > 0 && JSON.stringify(refusals) !== before) log.info({ refusals }, "accelerators that are not used")
     await tryPlans()
   }
 
@@ -188,7 +185,14 @@ export function openAccelerator(needs: AcceleratorNeeds): Accelerator {
     }
     first.resolve({ kind: "refused", refusals: [...choice.refusals, ...tried] })
     const [best] = choice.plans
-    if (best === undefined) return enter("absent")
+    if (best === undefined) {
+      enter("absent")
+      // A library that is there may only have been slow to answer, or its driver slower to start than the box.
+      const hope = choice.refusals.some(({ absent = false }) => !absent)
+      const again = hope ? watch.unfit(nowTickMs(), "no library did") : undefined
+      lookAgainTickMs = again?.kind === "rest" ? nowTickMs() + again.delayMs : undefined
+      return
+    }
     carryOut(watch.unfit(nowTickMs(), `${best.provider}: ${tried[0]?.why ?? "it did not get ready"}`))
   }
 
@@ -330,6 +334,11 @@ export function openAccelerator(needs: AcceleratorNeeds): Accelerator {
   function look() {
     if (post !== undefined && state === "serving" && nowTickMs() - post.lastRunTickMs > watchOptions.idleCheckMs)
       void checkIdle(post)
+    if (lookAgainTickMs !== undefined && nowTickMs() > lookAgainTickMs && needs.isIdle()) {
+      lookAgainTickMs = undefined
+      trying = trying.then(begin)
+      return
+    }
     if (state !== "resting" || rest === undefined) return
     const lateMs = nowTickMs() - rest.retryTickMs
     if (lateMs < 0 || !(needs.isIdle() || lateMs > overdueMs)) return

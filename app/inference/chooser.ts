@@ -1,7 +1,7 @@
-import type { ProviderChoice } from "./accelerator.ts"
 import type { InferenceOptions } from "./options.ts"
 import type { EnginePool } from "./pool.ts"
 import { engineEnvironment } from "./process.ts"
+import type { ProviderChoice } from "./providers/choose.ts"
 import { compiledFolder } from "./providers/compiled-folder.ts"
 
 /**

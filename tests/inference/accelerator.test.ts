@@ -6,12 +6,13 @@ import pino from "pino"
 import { silentLog } from "../../app/base/log.ts"
 import { createMetrics } from "../../app/base/metrics.ts"
 import { nowTickMs } from "../../app/base/ticks.ts"
-import { openAccelerator, type ProviderChoice } from "../../app/inference/accelerator.ts"
+import { openAccelerator } from "../../app/inference/accelerator.ts"
 import type { Answer } from "../../app/inference/answer.ts"
 import { inferenceOptions } from "../../app/inference/options.ts"
 import { unplaced } from "../../app/inference/placement/placement.ts"
 import { type EnginePool, openPool } from "../../app/inference/pool.ts"
 import { type WatchOptions, watchDefaults } from "../../app/inference/provider-watch.ts"
+import type { ProviderChoice } from "../../app/inference/providers/choose.ts"
 import { type Faults, faultyCommand } from "../support/engines/faulty.ts"
 import { locateSet, samplePhoto } from "./engine/support.ts"
 
@@ -55,7 +56,7 @@ async function open(told: Omit<Faults, "startsFile">, { choice = cuda, engines =
 }
 
 /** An accelerator without a box around it, once its first try has ended. */
-async function alone(told: Omit<Faults, "startsFile">, watch: WatchOptions) {
+async function alone(told: Omit<Faults, "startsFile">, watch: WatchOptions, choices: ProviderChoice[] = []) {
   const metrics = createMetrics()
   const limits = inferenceOptions.parse({})
   const startsFile = join(folder, `starts-${crypto.randomUUID()}`)
@@ -63,7 +64,7 @@ async function alone(told: Omit<Faults, "startsFile">, watch: WatchOptions) {
   const accelerator = openAccelerator({
     ...{ command: faultyCommand({ ...told, startsFile }), set: await locateSet("default"), threads: 1, limits, metrics, watch },
     log: silentLog,
-    choose: async () => cuda,
+    choose: async () => choices.shift() ?? cuda,
     isIdle: () => box.idle,
     changed: () => undefined,
     freed: () => undefined,
@@ -215,6 +216,25 @@ describe("an accelerator in a box with nothing to do", () => {
     box.idle = true
     await until(() => box.accelerator.serving, "it serves at last")
     expect(await countOf(box.metrics.providerTriesTotal)).toMatchObject({ "cuda refused": 2, "cuda ready": 1 })
+  })
+})
+
+describe("a library that cannot be used at first", () => {
+  const soon = { ...watchDefaults, backoff: { firstMs: 100, maxMs: 200 } }
+  const refusal = { provider: "cuda", why: "it did not answer within 10 s", remedy: "see whether its driver hangs" } as const
+
+  test("is looked at again when the box has nothing to do", async () => {
+    await using box = await alone({ kind: "none" }, soon, [{ plans: [], refusals: [refusal] }])
+    expect(box.accelerator.status().state).toBe("absent")
+    box.idle = true
+    await until(() => box.accelerator.serving, "it serves")
+  })
+
+  test("and one that is not there is not", async () => {
+    await using box = await alone({ kind: "none" }, soon, [{ plans: [], refusals: [{ ...refusal, absent: true }] }])
+    box.idle = true
+    await Bun.sleep(1500)
+    expect(box.accelerator.status().state).toBe("absent")
   })
 })
 

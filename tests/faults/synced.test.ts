@@ -13,10 +13,15 @@ test.skipIf(refusal !== undefined)(
   async () => {
     using folder = tempFolder()
     const picture = await smallFrame()
-    for (const name of ["strict", "relaxed"]) mkdirSync(folder.file(name))
+    for (const name of ["strict", "together", "relaxed"]) mkdirSync(folder.file(name))
     const strict = await askTraced(folder.file("strict"), 12, picture, false)
     expect(strict.answered).toBeGreaterThanOrEqual(12)
     expect(strict.early).toEqual([])
+    // Sightings that wait for each other are answered when they are on the disk, too.
+    const config = { sightings: { commitEveryMs: 1000 } }
+    const together = await askTraced(folder.file("together"), 12, picture, false, config)
+    expect(together.answered).toBeGreaterThanOrEqual(12)
+    expect(together.early).toEqual([])
     const relaxed = await askTraced(folder.file("relaxed"), 12, picture, true)
     expect(relaxed.early).toHaveLength(relaxed.answered)
   },

@@ -1,5 +1,5 @@
 import { join } from "node:path"
-import { startBoxOn } from "./box.ts"
+import { type StorageBoxOptions, startBoxOn } from "./box.ts"
 import { createLedger, type Operation, spaceOf } from "./ledger.ts"
 import { readTrace } from "./strace.ts"
 import { checkSynced, type SyncedAnswers } from "./synced.ts"
@@ -11,18 +11,21 @@ const operations: readonly Operation[] = ["enrol", "rename", "enrol", "remove", 
  * Asks a box for at least `answers` writes under strace, and holds each answer against the syncs before it.
  * @param relaxed the kernel is never asked to sync, and the box is told that it went well: what a box that saves itself the wait
  *   would look like
+ * @param config of the box, over that of these runs
  */
 export async function askTraced(
   folder: string,
   answers: number,
   picture: () => Uint8Array<ArrayBuffer>,
   relaxed: boolean,
+  config: StorageBoxOptions["config"] = {},
 ): Promise<SyncedAnswers> {
   const log = join(folder, "synced.log")
   const calls = "trace=recvfrom,sendto,write,writev,pwrite64,fsync,fdatasync"
   const skipping = relaxed ? ["-e", "inject=fsync,fdatasync:retval=0"] : []
   const box = await startBoxOn(join(folder, "data"), {
     // Paths of descriptors, and enough of a request to see its first line.
+    config,
     prefix: ["strace", "-D", "-yy", "-s", "80", "-o", log, "-e", calls, ...skipping],
   })
   if (box === undefined) throw new Error("the box did not start under strace")

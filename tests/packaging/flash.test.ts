@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "bun:test"
-import { mkdirSync, renameSync, symlinkSync, truncateSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, readlinkSync, renameSync, statSync, symlinkSync, truncateSync, writeFileSync } from "node:fs"
 import { parseClaimCode } from "../../app/access/claim-code.ts"
 import { claimCodePath, installLayout, ownersPath, profilePath, wantsFolder } from "../../app/cli/install/layout.ts"
 import { readUnits } from "../../app/cli/install/units.ts"
@@ -63,6 +63,28 @@ describe.each([false, true])("an image, with a table of partitions: %p", (partit
     expect(await holds(files, "/.autorelabel")).toBeUndefined()
     expect(await holds(files, "/etc/systemd/system/gatehouse.service.d/claim-code.conf")).toBeUndefined()
   })
+})
+
+test("a folder with a root file system becomes a box, and a link in it does not lead out of it", async () => {
+  using system = stillSystem()
+  mkdirSync(`${system.root}/var/etc-systemd`, { recursive: true })
+  symlinkSync("/var/etc-systemd", `${system.root}/etc/systemd`)
+  // Whoever runs the tests is root in there, and what is made belongs to them.
+  const asRoot = process.getuid?.() === 0 ? [] : ["unshare", "--map-root-user"]
+  const cli = [...asRoot, process.execPath, "scripts/flashing/main.ts", "--program", program]
+  const { code, out, said } = await run([...cli, "--root", system.root])
+  expect([code, said]).toEqual([0, ""])
+  const at = (path: string) => `${system.root}${path}`
+  expect(await sha256OfFile(at("/usr/local/bin/gatehouse"))).toBe(await sha256OfFile(program))
+  expect(readFileSync(at(claimCodePath), "utf8")).toBe(`${/^Claim code: (\S+)$/m.exec(out)?.[1]}\n`)
+  expect(statSync(at(claimCodePath)).mode & 0o777).toBe(0o600)
+  expect(readlinkSync(at("/var/etc-systemd/system/multi-user.target.wants/gatehouse.service"))).toBe(
+    "/etc/systemd/system/gatehouse.service",
+  )
+  const running = await run([...cli, "--root", "/"])
+  expect([running.code, running.said]).toEqual([1, expect.stringContaining("gatehouse install")])
+  const both = await run([...cli, "--root", system.root, "--image", "system.img"])
+  expect([both.code, both.said]).toEqual([1, expect.stringContaining("either --root or --image")])
 })
 
 test("flashed again, with another code and for an accelerator: the owner's settings stay, one unit starts", async () => {

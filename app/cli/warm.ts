@@ -1,6 +1,6 @@
 import type { Command } from "commander"
 import type { Config } from "../config/config.ts"
-import type { AcceleratorStatus } from "../inference/accelerator.ts"
+import type { AcceleratorStatus } from "../inference/accelerator-status.ts"
 import { type BoxOptions, end, enginesCommand, printJson, withConfig } from "./command.ts"
 import { placementLine } from "./doctor/providers.ts"
 import type { CliContext } from "./needs.ts"

@@ -1,6 +1,6 @@
 import { z } from "zod"
 import { impostorSources } from "../gallery/impostors.ts"
-import { acceleratorStates } from "../inference/accelerator.ts"
+import { acceleratorStates } from "../inference/accelerator-status.ts"
 import { providerNames, providerRefusal } from "../inference/providers/plan.ts"
 import { loadedModelSchema, preparationStages, runtimeSchema } from "../inference/wire.ts"
 import { degradations } from "../inference/work.ts"

@@ -1,7 +1,15 @@
 import type { Log } from "../base/log.ts"
 import type { Metrics } from "../base/metrics.ts"
 import { nowTickMs } from "../base/ticks.ts"
+import {
+  type AcceleratorState,
+  type AcceleratorStatus,
+  acceleratorStates,
+  type FirstOutcome,
+  type Preparation,
+} from "./accelerator-status.ts"
 import type { EngineStatus } from "./crew.ts"
+import { createGatherer, type Gatherer } from "./gatherer.ts"
 import type { ModelSet } from "./manifest.ts"
 import type { InferenceOptions } from "./options.ts"
 import { anywhere } from "./placement/seats.ts"
@@ -16,43 +24,7 @@ import {
 } from "./process.ts"
 import { createProviderWatch, type Sentence, type WatchOptions, watchDefaults } from "./provider-watch.ts"
 import type { AcceleratorPlan, ProviderChoice } from "./providers/choose.ts"
-import type { ProviderName, ProviderRefusal } from "./providers/plan.ts"
-import type { PreparationStage } from "./wire.ts"
-
-/** What the preparing engine is about, and since when (wall time). A compiled engine can take ten minutes. */
-export interface Preparation {
-  readonly provider: ProviderName
-  readonly stage: PreparationStage
-  readonly model: string
-  readonly sinceMs: number
-}
-
-/**
- * `absent`: none is wanted, or the machine has none that works. `looking`: libraries are being probed. `preparing`: an engine gets
- * ready on it while the processor serves. `resting`: it was given up, and is tried again when the box has nothing to do.
- */
-export const acceleratorStates = ["absent", "looking", "preparing", "serving", "resting"] as const
-export type AcceleratorState = (typeof acceleratorStates)[number]
-
-export interface AcceleratorStatus {
-  readonly state: AcceleratorState
-  /** What answers pictures now. */
-  readonly active: ProviderName
-  readonly sinceMs: number
-  readonly preparation?: Preparation
-  /** Why it rests, and when it is tried again at the earliest. */
-  readonly rest?: { readonly why: string; readonly retryAtMs: number }
-  /** Runs that failed in the last minute; three of them are too many. */
-  readonly recentErrors: number
-  readonly refusals: readonly ProviderRefusal[]
-  /** The process that is prepared or serves. */
-  readonly engine?: EngineStatus
-}
-
-/** How the first try ended: nobody need wait longer for it. */
-export type FirstOutcome =
-  | { readonly kind: "serving"; readonly provider: ProviderName }
-  | { readonly kind: "refused"; readonly refusals: readonly ProviderRefusal[] }
+import type { ProviderRefusal } from "./providers/plan.ts"
 
 /** One engine beside those on the processor, with a provider of the machine under it that may fail at any time. */
 export interface Accelerator {
@@ -89,16 +61,12 @@ export interface AcceleratorNeeds {
   readonly watch?: WatchOptions
 }
 
-/** What an engine on an accelerator is at. */
+/** An engine on an accelerator, and who is for it. */
 interface Post {
   readonly plan: AcceleratorPlan
   readonly engine: EngineProcess
+  readonly gatherer: Gatherer
   ready: Ready | undefined
-  /** Pictures for its next run, in the order in which they came; at most `batchSizeMax`. */
-  readonly gathered: { readonly given: GivenPicture; readonly settle: (answer: EngineAnswer) => void }[]
-  working: boolean
-  lastRunTickMs: number
-  runs: number
   readonly settle: (outcome: TryOutcome) => void
 }
 
@@ -138,8 +106,11 @@ export function openAccelerator(needs: AcceleratorNeeds): Accelerator {
     get ready() {
       return state === "serving" ? post?.ready : undefined
     },
-    hasFree: () => state === "serving" && post !== undefined && !post.working && post.gathered.length < limits.batchSizeMax,
-    analyze,
+    hasFree: () => state === "serving" && post?.gatherer.hasRoom() === true,
+    analyze: (given) =>
+      post === undefined || state !== "serving"
+        ? Promise.resolve({ kind: "lost", why: "no accelerator serves" })
+        : post.gatherer.submit(given),
     status: () => ({
       state,
       active: state === "serving" && post !== undefined ? post.plan.provider : "cpu",
@@ -220,16 +191,13 @@ export function openAccelerator(needs: AcceleratorNeeds): Accelerator {
           exited: (exit) => exited(own, exit),
         },
       )
-      const own: Post = {
-        plan,
-        engine,
-        ready: undefined,
-        gathered: [],
-        working: false,
-        lastRunTickMs: nowTickMs(),
-        runs: 0,
-        settle,
-      }
+      const gatherer = createGatherer(engine, limits, {
+        failed: (failure) => judge(own, failure),
+        freed: () => {
+          if (state === "serving") needs.freed()
+        },
+      })
+      const own: Post = { plan, engine, gatherer, ready: undefined, settle }
       post = own
     })
   }
@@ -242,60 +210,20 @@ export function openAccelerator(needs: AcceleratorNeeds): Accelerator {
     needs.freed()
   }
 
-  function analyze(given: GivenPicture): Promise<EngineAnswer> {
-    const own = post
-    if (own === undefined || state !== "serving") return Promise.resolve({ kind: "lost", why: "no accelerator serves" })
-    return new Promise((settle) => {
-      own.gathered.push({ given, settle })
-      if (own.gathered.length === limits.batchSizeMax) void run(own)
-      else if (own.gathered.length === 1) {
-        // Whoever waits already comes in this very turn of the event loop.
-        if (limits.batchWaitMs === 0) queueMicrotask(() => void run(own))
-        else setTimeout(() => void run(own), limits.batchWaitMs)
-      }
-    })
-  }
-
-  /** All that were gathered, in one run. */
-  async function run(own: Post): Promise<void> {
-    if (own.working || own.gathered.length === 0) return
-    const together = own.gathered.splice(0)
-    own.working = true
-    own.runs += together.length
-    const answers = await Promise.all(own.engine.analyzeTogether(together.map(({ given }) => given)))
-    own.working = false
-    own.lastRunTickMs = nowTickMs()
-    if (post === own && state === "serving") judge(own, answers)
-    for (const [index, { settle }] of together.entries()) settle(answers[index]!)
-    if (post === own && state === "serving") needs.freed()
-  }
-
-  async function checkIdle(own: Post): Promise<void> {
-    if (own.working || own.gathered.length > 0) return
-    own.working = true
-    const answer = await own.engine.verify()
-    own.working = false
-    own.lastRunTickMs = nowTickMs()
-    if (post !== own || state !== "serving") return
-    if (answer.kind !== "verified") judge(own, [answer])
-    if (state === "serving") needs.freed()
-  }
-
   /** A run that failed is one error, however many pictures were in it. */
-  function judge({ plan: { provider } }: Post, answers: readonly EngineAnswer[]) {
-    const failed = answers.find((answer) => answer.kind === "failed")
-    if (failed === undefined) return
-    const kind = failed.fault ?? "error"
-    metrics.providerErrorsTotal.inc({ provider, kind })
-    const why = `${provider}: ${failed.why}`
-    carryOut(kind === "wrong" ? watch.wrong(nowTickMs(), why) : watch.failed(nowTickMs(), why))
+  function judge(own: Post, { fault = "error", why: told }: Extract<EngineAnswer, { kind: "failed" }>) {
+    if (post !== own || state !== "serving") return
+    const { provider } = own.plan
+    metrics.providerErrorsTotal.inc({ provider, kind: fault })
+    const why = `${provider}: ${told}`
+    carryOut(fault === "wrong" ? watch.wrong(nowTickMs(), why) : watch.failed(nowTickMs(), why))
   }
 
   /** It takes no work any more, and who was gathered for its next run goes elsewhere. */
   function dismiss(): Post | undefined {
     const dismissed = post
     post = undefined
-    for (const { settle } of dismissed?.gathered.splice(0) ?? []) settle({ kind: "lost", why: "the accelerator was given up" })
+    dismissed?.gatherer.dismiss()
     return dismissed
   }
 
@@ -332,8 +260,8 @@ export function openAccelerator(needs: AcceleratorNeeds): Accelerator {
 
   /** Who has nothing to do is asked the known questions, and who rests is tried again, when nobody is in its way. */
   function look() {
-    if (post !== undefined && state === "serving" && nowTickMs() - post.lastRunTickMs > watchOptions.idleCheckMs)
-      void checkIdle(post)
+    if (post !== undefined && state === "serving" && nowTickMs() - post.gatherer.idleSinceTickMs > watchOptions.idleCheckMs)
+      void post.gatherer.verify()
     if (lookAgainTickMs !== undefined && nowTickMs() > lookAgainTickMs && needs.isIdle()) {
       lookAgainTickMs = undefined
       trying = trying.then(begin)
@@ -360,11 +288,11 @@ export function openAccelerator(needs: AcceleratorNeeds): Accelerator {
   }
 }
 
-function engineStatus({ plan, engine, ready, working, runs }: Post): EngineStatus {
+function engineStatus({ plan, engine, gatherer: { isWorking, runs }, ready }: Post): EngineStatus {
   return {
     pid: engine.pid,
     provider: plan.provider,
-    state: ready === undefined ? "starting" : working ? "busy" : "idle",
+    state: ready === undefined ? "starting" : isWorking ? "busy" : "idle",
     busyForMs: Math.round(engine.busyForMs()),
     residentBytes: engine.residentBytes(),
     runs,

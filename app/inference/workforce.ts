@@ -1,5 +1,6 @@
 import type { Metrics } from "../base/metrics.ts"
-import { type Accelerator, type AcceleratorNeeds, type AcceleratorStatus, openAccelerator } from "./accelerator.ts"
+import { type Accelerator, type AcceleratorNeeds, openAccelerator } from "./accelerator.ts"
+import type { AcceleratorStatus } from "./accelerator-status.ts"
 import { type Crew, type CrewNeeds, type CrewStatus, openCrew } from "./crew.ts"
 import type { EngineAnswer } from "./process.ts"
 import type { AnalyzeOptions } from "./wire.ts"

@@ -33,6 +33,31 @@ test.each([
   expect((await box.ask("GET", "/v1/system")).json).toMatchObject({ state, reasons })
 })
 
+test("an accelerator is shown as it is, its process among the engines", async () => {
+  const engine = { pid: 77, provider: "cuda", state: "idle", busyForMs: 0, residentBytes: 2000, runs: 1 } as const
+  const shown = {
+    state: "serving",
+    active: "cuda",
+    sinceMs: 1_700_000_000_000,
+    recentErrors: 1,
+    refusals: [{ provider: "tensorrt", why: "not built in", remedy: "install a build that has it" }],
+  } as const
+  const accelerator = { ...shown, refusals: [...shown.refusals], engine }
+  await using box = await openTestBox({ pool: poolIn({ accelerator, engines: [engine, ...readyStatus.engines] }) })
+  const { json } = await box.ask("GET", "/v1/system")
+  expect(json.accelerator).toEqual(shown)
+  expect(json.engines.map(({ provider }: typeof engine) => provider)).toEqual(["cuda", "cpu"])
+
+  const preparation = { provider: "tensorrt", stage: "compile", model: "detector yunet 1", sinceMs: 1_700_000_000_001 } as const
+  const preparing = { ...accelerator, state: "preparing", active: "cpu", preparation } as const
+  await using slow = await openTestBox({ pool: poolIn({ accelerator: preparing }) })
+  expect((await slow.ask("GET", "/v1/system")).json.accelerator).toMatchObject({
+    state: "preparing",
+    active: "cpu",
+    preparation,
+  })
+})
+
 test("a failed index of the active space degrades, another's does not", async () => {
   await using plain = await openTestBox()
   const failed = (space: string): readonly IndexStatus[] => [

@@ -1,4 +1,4 @@
-import type { AcceleratorStatus } from "../../inference/accelerator.ts"
+import type { AcceleratorStatus } from "../../inference/accelerator-status.ts"
 import type { PoolStatus } from "../../inference/pool.ts"
 import type { PlacementReport, ProviderRefusal } from "../../inference/providers/plan.ts"
 import { type Finding, ok, warn } from "./finding.ts"

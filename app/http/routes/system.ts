@@ -1,6 +1,6 @@
 import type { Metrics } from "../../base/metrics.ts"
 import { version } from "../../base/version.ts"
-import type { AcceleratorStatus } from "../../inference/accelerator.ts"
+import type { AcceleratorStatus } from "../../inference/accelerator-status.ts"
 import { aliveAnswer, readyAnswer, systemAnswer } from "../answers.ts"
 import type { HttpNeeds } from "../needs.ts"
 import { problem } from "../problem.ts"

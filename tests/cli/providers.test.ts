@@ -109,7 +109,11 @@ test("a network whose compilation crashes is left alone after the third time, un
 test.each([
   ["the library cannot load it", { refuse_tensorrt: "libnvinfer.so.10: cannot open shared object file" }, "libnvinfer.so.10"],
   ["it answers wrongly", { fault: "wrong", runs_before_fault: 0 }, "computes wrongly"],
-  ["it answers wrongly after a while", { fault: "wrong", runs_before_fault: 1 }, "answers differently from the processor"],
+  [
+    "one of its models answers wrongly",
+    { fault: "wrong", runs_before_fault: 1, faults: 1 },
+    "answers differently from the processor",
+  ],
   ["the library has only CUDA", { providers: "CUDAExecutionProvider" }, "was built without tensorrt"],
 ] as const)(
   "a box that requires TensorRT does not start without it: %s",

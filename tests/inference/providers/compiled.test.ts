@@ -80,8 +80,8 @@ test("what is compiled is found again by all that it depends on", async () => {
 
 test("a box that was stopped, or lost its power, says nothing about the engine", async () => {
   using temp = tempFolder()
-  const gone = await goneProcess()
-  for (let count = 0; count < 5; count++) await opened(temp.path, key, { pid: gone, parentPid: gone })
+  for (let count = 0; count < 5; count++)
+    await opened(temp.path, key, { pid: await goneProcess(), parentPid: await goneProcess() })
   const place = await opened(temp.path)
   expect(place.found).toBe(false)
   await place.keep()

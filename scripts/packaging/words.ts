@@ -26,7 +26,7 @@ Comment: The program holds Bun, libraries and models, each under the licence
  and SHA-256 (CycloneDX 1.6).
 
 Files: *
-Copyright: the authors of Gatehouse
+Copyright: 2026 the authors of Gatehouse
 License: Apache-2.0
 
 License: Apache-2.0

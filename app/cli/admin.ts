@@ -9,7 +9,6 @@ import { dataFolderFiles, openDataFolder } from "../store/data-folder.ts"
 import { type BoxOptions, end, folderCommand, printJson, withConfig } from "./command.ts"
 import type { CliContext } from "./needs.ts"
 import type { Outcome } from "./outcome.ts"
-import { shownCertificate } from "./shown-certificate.ts"
 
 /** What is found out or made, how it is called as JSON, and what is said of it beside it. */
 interface Work {
@@ -76,5 +75,8 @@ const fingerprint: Work = {
   description: "the SHA-256 fingerprint of the certificate that the running box shows over HTTPS",
   key: "fingerprint",
   words: "SHA-256 of the certificate, to be compared with what the browser shows:",
-  run: (_, config) => shownCertificate(config.http.tls),
+  async run(_, config) {
+    const { shownCertificate } = await import("./shown-certificate.ts")
+    return shownCertificate(config.http.tls)
+  },
 }

@@ -10,6 +10,7 @@ import { enrolCommand } from "./enrol.ts"
 import { evalCommand } from "./eval.ts"
 import { galleryCommand } from "./gallery.ts"
 import { identifyCommand } from "./identify.ts"
+import { giveToOwner, takeServiceSettings } from "./install/as-service.ts"
 import { installCommand } from "./install.ts"
 import { modelsCommand } from "./models.ts"
 import type { CliContext, CliNeeds } from "./needs.ts"
@@ -60,13 +61,24 @@ export function createCli(context: CliContext): Command {
   program.addCommand(engineCommand(context), { hidden: true })
   program.addCommand(probeCommand(context), { hidden: true })
   program.addCommand(compareRuntimesCommand(context), { hidden: true })
+  let serviceFolder: string | undefined
   program.hook("preAction", async (_, command) => {
+    serviceFolder = takeServiceSettings(topNameOf(command), context.argv)
     // The version is told wherever the file lies, and who leaves unpacks nothing; everything else needs what it brings along.
     if (command.name() === "version" || command.name() === "uninstall") return
     const prepared = await prepareResources(program.opts<{ cacheDir?: string }>().cacheDir)
     if (prepared.kind === "failed") throw new CommanderError(exitCodes.failed, unprepared, prepared.why)
   })
+  program.hook("postAction", () => {
+    if (serviceFolder !== undefined) giveToOwner(serviceFolder)
+  })
   return program
+}
+
+/** `admin` of `gatehouse admin reset-key`. */
+function topNameOf(command: Command): string {
+  const { parent } = command
+  return parent === null || parent.parent === null ? command.name() : topNameOf(parent)
 }
 
 const unprepared = "gatehouse.unprepared"
@@ -77,6 +89,7 @@ export async function runCli(argv: readonly string[], needs: CliNeeds, terminal:
   const program = createCli({
     needs,
     terminal,
+    argv,
     exit: (ended) => {
       code = ended
     },

@@ -61,6 +61,8 @@ export interface CliNeeds {
 export interface CliContext {
   readonly needs: CliNeeds
   readonly terminal: Terminal
+  /** The command line, without the program's own name. */
+  readonly argv: readonly string[]
   /** Keeps the exit code of the command that ran. */
   exit(code: number): void
 }

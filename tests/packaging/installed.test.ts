@@ -20,7 +20,7 @@ describe.skipIf(debianRootRefusal !== undefined || bootRefusal !== undefined)("a
     root = await openDebianRoot()
     copyFileSync(program, root.at("/opt/gatehouse"))
     machine = await bootMachine(root)
-  }, 120_000)
+  }, 240_000)
   afterAll(async () => {
     await machine[Symbol.asyncDispose]()
     root[Symbol.dispose]()
@@ -41,6 +41,14 @@ describe.skipIf(debianRootRefusal !== undefined || bootRefusal !== undefined)("a
       chosenBy: "environment",
       reason: "chosen by GATEHOUSE_PROFILE",
     })
+  }, 60_000)
+
+  test("answers to root's commands, which leave nothing of root's in its folder", async () => {
+    const { findings } = JSON.parse(await machine.inside("/usr/local/bin/gatehouse", "doctor", "--json", "--engines", "1"))
+    expect(findings).toContainEqual({ level: "ok", subject: "data folder", text: "/var/lib/gatehouse" })
+    expect(findings).toContainEqual({ level: "ok", subject: "profile", text: "x86: chosen by GATEHOUSE_PROFILE" })
+    await machine.inside("/usr/local/bin/gatehouse", "backup", "/var/lib/gatehouse/own.backup")
+    expect(await machine.inside("find", "/var/lib/private/gatehouse", "-user", "root")).toBe("")
   }, 60_000)
 
   test("kills a box that hangs, and starts it again", async () => {

@@ -59,7 +59,12 @@ export const claimCodePath = `${settingsFolder}/claim-code`
  * installing makes them, and none but a purge removes them.
  */
 export const stateFolders = ["/var/lib/gatehouse", "/var/lib/private/gatehouse"] as const
-export const cacheFolders = ["/var/cache/gatehouse", "/var/cache/private/gatehouse"] as const
+export const cacheFolders = [
+  "/var/cache/gatehouse",
+  "/var/cache/private/gatehouse",
+  // Root's own, for its commands on a box whose service has the other one.
+  "/var/cache/gatehouse-root",
+] as const
 
 /** Where a unit is linked to be started at boot, by its `WantedBy=multi-user.target`. */
 export const wantsFolder = "/etc/systemd/system/multi-user.target.wants"

@@ -3,7 +3,7 @@ import { chooseCacheFolder } from "../../../app/base/resources/cache-folder.ts"
 import { mountOptions } from "../../../app/base/resources/mounts.ts"
 
 describe("the cache folder", () => {
-  const user = { env: {}, isRoot: false, home: "/somewhere/ada" }
+  const user = { env: {}, isRoot: false, home: "/somewhere/ada", isSystemsTaken: false }
   const chosen = (told: string | undefined, surroundings: Partial<typeof user & { env: Record<string, string> }>) => {
     const result = chooseCacheFolder(told, { ...user, ...surroundings })
     return result.kind === "ok" ? result.value : result.why
@@ -18,6 +18,8 @@ describe("the cache folder", () => {
   ])("%s", (_, told, env, expected) => expect(chosen(told, { env })).toBe(expected))
 
   test("root's is the system's", () => expect(chosen(undefined, { isRoot: true })).toBe("/var/cache/gatehouse"))
+  test("root's is its own where a service has the system's", () =>
+    expect(chosen(undefined, { isRoot: true, isSystemsTaken: true })).toBe("/var/cache/gatehouse-root"))
   test("a user without a home has to name one", () => expect(chosen(undefined, { home: "" })).toContain("--cache-dir"))
 })
 

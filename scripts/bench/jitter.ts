@@ -17,14 +17,19 @@ import { count, optionsOrExit, readOptions } from "./support/options.ts"
 import { type Figure, writeResult } from "./support/results.ts"
 import { median, quantile, roundTo } from "./support/statistics.ts"
 
-const usage = "jitter [--rounds 5] [--runs 1000] [--set default] [--out .cache/bench/jitter.json]"
+const usage = `jitter [--rounds 5] [--runs 1000] [--attempts 4] [--set default] [--out .cache/bench/jitter.json]
+  --attempts N   a round that others disturb is taken again, up to so many times as many; 1 takes each as it is`
 const options = optionsOrExit(
   readOptions(
     Bun.argv.slice(2),
-    { rounds: { type: "string" }, runs: { type: "string" }, set: { type: "string" }, out: { type: "string" } },
+    {
+      ...{ rounds: { type: "string" }, runs: { type: "string" }, attempts: { type: "string" } },
+      ...{ set: { type: "string" }, out: { type: "string" } },
+    },
     z.strictObject({
       rounds: count.default(5),
       runs: count.default(1000),
+      attempts: count.default(4),
       set: z.string().default("default"),
       out: z.string().default(".cache/bench/jitter.json"),
     }),
@@ -97,11 +102,12 @@ async function take({ threads, where, spinning, neighbour }: Case): Promise<Spre
 const machine = await describeMachine()
 console.log(machineLine(machine))
 const startedAt = new Date().toISOString()
-const rounds = await quietRounds(options.rounds, async () => {
+const takeAll = async () => {
   const spreads: Spread[] = []
   for (const each of cases) spreads.push(await take(each))
   return spreads
-})
+}
+const rounds = await quietRounds(options.rounds, takeAll, options.attempts)
 
 const of = (index: number, read: (spread: Spread) => number) => rounds.map(({ value }) => roundTo(read(value[index]!), 2))
 const rows = cases.map((each, index) => {

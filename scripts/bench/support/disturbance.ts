@@ -20,12 +20,16 @@ export interface Round<Value> {
 
 /**
  * Takes `rounds` rounds in which the machine was left to the benchmark; one that others disturbed is taken again. On a machine
- * that is never quiet it stops after four times as many and gives the quietest.
+ * that is never quiet it stops after so many times as many and gives the quietest.
  */
-export async function quietRounds<Value>(rounds: number, take: (round: number) => Promise<Value>): Promise<Round<Value>[]> {
+export async function quietRounds<Value>(
+  rounds: number,
+  take: (round: number) => Promise<Value>,
+  attempts = 4,
+): Promise<Round<Value>[]> {
   const taken: Round<Value>[] = []
   const quiet = () => taken.filter(({ disturbance }) => disturbance <= quietShareMax)
-  while (quiet().length < rounds && taken.length < 4 * rounds) {
+  while (quiet().length < rounds && taken.length < attempts * rounds) {
     const before = await readTicks()
     const value = await take(taken.length)
     const disturbance = disturbanceBetween(before, await readTicks())

@@ -65,7 +65,9 @@ async function runKind(kind: FaultKind): Promise<Check[]> {
   const wanted = Math.ceil(options.requests / options.kinds.length)
   for (let left = wanted; left > 0; left -= options.perEpisode) {
     const requests = Math.min(left, options.perEpisode)
-    episodes.push(await runEpisode({ kind, set, references, requests, clients: options.clients }))
+    const episode = await runEpisode({ kind, set, references, requests, clients: options.clients })
+    episodes.push(episode)
+    console.log(`${kind}: ${requests} more, ${episode.wrong.length} wrong, gap ${Math.round(episode.gapMs)} ms`)
   }
   const sum = (of: (episode: Episode) => number) => episodes.reduce((total, episode) => total + of(episode), 0)
   const gaps = summarise(episodes.map(({ gapMs }) => gapMs))

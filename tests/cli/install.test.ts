@@ -177,7 +177,7 @@ sh -c "$1"`
       code: 0,
       told: [
         ...["daemon-reload", "restart gatehouse.service"],
-        ...["daemon-reload", "stop gatehouse.service", "restart gatehouse-gpu.service"],
+        ...["daemon-reload", "restart gatehouse-gpu.service"],
         ...["disable --now gatehouse.service gatehouse-gpu.service", "daemon-reload"],
       ],
     })

@@ -49,14 +49,15 @@ export async function install(wish: InstallWish): Promise<Result<Installed>> {
   const unlinked = await remove(`${wantsFolder}/${other}`, root)
   if (unlinked !== undefined) done.push(unlinked)
   if (target.runsSystemd) {
-    const told = await tellSystemd(layout.unit, other, unlinked !== undefined, now)
+    const told = await tellSystemd(layout.unit, now)
     if (told.kind === "failed") return told
   }
   return { kind: "ok", value: { unit: layout.unit, done, notes: notesOf(target, layout.unit, done, now, layout.entries) } }
 }
 
-async function tellSystemd(unit: string, other: string, wasOther: boolean, now: boolean): Promise<Result<void>> {
-  const steps = [["daemon-reload"], ...(wasOther ? [["stop", other]] : []), ...(now ? [["restart", unit]] : [])]
+/** The other unit, if it runs, gives way when this one starts (`Conflicts=`), and goes on until then. */
+async function tellSystemd(unit: string, now: boolean): Promise<Result<void>> {
+  const steps = [["daemon-reload"], ...(now ? [["restart", unit]] : [])]
   for (const step of steps) {
     const told = await systemctl(...step)
     if (told.kind === "failed")

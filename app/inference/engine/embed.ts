@@ -16,8 +16,8 @@ export interface Embedder {
   clear(): void
 }
 
-/** Crops in one run. More gain nothing on one core (28 ms for 4, 7 ms for 1) and cost memory. With an accelerator's known row 32. */
-const batchMax = 31
+/** Crops in one run. More gain nothing on one core (28 ms for 4, 7 ms for 1) and cost memory. */
+const batchMax = 32
 
 /** @param used the points its faces are aligned by */
 export function createEmbedder(network: Network, { input, alignment }: EmbedderManifest, used: LandmarksUsed): Embedder {

@@ -120,7 +120,7 @@ function mount(app: Hono<Env>, route: Route, door: Door, { log, http }: HttpNeed
 /** Before any route: while the box has no owner, its network hears of nothing but how to become it. */
 function untilClaimed(needs: HttpNeeds) {
   return async (c: Context<Env>, next: () => Promise<void>) => {
-    const refused = refuseUnclaimed(c.req.url, { headers: c.req.raw.headers, connection: c.env ?? {} }, needs)
+    const refused = refuseUnclaimed(c.req, { headers: c.req.raw.headers, connection: c.env ?? {} }, needs)
     return refused === undefined ? next() : sendProblem(c, refused)
   }
 }

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test"
+import { connect } from "node:net"
 import type { Claim, Claimed } from "../../app/access/claim.ts"
 import { type Connection, createHttpApp } from "../../app/http/app.ts"
 import { httpOptions } from "../../app/http/options.ts"
+import { serveHttp } from "../../app/http/serve.ts"
 import { openTestBox, type TestBox } from "./box.ts"
 
 const secure = { address: "192.0.2.7", isSecure: true }
@@ -204,6 +206,18 @@ describe("JSON", () => {
   })
 })
 
+/** Sends `text` as it is, and gives back what comes until the other side closes. */
+function sendRaw(port: number, text: string): Promise<string> {
+  return new Promise((settle) => {
+    let answer = ""
+    const socket = connect(port, "127.0.0.1", () => socket.write(text))
+    socket.on("data", (data) => {
+      answer += data.toString()
+    })
+    socket.on("close", () => settle(answer))
+  })
+}
+
 /** Whatever comes, and nothing is held to what a route says: none has been reached. */
 async function askRaw(method: string, path: string, connection: Connection, init: RequestInit = {}) {
   const answer = await app.request(path, { ...init, method: method.toUpperCase() }, connection)
@@ -233,6 +247,17 @@ describe("until somebody claims it", () => {
           expect([answer.status, answer.message]).toEqual([403, expect.stringContaining("https://localhost:8443/setup")])
       }
     }
+  })
+
+  test.each(["<script>", "a b", "", "box:99999", "é"])("a caller that names the host %j is refused as any", async (host) => {
+    const server = serveHttp(app, { host: "0.0.0.0", port: 0, drainMs: 100 })
+    const answer = await sendRaw(
+      Number(new URL(server.url).port),
+      `GET /docs HTTP/1.1\r\nhost: ${host}\r\nvia: x\r\nconnection: close\r\n\r\n`,
+    )
+    await server.stop()
+    expect(answer).toStartWith("HTTP/1.1 403")
+    expect(answer).toMatch(/https:\/\/[a-z0-9.-]+:8443\/setup/)
   })
 
   test("this very machine is answered as ever, but not through a proxy", async () => {

@@ -8,6 +8,13 @@ import type { Place } from "./plan.ts"
 /** What `within` could not have its way with; the work was done all the same. */
 export type Refusals = readonly string[]
 
+export interface Placed<Value> {
+  readonly value: Value
+  /** It was done on the processors of the place. */
+  readonly onCpus: boolean
+  readonly refusals: Refusals
+}
+
 /** Linux's scheduler and memory policy, asked for the thread that calls. */
 export interface Scheduler {
   /**
@@ -15,7 +22,7 @@ export interface Scheduler {
    * process that `work` starts has inherited both, for all the threads it will ever have (sched_setaffinity(2), set_mempolicy(2)).
    * What the kernel refuses is left out and told: EPERM by a container's filter, EINVAL by a cpuset that has changed since.
    */
-  within<Value>(place: Place, work: () => Value): { readonly value: Value; readonly refusals: Refusals }
+  within<Value>(place: Place, work: () => Value): Placed<Value>
 }
 
 const { i32, u64, ptr: pointer } = type
@@ -79,13 +86,17 @@ export function openScheduler(): Result<Scheduler> {
     value: {
       within({ cpus, memoryNode }, work) {
         const refusals: string[] = []
+        let onCpus = false
         const putBack: (() => boolean)[] = []
 
         const known = new Set(ownThreads())
         const before = new BigUint64Array(cpusMax / 64)
         if (library.sched_getaffinity(0, before.byteLength, ptr(before)) < 0) refusals.push(refusal("sched_getaffinity"))
         else if (!setAffinity(maskOf(cpus, cpusMax))) refusals.push(refusal("sched_setaffinity"))
-        else putBack.push(() => putAffinityBack(before, known))
+        else {
+          onCpus = true
+          putBack.push(() => putAffinityBack(before, known))
+        }
 
         if (memoryNode !== undefined) {
           const mode = new Int32Array(2)
@@ -97,7 +108,7 @@ export function openScheduler(): Result<Scheduler> {
         }
 
         try {
-          return { value: work(), refusals }
+          return { value: work(), onCpus, refusals }
         } finally {
           for (const put of putBack) if (!put()) refusals.push(refusal("this thread could not be put back"))
         }

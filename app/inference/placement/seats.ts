@@ -5,7 +5,7 @@ import type { Refusals, Scheduler } from "./scheduler.ts"
 
 /** Where one engine runs: taken when it is first started, kept over its restarts, given back when it is let go for good. */
 export interface Seat {
-  /** Its threads may wait by spinning: nobody else of ours computes on its cores. */
+  /** Its threads may wait by spinning: nobody else of ours computes on its cores. Known once it was started there. */
   readonly spinning: boolean
   /** Starts a process that is here from its first moment, with every thread it will ever have. */
   start<Value>(spawn: () => Value): Value
@@ -46,13 +46,17 @@ export function openSeats(
     take() {
       const taken = occupied.reduce((best, other) => (other.engines < best.engines ? other : best))
       taken.engines++
-      let left = false
+      const alone = exclusive && threads > 1 && taken.engines === 1
+      let [onCpus, left] = [false, false]
       return {
-        spinning: exclusive && threads > 1 && taken.engines === 1,
+        get spinning() {
+          return alone && onCpus
+        },
         start(spawn) {
-          const { value, refusals } = scheduler.within(taken.place, spawn)
-          tell(refusals)
-          return value
+          const placed = scheduler.within(taken.place, spawn)
+          onCpus = placed.onCpus
+          tell(placed.refusals)
+          return placed.value
         },
         leave() {
           if (!left) taken.engines--

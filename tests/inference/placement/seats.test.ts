@@ -78,6 +78,8 @@ test("what the kernel refuses is said once, and the process is there all the sam
   for (const seat of [seats.take(), seats.take()]) {
     const child = seat.start(sleeper)
     expect(cpusOf(child.pid)).toBe(cpusOf(process.pid) ?? "")
+    // It shares its processors with whoever comes.
+    expect(seat.spinning).toBe(false)
     await ended(child)
   }
   expect(told).toEqual(["sched_setaffinity: EINVAL"])
@@ -96,7 +98,7 @@ test("seats are handed out one by one, shared when there are none left, and take
   const starts: number[][] = []
   const within: Scheduler["within"] = (place, work) => {
     starts.push([...place.cpus])
-    return { value: work(), refusals: [] }
+    return { value: work(), onCpus: true, refusals: [] }
   }
   const places = [{ cpus: [0] }, { cpus: [1] }]
   const seats = openSeats({ places, exclusive: true }, 2, { within }, () => undefined)

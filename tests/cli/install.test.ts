@@ -125,6 +125,27 @@ describe("install", () => {
     expect(existsSync(join(root, "etc/gatehouse"))).toBe(false)
   })
 
+  test("leaves a machine to the package that has brought the program", async () => {
+    using machine = otherMachine()
+    mkdirSync(machine.file("root/usr/bin"))
+    writeFileSync(machine.file("root/usr/bin/gatehouse"), "")
+    const { code, err } = await run("install", "--root", machine.file("root"), "--program", machine.program)
+    expect({ code, err }).toEqual({ code: 3, err: expect.stringContaining("came by a package") })
+    expect(existsSync(machine.file("root/usr/local"))).toBe(false)
+  })
+
+  test("says when the disk is full, and leaves the program of before", () => {
+    using machine = otherMachine()
+    const root = machine.file("root")
+    writeFileSync(machine.program, Buffer.alloc(2 ** 21))
+    const script = `mount -t tmpfs -o size=1m none "$1" && mkdir -p "$1/etc" "$1/usr/local/bin" && echo before >"$1/usr/local/bin/gatehouse"
+root=$1; shift; "$@"; ended=$?; ls "$root/usr/local/bin"; cat "$root/usr/local/bin/gatehouse"; exit $ended`
+    const command = [...selfCommand(), "install", "--root", root, "--program", machine.program]
+    const ended = Bun.spawnSync(["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, "sh", root, ...command])
+    expect([ended.exitCode, ended.stdout.toString()]).toEqual([3, "gatehouse\nbefore\n"])
+    expect(ended.stderr.toString()).toMatch(/^gatehouse: .*: make room on that disk/)
+  })
+
   test("refuses a file system that is mounted read-only", async () => {
     using machine = otherMachine()
     const root = machine.file("root")

@@ -1,7 +1,17 @@
+import { existsSync } from "node:fs"
 import type { Result } from "../../base/result.ts"
 import type { ProfileChoice } from "../../config/profile.ts"
-import { installLayout, installPlaces, type LayoutEntry, type UnitVariant, unitNames, wantsFolder } from "./layout.ts"
-import { type Done, put, remove } from "./put.ts"
+import { inside } from "./inside.ts"
+import {
+  installLayout,
+  installPlaces,
+  type LayoutEntry,
+  settingsFolder,
+  type UnitVariant,
+  unitNames,
+  wantsFolder,
+} from "./layout.ts"
+import { type Done, put, remove, whyNotPut } from "./put.ts"
 import { systemctl } from "./systemctl.ts"
 import { examineTarget, type InstallTarget, refusesProgramsAt } from "./target.ts"
 import { readUnits } from "./units.ts"
@@ -42,12 +52,24 @@ export async function install(wish: InstallWish): Promise<Result<Installed>> {
   if (now && !target.runsSystemd)
     return { kind: "failed", why: "--now needs a systemd that runs here: leave it out, and start the box at its next boot" }
 
+  const ofPackage = installPlaces.package.programPath
+  if (existsSync(inside(root, ofPackage)))
+    return {
+      kind: "failed",
+      why: `${ofPackage} came by a package, which goes on caring for it: apt or dnf update it, ${settingsFolder} has its settings, and systemctl enable one of its two units`,
+    }
+
   const done: Done[] = []
-  for (const entry of layout.entries) done.push(await put(entry, root, program))
-  // The other variant would be started at boot as well, and both refuse to run together.
-  const other = variant === "cpu" ? unitNames.gpu : unitNames.cpu
-  const unlinked = await remove(`${wantsFolder}/${other}`, root)
-  if (unlinked !== undefined) done.push(unlinked)
+  try {
+    for (const entry of layout.entries) done.push(await put(entry, root, program))
+    // The other variant would be started at boot as well, and both refuse to run together.
+    const unlinked = await remove(`${wantsFolder}/${variant === "cpu" ? unitNames.gpu : unitNames.cpu}`, root)
+    if (unlinked !== undefined) done.push(unlinked)
+  } catch (error) {
+    const why = whyNotPut(error)
+    if (why === undefined) throw error
+    return { kind: "failed", why }
+  }
   if (target.runsSystemd) {
     const told = await tellSystemd(layout.unit, now)
     if (told.kind === "failed") return told

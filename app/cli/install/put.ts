@@ -48,6 +48,21 @@ export async function put(entry: LayoutEntry, root: string, program: string): Pr
   }
 }
 
+/** What goes wrong with a disk, in words and with the remedy; `undefined` is a bug. What was there before is as it was. */
+export function whyNotPut(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !("code" in error)) return undefined
+  const remedies: Readonly<Record<string, string>> = {
+    ENOSPC: "make room on that disk (the program takes 150 MB, twice that during an update)",
+    EDQUOT: "make room, or have the quota of that disk raised",
+    EROFS: "mount that file system writable",
+    EIO: "that disk is failing: look at dmesg",
+    EPERM: "that file may be made immutable: lsattr shows it, chattr -i takes it away",
+    EACCES: "run it as root",
+  }
+  const remedy = remedies[String(error.code)]
+  return remedy && `${error.message}: ${remedy}`
+}
+
 /** Removes a file, a link, or a folder with all that is in it; `undefined` where nothing is. */
 export async function remove(path: string, root: string): Promise<Done | undefined> {
   const own = inside(root, path)

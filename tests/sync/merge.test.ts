@@ -9,10 +9,10 @@ const day = 24 * 3600 * 1000
 const now = 1_760_000_000_000
 
 describe("which version replaces which", () => {
-  const versions: readonly Version[] = (["put", "del", "erase"] as const).flatMap((kind) =>
+  const versions: readonly Version[] = (["put", "del", "erase"] as const).flatMap((kind, kindIndex) =>
     [now, now + 1].flatMap((ms) =>
       [originOf(boxA), originOf(boxB), originOf(boxA, 2)].flatMap((origin) =>
-        [1, 2].map((sequence) => version({ kind, stamp: ms * 1024, origin, sequence })),
+        [1 + kindIndex * 2, 2 + kindIndex * 2].map((sequence) => version({ kind, stamp: ms * 1024, origin, sequence })),
       ),
     ),
   )

@@ -29,7 +29,7 @@ const quality: Quality = {
 const person = { name: "Wang Xiaoming", externalId: "E10442", groups: ["staff"], metadata: { dept: "R&D", floor: 3 } }
 const enrolment: FaceContent = { about: "face", space, source: "picture", vector: shrink(vector), quality, person }
 const chip = {
-  jpeg: utf8("a jpeg"),
+  jpeg: Uint8Array.from(utf8("a jpeg")),
   size: { width: 256, height: 200 },
   landmarks: [
     [60, 80],
@@ -169,7 +169,7 @@ describe("bytes of strangers", () => {
   })
 
   test("numbers beyond what a version can be are refused", () => {
-    const refused = (given: Parameters<typeof version>[0], content = new Uint8Array()) =>
+    const refused = (given: Parameters<typeof version>[0], content: Uint8Array = new Uint8Array()) =>
       parseRecord(sealRecords(keys, [{ version: version(given), content }])[0]!.bytes)
     expect(refused({ stamp: stampAcceptedMax + 1 })).toMatchObject({ kind: "malformed", why: expect.stringContaining("stamp") })
     expect(refused({ sequence: 0 })).toMatchObject({ kind: "malformed", why: expect.stringContaining("sequence") })

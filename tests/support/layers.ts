@@ -62,6 +62,11 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
     ...["base", "vault", "store", "face", "access", "events", "gallery", "inference", "cameras", "sync", "people"],
     ...["pipeline", "backup", "enrolment", "box", "http", "config"],
   ],
+  // Where things meet: what a command needs is opened and put together.
+  wiring: [
+    ...["base", "vault", "store", "face", "access", "events", "gallery", "inference", "cameras", "sync", "people"],
+    ...["pipeline", "backup", "enrolment", "box", "http", "config", "cli"],
+  ],
 }
 
 /** Through which door of `app/` a package comes in: files, or folders with all below them. `*` is everywhere. */
@@ -78,7 +83,7 @@ export const doors: Readonly<Record<string, readonly string[]>> = {
   "modern-tar": ["enrolment/archive/"],
   yauzl: ["enrolment/archive/"],
   "client-zip": ["people/zip.ts"],
-  commander: ["cli/", "main.ts"],
+  commander: ["cli/"],
   "cli-progress": ["cli/"],
   "jsonc-parser": ["config/"],
   limiter: ["http/rate.ts"],

@@ -3,18 +3,7 @@ import { prepareResources } from "../base/resources/folder.ts"
 import { version } from "../base/version.ts"
 import { engineCommand } from "./engine.ts"
 
-<<<<<<< HEAD
-
-import { enrolCommand } from "./enrol.ts"
-import { evalCommand } from "./eval.ts"
-import { galleryCommand } from "./gallery.ts"
-import { identifyCommand } from "./identify.ts"
 import { giveToOwner, takeServiceSettings } from "./install/as-service.ts"
-import { installCommand } from "./install.ts"
-import { modelsCommand } from "./models.ts"
-
-=======
->>>>>>> 9b5392f (main.ts says what a command needs, app/wiring puts it together; an engine loads no command but its own, and metrics no cluster)
 
 import type { CliContext, CliNeeds } from "./needs.ts"
 import { exitCodes, exitCodesHelp } from "./outcome.ts"
@@ -31,41 +20,13 @@ async function createCli(context: CliContext, isEngine: boolean): Promise<Comman
     .option("--cache-dir <folder>", "where the compiled program unpacks its libraries and models (GATEHOUSE_CACHE)")
     .addHelpText("after", exitCodesHelp)
     .showSuggestionAfterError()
-<<<<<<< HEAD
-  for (const create of [
-    serveCommand,
-    enrolCommand,
-    identifyCommand,
-    verifyCommand,
-    evalCommand,
-    doctorCommand,
-    supportCommand,
-    galleryCommand,
-    peopleCommand,
-    modelsCommand,
-    warmCommand,
-    versionCommand,
-    backupCommand,
-    restoreCommand,
-    vaultCommand,
-    adminCommand,
-    wipeCommand,
-    installCommand,
-    uninstallCommand,
-  ])
-    program.addCommand(create(context))
-  program.addCommand(engineCommand(context), { hidden: true })
-  program.addCommand(probeCommand(context), { hidden: true })
-  program.addCommand(compareRuntimesCommand(context), { hidden: true })
-  let serviceFolder: string | undefined
-=======
   if (isEngine) program.addCommand(engineCommand(context))
   else {
     const { commands, hiddenCommands } = await import("./commands.ts")
     for (const create of commands) program.addCommand(create(context))
     for (const create of [engineCommand, ...hiddenCommands]) program.addCommand(create(context), { hidden: true })
   }
->>>>>>> 9b5392f (main.ts says what a command needs, app/wiring puts it together; an engine loads no command but its own, and metrics no cluster)
+  let serviceFolder: string | undefined
   program.hook("preAction", async (_, command) => {
     serviceFolder = takeServiceSettings(topNameOf(command), context.argv)
     // The version is told wherever the file lies, and who leaves unpacks nothing; everything else needs what it brings along.
@@ -73,8 +34,9 @@ async function createCli(context: CliContext, isEngine: boolean): Promise<Comman
     const prepared = await prepareResources(program.opts<{ cacheDir?: string }>().cacheDir)
     if (prepared.kind === "failed") throw new CommanderError(exitCodes.failed, unprepared, prepared.why)
   })
-  program.hook("postAction", () => 
-    if (serviceFolder !== undefined) giveToOwner(serviceFolder))
+  program.hook("postAction", () => {
+    if (serviceFolder !== undefined) giveToOwner(serviceFolder)
+  })
   return program
 }
 
@@ -89,21 +51,10 @@ const unprepared = "gatehouse.unprepared"
 /** Runs one command line (without the program's own name) and returns its exit code. */
 export async function runCli(argv: readonly string[], needs: CliNeeds, terminal: Terminal = processTerminal): Promise<number> {
   let code: number = exitCodes.yes
-<<<<<<< HEAD
-  const program = createCli({
-    needs,
-    terminal,
-    argv,
-    exit: (ended) => {
-      code = ended
-    },
-  })
-=======
   const exit = (ended: number) => {
     code = ended
   }
-  const program = await createCli({ needs, terminal, exit }, argv.includes("engine"))
->>>>>>> 9b5392f (main.ts says what a command needs, app/wiring puts it together; an engine loads no command but its own, and metrics no cluster)
+  const program = await createCli({ needs, terminal, argv, exit }, argv.includes("engine"))
   for (const command of [program, ...allCommands(program)])
     command.exitOverride().configureOutput({
       writeOut: (text) => terminal.out(text.trimEnd()),

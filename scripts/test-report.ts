@@ -33,6 +33,7 @@ const verdict = judgeRun({
     ...((await straceRefusal()) === undefined ? ["strace"] : []),
     ...((await smallDiskRefusal()) === undefined ? ["unshare"] : []),
     ...(fakeTimeLibrary() === undefined ? [] : ["faketime"]),
+    ...(Bun.which("rpmbuild") === null ? [] : ["rpmbuild"]),
     ...(hasDebianRoot() ? ["debian-root"] : []),
     ...(hasDebianRoot() && canBoot() ? ["systemd-nspawn"] : []),
   ]),

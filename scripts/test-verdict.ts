@@ -8,7 +8,7 @@ export const skipList = z.array(
   z.strictObject({
     test: z.string().min(1),
     reason: z.string().min(1),
-    onlyWithout: z.enum(["../shared", "strace", "faketime", "unshare", "debian-root", "systemd-nspawn"]).optional(),
+    onlyWithout: z.enum(["../shared", "strace", "faketime", "unshare", "debian-root", "systemd-nspawn", "rpmbuild"]).optional(),
   }),
 )
 export type SkipList = z.output<typeof skipList>

@@ -14,7 +14,7 @@ import { pack, standInRelease } from "./packages.ts"
  */
 const link = `${wantsFolder}/gatehouse.service`
 
-describe.skipIf(debianRootRefusal !== undefined)("a Debian", () => {
+describe.skipIf(debianRootRefusal !== undefined || Bun.which("rpmbuild") === null)("a Debian", () => {
   let root: DebianRoot
   let packages: TempFolder
   const rpm = (...options: readonly string[]) =>

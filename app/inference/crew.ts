@@ -75,10 +75,7 @@ export interface CrewNeeds {
   readonly seats?: Seats
   readonly limits: EngineLimits
   readonly log: Log
-  readonly metrics: Pick<
-    Metrics,
-    "engineRestartsTotal" | "engines" | "enginesReady" | "engineBytes" | "engineStartSeconds" | "modelLoadSeconds"
-  >
+  readonly metrics: Pick<Metrics, "engineRestartsTotal" | "enginesReady" | "engineStartSeconds" | "modelLoadSeconds">
   /** An engine is free that was not before. */
   freed(): void
   /** No engine is ready, and none is being loaded. */
@@ -109,8 +106,6 @@ const diedBackoff: BackoffOptions = { firstMs: 20, maxMs: 500 }
 /** So many deaths within this window are no accident: the box says so until the window is clear again. */
 const deathsMax = 5
 const deathsWindowMs = 60_000
-
-const engineStates = ["starting", "idle", "busy", "restarting", "stopping"] as const
 
 /** Starts `size` engines at once. */
 export function openCrew(size: number, needs: CrewNeeds): Crew {
@@ -297,8 +292,6 @@ export function openCrew(size: number, needs: CrewNeeds): Crew {
       runs: slot.runs,
       ...(slot.cpus !== undefined && { cpus: slot.cpus }),
     }))
-    for (const name of engineStates) metrics.engines.set({ state: name }, engines.filter(({ state }) => state === name).length)
-    metrics.engineBytes.set(engines.reduce((sum, engine) => sum + engine.residentBytes, 0))
     return { state, reasons, engines, restarts, runtime: lastReady?.runtime, models: lastReady?.models ?? [] }
   }
 

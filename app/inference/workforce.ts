@@ -40,7 +40,7 @@ export interface WorkforceNeeds {
   /** Engines on the processor while it serves. */
   readonly size: number
   readonly crew: Omit<CrewNeeds, "freed" | "allDown">
-  readonly metrics: Pick<Metrics, "providerRerunsTotal">
+  readonly metrics: Pick<Metrics, "providerRerunsTotal" | "engines" | "engineBytes">
   /** Absent: the processor does it all. */
   readonly accelerator?: Omit<AcceleratorNeeds, "isIdle" | "changed" | "freed">
   /** Nobody waits for an engine. */
@@ -48,6 +48,8 @@ export interface WorkforceNeeds {
   freed(): void
   allDown(): void
 }
+
+const engineStates = ["starting", "idle", "busy", "restarting", "stopping"] as const
 
 /** Stays beside an accelerator that serves: ready to take over at once, and to do what the other fails at. */
 const reserve = 1
@@ -131,7 +133,14 @@ export function openWorkforce({ size, crew: crewNeeds, metrics, ...needs }: Work
   }
 
   function status(): WorkforceStatus {
-    const own = crew.status()
+    const whole = withAccelerator(crew.status())
+    const { engines } = whole
+    for (const name of engineStates) metrics.engines.set({ state: name }, engines.filter(({ state }) => state === name).length)
+    metrics.engineBytes.set(engines.reduce((sum, { residentBytes }) => sum + residentBytes, 0))
+    return whole
+  }
+
+  function withAccelerator(own: CrewStatus): WorkforceStatus {
     const beside = accelerator?.status()
     if (accelerator === undefined || beside === undefined) return own
     const ready = accelerator.ready

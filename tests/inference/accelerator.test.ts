@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import pino from "pino"
+import sharp from "sharp"
 import { silentLog } from "../../app/base/log.ts"
 import { createMetrics } from "../../app/base/metrics.ts"
 import { nowTickMs } from "../../app/base/ticks.ts"
@@ -73,9 +74,9 @@ async function alone(told: Omit<Faults, "startsFile">, watch: WatchOptions, choi
   return Object.assign(box, { accelerator, [Symbol.asyncDispose]: () => accelerator.close() })
 }
 
-function ask(pool: EnginePool, budgetMs = 20_000): Promise<Answer> {
+function ask(pool: EnginePool, budgetMs = 20_000, asked: Uint8Array = picture): Promise<Answer> {
   const options = { faceWidthPxMin: 48, facesMax: 50, embed: "largest" } as const
-  return pool.analyze({ picture, options, deadlineTickMs: nowTickMs() + budgetMs })
+  return pool.analyze({ picture: asked, options, deadlineTickMs: nowTickMs() + budgetMs })
 }
 
 const stateOf = (pool: EnginePool) => pool.status().accelerator?.state
@@ -120,6 +121,17 @@ describe("an accelerator that works", () => {
     expect(new Set(runs.slice(1)).size).toBe(1)
     expect(runs[0]).not.toBe(runs[1])
     expect(pool.status().engines[0]).toMatchObject({ provider: "cuda", runs: 4 })
+  })
+
+  test("is given no picture so large that it could be taken for one that hangs", async () => {
+    const { pool } = await open({ kind: "none" })
+    await pool.accelerated()
+    const large = sharp({ create: { width: 4000, height: 2500, channels: 3, background: "#507050" } })
+    const answer = await ask(pool, 20_000, await large.jpeg().toBuffer())
+    if (answer.kind !== "ok") throw new Error(answer.kind)
+    const processor = pool.status().engines.find(({ provider }) => provider === "cpu")
+    expect(answer.run?.pid).toBe(processor?.pid)
+    expect(pool.status().engines[0]).toMatchObject({ provider: "cuda", runs: 0 })
   })
 
   test("none at all is no reason to worry", async () => {

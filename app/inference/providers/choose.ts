@@ -47,6 +47,8 @@ export async function chooseProviders(options: Options, { ask, folders, cacheFol
   if (wanted.length === 0) return { plans: [], refusals: [] }
   const libraries = await findLibraries(options.ortLibrary, folders)
   const refusals: ProviderRefusal[] = []
+  // Who names a provider has one, or thinks so.
+  const isOpen = options.provider === "auto" && options.require === "none"
   for (const library of libraries) {
     const found = await examine(library)
     refusals.push(...found.refusals)
@@ -55,7 +57,7 @@ export async function chooseProviders(options: Options, { ask, folders, cacheFol
   if (libraries.length > 0) return { plans: [], refusals }
   const why = "no library of ONNX Runtime beside the one that comes along, which computes on the processor"
   const remedy = `put the board's libonnxruntime.so into ${ownFolder}, or name it with inference.ortLibrary (GATEHOUSE_ORT_LIB)`
-  return { plans: [], refusals: wanted.map((provider) => ({ provider, why, remedy, absent: true })) }
+  return { plans: [], refusals: wanted.map((provider) => ({ provider, why, remedy, ...(isOpen && { absent: true }) })) }
 
   async function examine(library: string): Promise<ProviderChoice> {
     const all = (why: string, remedy: string): ProviderChoice => ({
@@ -84,7 +86,7 @@ export async function chooseProviders(options: Options, { ask, folders, cacheFol
     const refused: ProviderRefusal[] = []
     for (const provider of wanted) {
       if (!loaded.providers.includes(fullNames[provider])) {
-        refused.push(notBuiltIn(library, provider, loaded.providers))
+        refused.push({ ...notBuiltIn(library, provider, loaded.providers), ...(isOpen && { absent: true }) })
         continue
       }
       const answer = await ask({ library, provider, deviceId: options.deviceId })
@@ -113,7 +115,6 @@ export async function chooseProviders(options: Options, { ask, folders, cacheFol
 function notBuiltIn(library: string, provider: Accelerator, has: readonly string[]): ProviderRefusal {
   return {
     provider,
-    absent: true,
     why: `${library} was built without ${provider}: it has ${has.join(", ")}`,
     remedy: `install a build of ONNX Runtime with ${fullNames[provider]} into ${ownFolder}, where the machine has the hardware for it`,
   }

@@ -10,6 +10,7 @@ import {
   buildCrashingLibrary,
   buildForeignLibrary,
   buildHangingLibrary,
+  buildMakersLibraries,
   buildStandIn,
   foreignArchitecture,
   packagedLibrary,
@@ -87,9 +88,11 @@ test("what is wanted decides what is looked for", async () => {
       why: expect.stringContaining("no library of ONNX Runtime"),
       remedy: expect.stringContaining("GATEHOUSE_ORT_LIB"),
     },
-    { provider: "cuda" },
-    { provider: "cann" },
+    { provider: "cuda", absent: true },
+    { provider: "cann", absent: true },
   ])
+  // Who names one has it, or thinks so: then it is not nothing that there is none.
+  expect((await choose({ provider: "cuda" })).refusals[0]).not.toHaveProperty("absent")
 })
 
 test("a library that cannot be used is refused with the reason and the remedy", async () => {
@@ -124,6 +127,20 @@ test("the packaged library lists accelerators that it cannot load, and is refuse
   expect(plans).toEqual([])
   expect(refusals.map(({ provider }) => provider)).toEqual(["tensorrt", "cuda", "cann"])
   for (const { why } of refusals) expect(why).toMatch(/cannot open shared object file|was built without/)
+}, 60_000)
+
+test("versions that a compiled engine is bound to are asked of the machine's own libraries", async () => {
+  using temp = tempFolder()
+  const { library } = buildStandIn(temp.path)
+  buildMakersLibraries(temp.path)
+  writeFileSync(temp.file("version.cfg"), "# of the toolkit\nVersion=8.0.RC3\n")
+  const surroundings = { ...env, LD_LIBRARY_PATH: temp.path, ASCEND_TOOLKIT_HOME: temp.path }
+  const { signal } = new AbortController()
+  const question = { library, provider: undefined, deviceId: 0 }
+  expect(await probe(selfCommand(), question, surroundings, signal)).toMatchObject({
+    kind: "ok",
+    versions: { tensorrt: "10.3.1", cuda: "12.6", computeCapability: "8.7", cann: "8.0.RC3" },
+  })
 }, 60_000)
 
 test("libraries: the named one alone, else the folders in their order, each file once", async () => {

@@ -84,6 +84,19 @@ export function buildHangingLibrary(folder: string): string {
   )
 }
 
+/** What TensorRT 10.3.1, CUDA 12.6 and the driver of an Orin say of themselves, by the names under which they are loaded. */
+export function buildMakersLibraries(folder: string): void {
+  const makers = {
+    "libnvinfer.so.10": "int getInferLibVersion() { return 100301; }",
+    "libcudart.so.12": "int cudaRuntimeGetVersion(int* version) { *version = 12060; return 0; }",
+    "libcuda.so.1":
+      "int cuInit(unsigned) { return 0; } int cuDeviceGet(int* device, int) { *device = 0; return 0; }" +
+      "int cuDeviceGetAttribute(int* value, int which, int) { *value = which == 75 ? 8 : 7; return 0; }",
+  }
+  for (const [name, text] of Object.entries(makers))
+    compileText(folder, name, `extern "C" {\n#pragma GCC visibility push(default)\n${text}\n}`)
+}
+
 /** A library that is fine and is none of ONNX Runtime. */
 export function buildForeignLibrary(folder: string): string {
   return compileText(folder, "libforeign.so", 'extern "C" int answer() { return 42; }')

@@ -89,6 +89,8 @@ export const doors: Readonly<Record<string, readonly string[]>> = {
   limiter: ["http/rate.ts"],
   "swagger-ui-dist": ["http/docs-files.ts"],
   "lru-cache": ["http/rate.ts", "inference/cache.ts", "vault/keys.ts"],
+  "@nats-io/jetstream": ["sync/nats/"],
+  "@nats-io/transport-node": ["sync/nats/"],
   "sm-crypto-v2": ["vault/suite-gm.ts", "vault/sm4.ts"],
   "bun:ffi": [
     "base/service/datagrams.ts",

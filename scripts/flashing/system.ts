@@ -25,15 +25,19 @@ export async function examineSystem(target: FlashTarget, arch: Target["arch"]): 
   if (release === undefined) return failed("no root file system, as it has no os-release: take the one the board starts from")
   const name = /^PRETTY_NAME="?([^"\n]*)/m.exec(release.toString())?.[1] ?? "a Linux without a name"
 
-  const libraries = ["/lib64", "/usr/lib64", `/usr/lib/${families[arch]}`, `/lib/${families[arch]}`, "/usr/lib", "/lib"]
-  const others = arch === "x64" ? `/usr/lib/${families.arm64}` : `/usr/lib/${families.x64}`
+  const systemd = await readFirst(target, ["/usr/lib/systemd/systemd", "/lib/systemd/systemd"])
+  if (systemd === undefined) return failed(`${name} has no systemd, so nothing would start the box: take a system with it`)
+  // Not by its libraries: a system may hold those of several processors.
+  const machine = elfMachine(systemd) ?? "another processor"
+  if (machine !== arch) return failed(`${name} is for ${machine}, and the program for ${arch}: take the other file`)
+
+  const family = families[arch]
+  const libraries = [`/usr/lib/${family}`, `/lib/${family}`, "/usr/lib64", "/lib64"]
   const libc = await readFirst(
     target,
-    [...libraries, others].map((folder) => `${folder}/libc.so.6`),
+    libraries.map((folder) => `${folder}/libc.so.6`),
   )
   if (libc === undefined) return failed(`${name} has no glibc: take a distribution with it (Debian, Ubuntu, openEuler)`)
-  const machine = elfMachine(libc) ?? "another processor"
-  if (machine !== arch) return failed(`${name} is for ${machine}, and the program for ${arch}: take the other file`)
   const glibc = /GNU C Library .* version (\d+\.\d+)/.exec(libc.toString("latin1"))?.[1]
   if (glibc === undefined || compareVersions(glibc, versionMax.GLIBC!) < 0) {
     return failed(
@@ -41,13 +45,12 @@ export async function examineSystem(target: FlashTarget, arch: Target["arch"]): 
     )
   }
 
-  const systemdFolders = ["/usr/lib/systemd", "/lib/systemd", `/usr/lib/${families[arch]}/systemd`, "/usr/lib64/systemd"]
-  const files = (await Promise.all(systemdFolders.map((folder) => target.names(folder)))).flat()
-  if (!files.includes("systemd")) return failed(`${name} has no systemd, so nothing would start the box: take a system with it`)
   const installed = installPlaces.package.programPath
   if (await target.look(installed)) {
     return failed(`${name} holds ${installed} of a package already: update it with the package, or remove it first`)
   }
+  const folders = ["/usr/lib/systemd", "/lib/systemd", `/usr/lib/${family}/systemd`, "/usr/lib64/systemd"]
+  const files = (await Promise.all(folders.map((folder) => target.names(folder)))).flat()
   const versions = files.flatMap((file) => /^libsystemd-(?:shared|core)-(\d+)/.exec(file)?.[1] ?? []).map(Number)
   const selinux = (await target.read("/etc/selinux/config")) ?? Buffer.of()
   const usesSelinux = /^SELINUX=(?:enforcing|permissive)/m.test(Buffer.from(selinux).toString())

@@ -119,7 +119,7 @@ test("links of the system are followed as the system will: nothing is written ou
 })
 
 test("a systemd that hands on no credentials gets the claim code in another way", async () => {
-  using system = stillSystem({ systemd: 245 })
+  using system = stillSystem({ systemd: 245, libraries: "/lib/x86_64-linux-gnu" })
   const image = await system.makeImage()
   expect((await flashCli("--image", image)).code).toBe(0)
   const dropIn = await holds(image, "/etc/systemd/system/gatehouse.service.d/claim-code.conf")
@@ -161,7 +161,12 @@ describe("what cannot become a box is refused with the remedy, and stays as it w
   }
 
   test.each([
-    ["for another processor", { arch: "arm64" }, /is for arm64, and the program for x64: take the other file/],
+    [
+      "for another processor",
+      { arch: "arm64", libraries: "/lib/aarch64-linux-gnu" },
+      /is for arm64, and the program for x64: take the other file/,
+    ],
+    ["without glibc", { libraries: "/usr/lib/musl" }, /has no glibc: take a distribution with it/],
     ["too old a C library", { glibc: "2.27" }, /has glibc 2.27, and the program needs 2.28: take a newer system/],
   ] as const)("%s", async (_, options, expected) => {
     using system = stillSystem(options)

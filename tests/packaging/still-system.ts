@@ -16,13 +16,20 @@ export interface StillSystem extends TempFolder {
 export interface StillSystemOptions {
   readonly arch?: "x64" | "arm64"
   readonly glibc?: string
+  /** Where it is kept: distributions differ. */
+  readonly libraries?: string
   readonly systemd?: number
 }
 
 /** Where its only partition begins, in sectors of 512 bytes. */
 export const partitionStart = 2048
 
-export function stillSystem({ arch = "x64", glibc = "2.31", systemd = 249 }: StillSystemOptions = {}): StillSystem {
+export function stillSystem({
+  arch = "x64",
+  glibc = "2.31",
+  systemd = 249,
+  libraries = "/usr/lib64",
+}: StillSystemOptions = {}): StillSystem {
   const folder = tempFolder()
   const root = folder.file("root")
   const write = (path: string, bytes: string | Uint8Array) => {
@@ -31,8 +38,8 @@ export function stillSystem({ arch = "x64", glibc = "2.31", systemd = 249 }: Sti
   }
   write("/usr/lib/os-release", 'NAME="Test"\nPRETTY_NAME="Test System 1"\n')
   const libc = Buffer.from(`GNU C Library (Test GLIBC ${glibc}-1) stable release version ${glibc}.\n`)
-  write("/usr/lib64/libc.so.6", Buffer.concat([standInProgram(arch), libc]))
-  write("/usr/lib/systemd/systemd", "")
+  write(`${libraries}/libc.so.6`, Buffer.concat([standInProgram(arch), libc]))
+  write("/usr/lib/systemd/systemd", standInProgram(arch))
   write(`/usr/lib/systemd/libsystemd-shared-${systemd}.so`, "")
   for (const path of ["etc", "usr/local/bin"]) mkdirSync(join(root, path), { recursive: true })
   // As systems have them: relative here, absolute there.

@@ -1,0 +1,178 @@
+import type { Msg } from "@nats-io/transport-node"
+import type { HubEntry, Read, Stream, Unreachable } from "../hub.ts"
+import type { Line } from "./connection.ts"
+import { inboxPrefix, placeOf, streamName } from "./layout.ts"
+import { asUnreachable, meaningOf, type NatsPackages } from "./refusals.ts"
+
+/**
+ * Reading a stream page by page, by a consumer that the server forgets when nobody asks any more. It is kept from one page to the
+ * next: a reader goes on where it was, mostly.
+ */
+export interface PageNeeds {
+  readonly packages: NatsPackages
+  readonly line: Line
+  readonly site: string
+  readonly box: string
+  readonly timeoutMs: number
+  /** The number of the last message that is there, by the stream's leader; 0 for none. */
+  readonly last: (stream: Stream) => Promise<{ readonly kind: "last"; readonly sequence: number } | Unreachable>
+}
+
+/** A consumer and where it is. */
+interface Reader {
+  readonly name: string
+  readonly generation: number
+  at: number
+}
+
+interface Page {
+  readonly kind: "page"
+  readonly messages: readonly Delivered[]
+  /** The consumer's server has no more. */
+  readonly isDry: boolean
+}
+
+interface Delivered {
+  readonly sequence: number
+  readonly pending: number
+  readonly subject: string
+  readonly data: Uint8Array
+}
+
+/** After it the server forgets a consumer that nobody asked. */
+const forgottenAfterNs = 60 * 1e9
+/** The time for an answer is that for so many messages of it. */
+const deliveredPerTimeout = 256
+/** So often a consumer that is behind its leader is made anew before the hub counts as out of reach. */
+const behindMax = 20
+const behindNapMs = 100
+
+export function createPages({ packages, line, site, box, timeoutMs, last }: PageNeeds) {
+  const { createInbox } = packages.transport
+  const readers = new Map<Stream, Reader>()
+  let made = 0
+
+  function unreachableFor(error: unknown): Unreachable {
+    return asUnreachable(meaningOf(packages, error))
+  }
+
+  async function readerAt(stream: Stream, after: number): Promise<Reader> {
+    const present = readers.get(stream)
+    if (present !== undefined && present.at === after && present.generation === line.generation()) return present
+    const name = `${createInbox().replaceAll(/[^A-Za-z0-9]/g, "")}${++made}`
+    const { AckPolicy, DeliverPolicy, jetstreamManager } = packages.jetstream
+    const manager = await jetstreamManager(line.connection, { timeout: timeoutMs, checkAPI: false })
+    await manager.consumers.add(streamName(site, stream), {
+      name,
+      deliver_policy: DeliverPolicy.StartSequence,
+      opt_start_seq: after + 1,
+      ack_policy: AckPolicy.None,
+      inactive_threshold: forgottenAfterNs,
+      mem_storage: true,
+      num_replicas: 1,
+    })
+    const reader = { name, generation: line.generation(), at: after }
+    readers.set(stream, reader)
+    return reader
+  }
+
+  /** What the server has ready, up to so many. */
+  function next(stream: Stream, reader: Reader, limit: number): Promise<Page | Unreachable> {
+    // Records come under their own subjects: whose answer they are is told by the subscription they come through.
+    const inbox = createInbox(inboxPrefix(box))
+    const messages: Delivered[] = []
+    return new Promise((resolve) => {
+      const settle = (page: Page | Unreachable) => {
+        clearTimeout(timer)
+        subscription.unsubscribe()
+        // Half a page, and no way to know what became of the rest: the next one begins anew.
+        if (page.kind === "unreachable") readers.delete(stream)
+        resolve(page)
+      }
+      const late = () => settle({ kind: "unreachable", why: "the hub did not deliver in time" })
+      let timer = setTimeout(late, timeoutMs)
+      const subscription = line.connection.subscribe(inbox, {
+        callback: (error, message) => {
+          const page = error === null ? withMessage(messages, message, limit) : unreachableFor(error)
+          if (page !== undefined) settle(page)
+          else if (messages.length % deliveredPerTimeout === 0) {
+            clearTimeout(timer)
+            timer = setTimeout(late, timeoutMs)
+          }
+        },
+      })
+      const asked = JSON.stringify({ batch: limit, no_wait: true })
+      const subject = `$JS.API.CONSUMER.MSG.NEXT.${streamName(site, stream)}.${reader.name}`
+      line.connection.publish(subject, asked, { reply: inbox })
+    })
+  }
+
+  async function readOnce(
+    stream: Stream,
+    after: number,
+    limit: number,
+  ): Promise<Read | Unreachable | { readonly kind: "behind" }> {
+    const reader = await readerAt(stream, after)
+    const page = await next(stream, reader, limit)
+    if (page.kind === "unreachable") return page
+    reader.at = page.messages.at(-1)?.sequence ?? after
+    const entries = page.messages.flatMap((message) => entryOf(site, stream, message) ?? [])
+    if (!page.isDry) return { kind: "read", entries, isEnd: false }
+    // A consumer reads what its own server has, which in a cluster may be less than what the leader has acknowledged.
+    const end = await last(stream)
+    if (end.kind === "unreachable") return end
+    if (end.sequence <= reader.at) return { kind: "read", entries, isEnd: true }
+    return entries.length > 0 ? { kind: "read", entries, isEnd: false } : { kind: "behind" }
+  }
+
+  return {
+    async read(stream: Stream, after: number, limit: number): Promise<Read | Unreachable> {
+      for (let tries = 0; tries < behindMax; tries++) {
+        if (!line.isUp()) return { kind: "unreachable", why: line.why() }
+        try {
+          const read = await readOnce(stream, after, limit)
+          if (read.kind !== "behind") return read
+          await Bun.sleep(behindNapMs)
+        } catch (error) {
+          return unreachableFor(error)
+        }
+        readers.delete(stream)
+      }
+      return {
+        kind: "unreachable",
+        why: `the server that delivers ${stream} is behind the hub's leader, and does not catch up`,
+      }
+    },
+  }
+}
+
+/** Takes one more of a page's messages; the page, when that was the last. */
+function withMessage(messages: Delivered[], message: Msg, limit: number): Page | Unreachable | undefined {
+  const { code = 0, description = "" } = message.headers ?? {}
+  // Nothing there; nothing any more.
+  if (code === 404 || code === 408) return { kind: "page", messages, isDry: true }
+  if (code >= 400) return { kind: "unreachable", why: `the hub stopped delivering: ${description} (${code})` }
+  if (code > 0) return undefined
+  const delivered = deliveredOf(message)
+  if (delivered === undefined)
+    return { kind: "unreachable", why: `the hub delivered what was not asked for: ${message.subject}` }
+  messages.push(delivered)
+  const isDry = delivered.pending === 0
+  return isDry || messages.length === limit ? { kind: "page", messages, isDry } : undefined
+}
+
+/** The name of each delivery tells where it is from: server/consumer.go, ackReplySubject. Newer servers put two more words before. */
+function deliveredOf({ subject, reply, data }: Msg): Delivered | undefined {
+  const words = reply?.split(".") ?? []
+  if (words[0] !== "$JS" || words[1] !== "ACK" || words.length < 9) return undefined
+  const from = words.length > 9 ? 2 : 0
+  const [sequence, pending] = [Number(words[5 + from]), Number(words[8 + from])]
+  return Number.isSafeInteger(sequence) && Number.isSafeInteger(pending) ? { sequence, pending, subject, data } : undefined
+}
+
+function entryOf(site: string, stream: Stream, { sequence, subject, data }: Delivered): HubEntry | undefined {
+  const place = placeOf(site, stream, subject)
+  if (place?.kind === "marker") return { kind: "marker", marker: { sequence, name: new TextDecoder().decode(data) } }
+  // What is neither is skipped by whoever reads, and its number with it.
+  return place === undefined ? undefined : { kind: "record", record: { sequence, key: place.key, bytes: data } }
+}

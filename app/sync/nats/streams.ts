@@ -1,0 +1,45 @@
+import type { Result } from "../../base/result.ts"
+import type { Line } from "./connection.ts"
+import { type StreamPlan, whyUnsafe } from "./layout.ts"
+import { asUnreachable, meaningOf, type NatsPackages } from "./refusals.ts"
+
+/** A cluster takes its time to find who keeps a stream. */
+const makingMs = 10_000
+
+/** Makes what is missing, and looks at what is there. */
+export async function prepareStreams(
+  packages: NatsPackages,
+  line: Line,
+  plans: readonly StreamPlan[],
+): Promise<Result<undefined>> {
+  const { jetstreamManager } = packages.jetstream
+  const { streams } = await jetstreamManager(line.connection, { timeout: makingMs, checkAPI: false })
+  const unsafe: string[] = []
+  for (const plan of plans) {
+    try {
+      const { config } = await streams.info(plan.name)
+      const why = whyUnsafe(plan, config)
+      if (why !== undefined) unsafe.push(why)
+    } catch (error) {
+      const meaning = meaningOf(packages, error)
+      if (meaning.kind !== "missing") return { kind: "failed", why: `stream ${plan.name}: ${asUnreachable(meaning).why}` }
+      const made = await make(plan)
+      if (made.kind === "failed") return made
+    }
+  }
+  if (unsafe.length === 0) return { kind: "ok", value: undefined }
+  return {
+    kind: "failed",
+    why: `the hub's settings would lose data. ${unsafe.join(". ")}. Set them as \`gatehouse hub init\` says`,
+  }
+
+  async function make(plan: StreamPlan): Promise<Result<undefined>> {
+    try {
+      await streams.add({ ...plan, subjects: [...plan.subjects] } as Parameters<typeof streams.add>[0])
+      return { kind: "ok", value: undefined }
+    } catch (error) {
+      const why = asUnreachable(meaningOf(packages, error)).why
+      return { kind: "failed", why: `the hub has no stream ${plan.name}, and this box could not make it: ${why}` }
+    }
+  }
+}

@@ -51,9 +51,9 @@ export function createBox(name: string, needs: BoxNeeds) {
   let process = 0
   let isUp = false
   let erased = new Set<Entity>()
-  /** When the box last came to the end of the erasures, not having served yet. */
+  /** When the box last began to talk, not having served yet. */
   let erasedAtHub: ReadonlySet<string> = new Set()
-  let sightings = new Map<Origin, { rows: Sighting[]; last: number }>()
+  let sightings = new Map<Origin, { rows: SeenSighting[]; last: number }>()
   let janitor: { readonly process: number; readonly made: ReturnType<typeof createJanitor> } | undefined
   let backup: { readonly disk: ReturnType<typeof disk.backup>; readonly sightings: typeof sightings } | undefined
 
@@ -68,7 +68,10 @@ export function createBox(name: string, needs: BoxNeeds) {
         .rows()
         .values()
         .map(({ record }) => record))
-        if (kind !== "erase" && [entity, ...above(entity)].some((path) => erasedAtHub.has(path)))
+        if (
+          kind !== "erase" &&
+          [entity, ...above(entity)].some((path) => erasedAtHub.has(path) && hub.latest("erasures", path).kind === "found")
+        )
           oracle.violated(`I3: ${name} serves ${entity}, which was erased`)
     },
   })
@@ -138,7 +141,6 @@ export function createBox(name: string, needs: BoxNeeds) {
       read: (stream, after, limit) =>
         call(mine, () => {
           const page = hub.read(stream, after, limit)
-          if (stream === "erasures" && page.isEnd && !disk.isServing()) erasedAtHub = new Set(hub.keys(stream))
           if (!page.isEnd && world.chance(needs.faults().hubLosesEnd)) needs.loseEnd()
           return page
         }),
@@ -167,6 +169,7 @@ export function createBox(name: string, needs: BoxNeeds) {
   async function talk(mine: number, verify: boolean): Promise<Round> {
     const session = { hub: lineOf(mine), box: disk, open: needs.open, pace, pageRecords, windowRecords: 64 }
     counts.outboxMax = Math.max(counts.outboxMax, waiting())
+    if (!disk.isServing()) erasedAtHub = new Set(hub.keys("erasures"))
     const done = await round(session, { verify })
     counts.rounds++
     if (done.kind === "done") {
@@ -216,8 +219,7 @@ export function createBox(name: string, needs: BoxNeeds) {
     isUp: () => isUp,
     isOffline,
     start,
-    hasSighting: (id: number) =>
-      [...sightings.values()].some(({ rows }) => rows.some(({ bytes }) => new TextDecoder().decode(bytes) === String(id))),
+    hasSighting: (id: number) => [...sightings.values()].some(({ rows }) => rows.some((row) => row.id === id)),
     talk: () => talk(process, true),
     skew: (ms: number) => {
       skewMs += ms
@@ -240,7 +242,7 @@ export function createBox(name: string, needs: BoxNeeds) {
     /** A change by somebody at this box; it may crash in the middle, and then nobody hears that it worked. */
     change(changes: readonly Change[]): void {
       let written: (() => void)[] = []
-      try {
+      tried(undefined, () =>
         disk.transact(
           (tables) => {
             const before = new Map(changes.map(({ entity }) => [entity, tables.row(entity)?.record]))
@@ -251,19 +253,18 @@ export function createBox(name: string, needs: BoxNeeds) {
           () => {
             for (const tell of written) tell()
           },
-        )
-      } catch (error) {
-        if (!(error instanceof Crash)) throw error
-      }
+        ),
+      )
     },
     see(id: number): void {
       const origin = disk.tables.origin()
       const own = sightings.get(origin) ?? { rows: [], last: 0 }
       sightings.set(origin, own)
-      own.rows.push({ number: ++own.last, bytes: sightingBytes(id) })
+      own.rows.push({ number: ++own.last, bytes: sightingBytes(id), id })
       oracle.saw(id)
     },
 
+    hasBackup: () => backup !== undefined,
     backUp(): void {
       backup = { disk: disk.backup(), sightings: copyOf(sightings) }
     },
@@ -287,29 +288,35 @@ export function createBox(name: string, needs: BoxNeeds) {
 
     /** All that changed since; small pages, so that there are several. */
     bundle(since: number): readonly Uint8Array[] {
-      return disk.transact((tables) => {
-        const records: Uint8Array[] = []
-        for (let position: BundlePosition | undefined = { stream: "erasures", change: since }; position !== undefined; ) {
-          const page: ReturnType<typeof bundlePage> = bundlePage(tables, since, position, 500)
-          records.push(...page.records.map(({ bytes }) => bytes))
-          position = page.next
-        }
-        return records
-      })
+      return tried([], () =>
+        disk.transact((tables) => {
+          const records: Uint8Array[] = []
+          for (let position: BundlePosition | undefined = { stream: "erasures", change: since }; position !== undefined; ) {
+            const page: ReturnType<typeof bundlePage> = bundlePage(tables, since, position, 500)
+            records.push(...page.records.map(({ bytes }) => bytes))
+            position = page.next
+          }
+          return records
+        }),
+      )
     },
     changeCount: disk.changeCount,
-    take(records: readonly Uint8Array[]): void {
-      try {
-        importRecords(disk, needs.open, records)
-      } catch (error) {
-        if (!(error instanceof Crash)) throw error
-      }
-    },
+    take: (records: readonly Uint8Array[]): void => void tried(undefined, () => importRecords(disk, needs.open, records)),
 
     mark: () => janitorOf(process).mark(),
     sweep: () => janitorOf(process).sweep(0),
     /** A task of the process that runs now: it ends with it. */
     run,
+  }
+}
+
+/** What came of it; `otherwise` when the box crashed over it. */
+function tried<Out>(otherwise: Out, body: () => Out): Out {
+  try {
+    return body()
+  } catch (error) {
+    if (error instanceof Crash) return otherwise
+    throw error
   }
 }
 
@@ -319,11 +326,14 @@ function outboxOf(tables: Tables): number {
   return due("erasures").length + due("records").length
 }
 
-type Sightings = Map<Origin, { rows: Sighting[]; last: number }>
+interface SeenSighting extends Sighting {
+  readonly id: number
+}
+
+type Sightings = Map<Origin, { rows: SeenSighting[]; last: number }>
 const copyOf = (sightings: Sightings): Sightings =>
   new Map([...sightings].map(([origin, { rows, last }]) => [origin, { rows: [...rows], last }]))
-const idsOf = (sightings: Sightings): number[] =>
-  [...sightings.values()].flatMap(({ rows }) => rows.map(({ bytes }) => Number(new TextDecoder().decode(bytes))))
+const idsOf = (sightings: Sightings): number[] => [...sightings.values()].flatMap(({ rows }) => rows.map(({ id }) => id))
 
 /** A content of its own for each change. */
 export function contentOf(number: number): Uint8Array {

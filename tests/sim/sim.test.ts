@@ -39,16 +39,24 @@ describe("mutants are caught", () => {
   test.each(mutants.map((mutant) => [mutant.name, mutant] as const))("%s", async (_name, mutant) => {
     const root = await plant(mutant)
     try {
-      const size = ["--boxes", String(small.boxes), "--operations", String(small.operations)]
-      const seeds = ["--seeds", String(mutant.seeds ?? 30), "--until-violation"]
-      const command = [process.execPath, join(root, "scripts/sim.ts"), ...size, ...seeds]
-      const child = Bun.spawn(command, { cwd: root, stdout: "pipe", stderr: "pipe" })
-      const [said, complained] = await Promise.all([child.stdout.text(), child.stderr.text()])
-      expect(complained).toBe("")
-      expect(said).toMatch(/\n {2}.*I[1-6]: /)
-      expect(await child.exited).toBe(1)
+      const said = await (mutant.by === "session" ? runSession(root) : runSeeds(root))
+      expect(said.exitCode).toBe(1)
+      expect(said.text).toMatch(mutant.by === "session" ? /\n \d+ fail\n/ : /\n {2}I[1-6]: /)
     } finally {
       rmSync(root, { recursive: true, force: true })
     }
   })
 })
+
+function runSeeds(root: string) {
+  const size = ["--boxes", String(small.boxes), "--operations", String(small.operations)]
+  return run(root, [join(root, "scripts/sim.ts"), ...size, "--seeds", "30", "--until-violation"])
+}
+
+const runSession = (root: string) => run(root, ["test", join(root, "tests/sync/session.test.ts")])
+
+async function run(cwd: string, command: readonly string[]) {
+  const child = Bun.spawn([process.execPath, ...command], { cwd, stdout: "pipe", stderr: "pipe" })
+  const [out, error] = await Promise.all([child.stdout.text(), child.stderr.text()])
+  return { exitCode: await child.exited, text: `${out}\n${error}` }
+}

@@ -27,7 +27,17 @@ const startMs = Date.UTC(2026, 0, 1)
 const yearMs = 365 * 24 * 3600 * 1000
 const dayMs = yearMs / 365
 
-const faultsOfLife: Faults = { crashPerStep: 0.0002, lostRequest: 0.01, lostAnswer: 0.02, slowAnswer: 0.01, hubLosesEnd: 0.02 }
+/** On every fourth site the line is bad and the hub worse: answers overtake each other, and its end is lost while it is read. */
+const faultsOf = (seed: number): Faults => {
+  const isBad = seed % 4 === 0
+  return {
+    crashPerStep: 0.0002,
+    lostRequest: 0.01,
+    lostAnswer: 0.02,
+    slowAnswer: isBad ? 0.15 : 0.01,
+    hubLosesEnd: isBad ? 0.1 : 0.02,
+  }
+}
 const noFaults: Faults = { crashPerStep: 0, lostRequest: 0, lostAnswer: 0, slowAnswer: 0, hubLosesEnd: 0 }
 const healRoundsMax = 12
 
@@ -94,7 +104,7 @@ function createSite({ seed, boxes: boxCount, suite: choice }: Scenario) {
     hub,
     oracle,
     boxes,
-    faults: faultsOfLife,
+    faults: faultsOf(seed),
     counts: { bundles: 0, bundled: 0, entities: 0, sightings: 0, contents: 0 },
   }
   const needs = {
@@ -148,7 +158,10 @@ function plan(site: Site, { operations, boxes: boxCount }: Scenario): void {
   repeat(world, endMs, every(8), () => {
     for (let i = 0; i < Math.max(1, boxCount / 10); i++) some().backUp()
   })
-  repeat(world, endMs, every(10), () => some().restore())
+  repeat(world, endMs, every(10), () => {
+    const saved = boxes.filter((box) => box.hasBackup())
+    saved[world.below(saved.length)]?.restore()
+  })
   repeat(world, endMs, every(operations * 0.002), () => carry(site, some(), some()))
   // The janitor's role goes round.
   repeat(
@@ -185,7 +198,9 @@ function operate(site: Site, box: SimulatedBox, entities: Entity[]): void {
   // Mostly one change, at times an import of several that are signed together.
   for (let left = world.chance(0.03) ? 2 + world.below(20) : 1; left > 0; left--) {
     const isNew = entities.length === 0 || world.chance(0.7)
-    const known = entities[world.below(entities.length)]
+    // What was just written is often written again.
+    const recent = world.chance(0.3) ? Math.max(0, entities.length - 20) : 0
+    const known = entities[recent + world.below(entities.length - recent)]
     if (isNew || known === undefined) {
       const person = known !== undefined && world.chance(0.25) ? known.slice(0, 32) : id(++counts.entities)
       const depth = world.chance(0.1) ? 1 : world.chance(0.85) ? 2 : 3

@@ -44,3 +44,5 @@ export const entity = (...ids: readonly number[]): Entity => entityOf(...ids.map
 export function version(given: Partial<Version> = {}): Version {
   return { kind: "put", entity: entity(1, 2), stamp: 1_760_000_000_000 * 1024, origin: originOf(boxA), sequence: 1, ...given }
 }
+
+export const utf8Of = (text: string): Uint8Array => new TextEncoder().encode(text)

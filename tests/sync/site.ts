@@ -1,0 +1,103 @@
+import { isErased } from "../../app/sync/apply.ts"
+import type { Entity } from "../../app/sync/entity.ts"
+import type { HubKeeping, Unreachable } from "../../app/sync/hub.ts"
+import { createJanitor } from "../../app/sync/janitor.ts"
+import type { Kind, Origin } from "../../app/sync/merge.ts"
+import { createOpener, sealRecords } from "../../app/sync/sealing.ts"
+import { round } from "../../app/sync/session.ts"
+import { writeChanges } from "../../app/sync/write.ts"
+import { createDisk } from "../sim/disk.ts"
+import { createHub } from "../sim/hub.ts"
+import { suiteOf } from "../sim/suite.ts"
+import { createSite, entity, utf8Of } from "./support.ts"
+
+/** Two or more boxes at a hub, of which a test decides what happens before each question to the hub. */
+export function createTestSite(names: readonly string[]) {
+  const hub = createHub()
+  const site = createSite(suiteOf("plain"), names)
+  let lives = 0
+  let marks = 0
+  const markerName = () => `mark.${++marks}`
+
+  function createTestBox(name: string) {
+    const keys = site.keysOf(name)
+    const { open } = createOpener(keys)
+    const hooks = { beforeCall: async (_call: number): Promise<Unreachable | undefined> => undefined, beforeStep: () => {} }
+    const watch = { writing: () => {}, erasuresRead: () => {} }
+    const origin = () => `${name}.${(++lives).toString(16).padStart(12, "0")}` as Origin
+    const disk = createDisk(origin, () => hooks.beforeStep(), watch)
+    let calls = 0
+
+    async function call<Answer>(effect: () => Answer): Promise<Answer | Unreachable> {
+      return (await hooks.beforeCall(calls++)) ?? effect()
+    }
+    const line: HubKeeping = {
+      read: (...asked) => call(() => hub.read(...asked)),
+      write: (...asked) => call(() => hub.write(...asked)),
+      latest: (...asked) => call(() => hub.latest(...asked)),
+      markerAt: (...asked) => call(() => hub.markerAt(...asked)),
+      newestMarker: (...asked) => call(() => hub.newestMarker(...asked)),
+      mark: (...asked) => call(() => hub.mark(...asked)),
+      remove: (...asked) => call(() => hub.remove(...asked)),
+    }
+    const needs = { hub: line, box: disk, open, pace: () => Promise.resolve(), pageRecords: 5, windowRecords: 4 }
+    return {
+      name,
+      disk,
+      hooks,
+      open,
+      needs,
+      janitor: createJanitor({ ...needs, markerName }),
+      round: (verify = true) => {
+        calls = 0
+        return round(needs, { verify })
+      },
+      write(kind: Kind, path: Entity, wallMs = 1000): void {
+        const content = kind === "put" ? utf8Of(`${name} ${path}`) : new Uint8Array()
+        disk.transact((tables) =>
+          writeChanges(tables, [{ kind, entity: path, content }], wallMs, (drafts) => sealRecords(keys, drafts)),
+        )
+      },
+      /** Some new people. */
+      enrol(from: number, count: number): void {
+        for (let i = from; i < from + count; i++) this.write("put", entity(i, i))
+      },
+      digest: () =>
+        [...disk.rows()].map(([path, { record }]) => `${path} ${record.kind} ${record.origin} ${record.sequence}`).sort(),
+    }
+  }
+
+  const boxes = names.map(createTestBox)
+  return {
+    hub,
+    boxes,
+    mark(): void {
+      for (const stream of ["erasures", "records"] as const) hub.mark(stream, markerName())
+    },
+    /** Until nothing moves. */
+    async settle(): Promise<void> {
+      for (const box of [...boxes, ...boxes, ...boxes]) {
+        box.hooks.beforeCall = async () => undefined
+        box.hooks.beforeStep = () => {}
+        await box.round()
+      }
+    },
+    /** The digests of all boxes, and of what the hub would tell a new one. */
+    digests(): readonly (readonly string[])[] {
+      const told = ["erasures", "records"].flatMap((stream) => {
+        const name = stream as "erasures" | "records"
+        const isGone = (key: string) =>
+          name === "records" && boxes[0]!.disk.transact((tables) => isErased(tables, key as Entity))
+        return [...hub.keys(name)].flatMap((key) => {
+          if (isGone(key)) return []
+          const latest = hub.latest(name, key)
+          const opened = latest.kind === "found" ? boxes[0]!.open(latest.entry.bytes) : undefined
+          return opened?.kind === "opened"
+            ? [`${key} ${opened.record.kind} ${opened.record.origin} ${opened.record.sequence}`]
+            : []
+        })
+      })
+      return [told.sort(), ...boxes.map((box) => box.digest())]
+    },
+  }
+}

@@ -33,10 +33,12 @@ export interface Admission {
 }
 
 export interface AdmissionNeeds {
-  /** So many may wait; under lasting overload half as many as there are engines. */
+  /** So many may wait; under lasting overload half as many as are worked on at once. */
   readonly waitingMax: number
   /** How many engines take work now. */
   engines(): number
+  /** So many pictures are worked on at once: more than there are engines where one takes several together. */
+  atOnce(): number
   /** Milliseconds of a run, as measured lately. */
   runMs(): number
   readonly metrics: Pick<Metrics, "engineQueue" | "refusedTotal">
@@ -62,7 +64,7 @@ interface Item {
   readonly timer: Timer
 }
 
-export function openAdmission({ waitingMax, engines, runMs, metrics }: AdmissionNeeds): Admission {
+export function openAdmission({ waitingMax, engines, atOnce, runMs, metrics }: AdmissionNeeds): Admission {
   const queue = createWorkQueue<Item>()
   const pressure = createPressure()
   let longestMs = 0
@@ -158,7 +160,7 @@ export function openAdmission({ waitingMax, engines, runMs, metrics }: Admission
 
   /** Enough to keep the engines busy while new work comes all the time; whoever waits, waits for half a run on the average. */
   function shortLine(): number {
-    return Math.min(waitingMax, Math.max(1, Math.ceil(engines() / 2)))
+    return Math.min(waitingMax, Math.max(1, Math.ceil(atOnce() / 2)))
   }
 
   function isPressing({ work, sinceTickMs }: Item, waitMs: number): boolean {
@@ -194,6 +196,6 @@ export function openAdmission({ waitingMax, engines, runMs, metrics }: Admission
 
   /** Whole seconds until the line as it stands has been worked off. */
   function retryAfterS(): number {
-    return Math.max(1, Math.ceil((queue.length * runMs()) / Math.max(1, engines()) / 1000))
+    return Math.max(1, Math.ceil((queue.length * runMs()) / Math.max(1, atOnce()) / 1000))
   }
 }

@@ -87,6 +87,7 @@ export function openPool(
   const admission = openAdmission({
     waitingMax: options.waitingMax,
     engines: () => engines.readyCount,
+    atOnce: () => engines.atOnce,
     runMs: () => runMsAverage,
     metrics,
   })

@@ -9,6 +9,8 @@ import type { AnalyzeOptions } from "./wire.ts"
 export interface Workforce {
   /** Engines that take work now. */
   readonly readyCount: number
+  /** Pictures that are worked on at once when all have something to do. */
+  readonly atOnce: number
   hasFree(): boolean
   /** By whoever is free; the caller has made sure that somebody is. What an accelerator fails at, the processor does. */
   analyze(picture: Uint8Array, options: AnalyzeOptions, given?: GivenRun): Promise<EngineAnswer>
@@ -80,6 +82,9 @@ export function openWorkforce({ size, crew: crewNeeds, metrics, ...needs }: Work
   return {
     get readyCount() {
       return accelerator?.serving === true ? 1 : crew.readyCount
+    },
+    get atOnce() {
+      return accelerator?.serving === true ? (needs.accelerator?.limits.batchSizeMax ?? 1) : crew.readyCount
     },
     hasFree: () => (accelerator?.serving === true ? accelerator.hasFree() : waiting.length === 0 && crew.hasFree()),
     analyze,

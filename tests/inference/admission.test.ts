@@ -11,9 +11,9 @@ function work(budgetMs: number, more: Partial<Work> = {}): Work {
   return { picture: new Uint8Array(1), options, deadlineTickMs: nowTickMs() + budgetMs, ...more }
 }
 
-function opened(waitingMax = 8, engines = 2) {
+function opened(waitingMax = 8, engines = 2, atOnce = engines) {
   const metrics = createMetrics()
-  const admission = openAdmission({ waitingMax, engines: () => engines, runMs: () => 500, metrics })
+  const admission = openAdmission({ waitingMax, engines: () => engines, atOnce: () => atOnce, runMs: () => 500, metrics })
   const refused = async (reason: string) =>
     Number(
       new RegExp(`gatehouse_refused_total\\{reason="${reason}"\\} (\\d+)`).exec(
@@ -165,6 +165,20 @@ test("under lasting overload the line is half as long as there are engines, and 
   await Bun.sleep(600)
   for (let count = 0; count < 8; count++) void admission.submit(work(60_000))
   expect(admission.waiting).toBe(8)
+  admission.refuseAll("enough", 1)
+})
+
+test("where one engine takes several together, the short line holds half of that, and the wait is reckoned by it", async () => {
+  const { admission } = opened(16, 1, 8)
+  for (let count = 0; count < 16; count++) void admission.submit(work(60_000))
+  // Sixteen pictures in two runs of half a second.
+  expect(await admission.submit(work(60_000))).toEqual({ kind: "overloaded", retryAfterS: 1 })
+  const untilMs = nowTickMs() + 400
+  while (nowTickMs() < untilMs) {
+    void admission.submit(work(60_000))
+    await Bun.sleep(5)
+  }
+  expect(admission.waiting).toBe(4)
   admission.refuseAll("enough", 1)
 })
 

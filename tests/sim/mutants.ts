@@ -131,6 +131,18 @@ export const mutants: readonly Mutant[] = [
     by: "session",
   },
   {
+    // Each of the two alone heals the other.
+    name: "neither compare-and-set, nor an answer to what stands where it should not",
+    edits: [
+      edit(
+        "tests/sim/hub.ts",
+        "if (lastOf(logs[stream], key) !== expected) {",
+        `if (stream === "sightings" && lastOf(logs[stream], key) !== expected) {`,
+      ),
+      edit("app/sync/apply.ts", `present.standing === "held" ? {`, `present.standing === ("" as never) ? {`),
+    ],
+  },
+  {
     name: "what came by stick is not offered to the hub",
     edits: [
       edit(

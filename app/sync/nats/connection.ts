@@ -31,11 +31,12 @@ const pingMs = 1000
 const pingsUnanswered = 2
 const dialMs = 3000
 /** From one try at a server to the next at the same; the next server is tried at once. */
-const backoff = { firstMs: 250, maxMs: 15_000 }
+const backoff = { firstMs: 250, maxMs: 5000 }
 
 /** Connects to one of the servers. From then on the line comes back by itself, at whichever server is there. */
 export async function connectLine({ transport }: NatsPackages, address: HubAddress): Promise<Result<Line>> {
-  let tries = 0
+  // Counted by tries at a server: the client asks for the pause more often than it makes one.
+  const tries = { failed: 0 }
   const options: ConnectionOptions = {
     servers: [...address.servers],
     name: `gatehouse ${address.box}`,
@@ -44,7 +45,7 @@ export async function connectLine({ transport }: NatsPackages, address: HubAddre
     pingInterval: pingMs,
     maxPingOut: pingsUnanswered - 1,
     maxReconnectAttempts: -1,
-    reconnectDelayHandler: () => nextDelayMs(++tries, backoff),
+    reconnectDelayHandler: () => nextDelayMs(Math.max(1, tries.failed), backoff),
     // A box that was revoked by mistake comes back by itself when it is let in again.
     ignoreAuthErrorAbort: true,
     noAsyncTraces: true,
@@ -57,14 +58,14 @@ export async function connectLine({ transport }: NatsPackages, address: HubAddre
     const connection = await transport.connect(options)
     // Those that did not answer the first time were struck off.
     connection.setServers([...address.servers])
-    return { kind: "ok", value: lineOf(transport.errors, connection, () => (tries = 0)) }
+    return { kind: "ok", value: lineOf(transport.errors, connection, tries) }
   } catch (error) {
     if (!(error instanceof Error)) throw error
     return { kind: "failed", why: `${address.servers.join(", ")}: ${whyDisconnected(transport.errors, error)}` }
   }
 }
 
-function lineOf(errors: NatsPackages["transport"]["errors"], connection: NatsConnection, onUp: () => void): Line {
+function lineOf(errors: NatsPackages["transport"]["errors"], connection: NatsConnection, tries: { failed: number }): Line {
   let isUp = true
   let generation = 1
   let why = "the line to the hub broke; trying again"
@@ -75,8 +76,9 @@ function lineOf(errors: NatsPackages["transport"]["errors"], connection: NatsCon
       else if (status.type === "reconnect") {
         isUp = true
         generation++
-        onUp()
-      } else if (status.type === "error" && !(status.error instanceof errors.PermissionViolationError))
+        tries.failed = 0
+      } else if (status.type === "reconnecting") tries.failed++
+      else if (status.type === "error" && !(status.error instanceof errors.PermissionViolationError))
         why = whyDisconnected(errors, status.error)
     }
     isUp = false

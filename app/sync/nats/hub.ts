@@ -150,8 +150,9 @@ async function hubOver(packages: NatsPackages, line: Line, options: NatsHubOptio
       write: (holder, expected) => publish(leaseSubject(site), new TextEncoder().encode(holder), expected),
     },
     server: () => {
-      const { host, port, version } = connection.info ?? {}
-      return line.isUp() && version !== undefined ? { address: `${host}:${port}`, version } : undefined
+      const version = connection.info?.version
+      // Not what the server says of itself, which may be 0.0.0.0.
+      return line.isUp() && version !== undefined ? { address: connection.getServer(), version } : undefined
     },
     close: line.close,
   }

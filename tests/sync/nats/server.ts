@@ -3,7 +3,7 @@ import { join } from "node:path"
 import { type NatsHub, type NatsHubOptions, openNatsHub } from "../../../app/sync/nats/hub.ts"
 
 /** A NATS server of its own for a test: Debian's, or the one that GATEHOUSE_NATS_SERVER names. */
-const program = process.env.GATEHOUSE_NATS_SERVER ?? Bun.which("nats-server") ?? "/usr/sbin/nats-server"
+export const program = process.env.GATEHOUSE_NATS_SERVER ?? Bun.which("nats-server") ?? "/usr/sbin/nats-server"
 
 export interface TestServer extends AsyncDisposable {
   readonly port: number
@@ -70,7 +70,7 @@ export async function startServer(
   }
 }
 
-async function untilListens(port: number): Promise<void> {
+export async function untilListens(port: number): Promise<void> {
   for (let tries = 0; tries < 400; tries++) {
     const isThere = await Bun.connect({ hostname: "127.0.0.1", port, socket: { data() {} } }).then(
       (socket) => socket.end() === 0 || true,

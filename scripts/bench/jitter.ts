@@ -78,7 +78,8 @@ const started = (where: readonly number[], command: readonly string[]) =>
     .value
 
 async function take({ threads, where, spinning, neighbour }: Case): Promise<Spread> {
-  const loop = "for (;;) continue"
+  // Ends with us, also when we are killed.
+  const loop = `while (process.ppid === ${process.pid}) for (let turn = 0; turn < 1e8; turn++);`
   const beside = neighbour === "none" ? undefined : started(neighbour === "anywhere" ? everywhere : own, ["-e", loop])
   try {
     const program = join(projectRoot, "scripts/bench/jitter/runs.ts")

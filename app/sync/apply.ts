@@ -30,15 +30,15 @@ function isErasedAbove(tables: Tables, entity: Entity): boolean {
 export function applyFromHub(tables: Tables, { sequence }: Pick<HubRecord, "sequence">, opened: OpenedRecord): Applied {
   const { record } = opened
   const present = tables.row(record.entity)
+  if (present !== undefined && isSame(record, present.record)) {
+    const isKnown = present.hubSequence === sequence && present.standing === "held"
+    if (!isKnown) tables.write({ ...present, hubSequence: sequence, standing: "held" })
+    return "known"
+  }
   if (isAbsorbed(tables, record, present)) return "absorbed"
   if (present === undefined || wins(record, present.record)) {
     replace(tables, opened, { hubSequence: sequence, standing: "held" })
     return "new"
-  }
-  if (isSame(record, present.record)) {
-    const isKnown = present.hubSequence === sequence && present.standing === "held"
-    if (!isKnown) tables.write({ ...present, hubSequence: sequence, standing: "held" })
-    return "known"
   }
   // It stands at the hub where ours should stand. One that is doubtful may still come further down.
   if (streamOf(record.kind) === streamOf(present.record.kind) && sequence > present.hubSequence) {

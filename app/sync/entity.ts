@@ -28,11 +28,13 @@ export function idsOf(entity: Entity): readonly string[] {
 
 /** The paths above this one, the nearest first; none above a person. */
 export function above(entity: Entity): readonly Entity[] {
-  const found: Entity[] = []
-  for (let end = entity.lastIndexOf("."); end > 0; end = entity.lastIndexOf(".", end - 1))
-    found.push(entity.slice(0, end) as Entity)
-  return found
+  if (entity.length === idLength) return none
+  const person = entity.slice(0, idLength) as Entity
+  return entity.length === 2 * idLength + 1 ? [person] : [entity.slice(0, 2 * idLength + 1) as Entity, person]
 }
+
+const idLength = 32
+const none: readonly Entity[] = []
 
 /** Whether the second lies strictly below the first. */
 export function isBelow(entity: Entity, other: Entity): boolean {

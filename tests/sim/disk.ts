@@ -195,7 +195,6 @@ export function createDisk(newOrigin: () => Origin, beforeStep: () => void, watc
         out = body(tables)
       } catch (error) {
         for (const back of undo.toReversed()) back()
-        index.rebuild(disk.rows)
         throw error
       } finally {
         isOpen = false

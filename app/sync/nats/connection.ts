@@ -1,8 +1,9 @@
 import type { ConnectionOptions, NatsConnection } from "@nats-io/transport-node"
 import { nextDelayMs } from "../../base/backoff.ts"
 import type { Result } from "../../base/result.ts"
+import { refusesCertificate } from "./certificate-probe.ts"
 import { inboxPrefix } from "./layout.ts"
-import { type NatsPackages, whyDisconnected } from "./refusals.ts"
+import { certificateRefused, type NatsPackages, whyDisconnected } from "./refusals.ts"
 
 export interface HubAddress {
   /** `host:port` of each server of the hub; any of them will do. */
@@ -61,8 +62,14 @@ export async function connectLine({ transport }: NatsPackages, address: HubAddre
     return { kind: "ok", value: lineOf(transport.errors, connection, tries) }
   } catch (error) {
     if (!(error instanceof Error)) throw error
-    return { kind: "failed", why: `${address.servers.join(", ")}: ${whyDisconnected(transport.errors, error)}` }
+    return { kind: "failed", why: `${address.servers.join(", ")}: ${await whyRefused(transport.errors, error, address)}` }
   }
+}
+
+async function whyRefused(errors: NatsPackages["transport"]["errors"], error: Error, { servers, tls }: HubAddress) {
+  if (!(error instanceof errors.TimeoutError) || tls === undefined) return whyDisconnected(errors, error)
+  for (const server of servers) if (await refusesCertificate(server, tls)) return certificateRefused
+  return whyDisconnected(errors, error)
 }
 
 function lineOf(errors: NatsPackages["transport"]["errors"], connection: NatsConnection, tries: { failed: number }): Line {

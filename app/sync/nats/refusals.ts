@@ -81,13 +81,13 @@ function isOfNetwork(errors: typeof Transport.errors, error: Error): boolean {
   return kinds.some((kind) => error instanceof kind) || error.name === "JetStreamNotEnabled" || "code" in error
 }
 
+export const certificateRefused =
+  "the hub closed the line while certificates were exchanged: it refuses this box's certificate, or got none. Is it made by the hub's authority, and not expired?"
+
 /** By the code of a socket's error: what it means when it comes from a hub, and what to do. */
 const socketErrors: readonly (readonly [RegExp, string])[] = [
   // Bun has no word for a server that closes because it does not like the client's certificate (1.4.5).
-  [
-    /EBADF/,
-    "the hub closed the line while certificates were exchanged: it refuses this box's certificate, or got none. Is it made by the hub's authority, and not expired?",
-  ],
+  [/EBADF/, certificateRefused],
   [
     /SELF_SIGNED|UNABLE_TO_(VERIFY|GET)|CERT_UNTRUSTED|self.signed/i,
     "the hub's certificate is not by the authority that this box trusts: another hub answers, or the authority's file is of another site",

@@ -39,7 +39,10 @@ export async function prepareStreams(
       return { kind: "ok", value: undefined }
     } catch (error) {
       const why = asUnreachable(meaningOf(packages, error)).why
-      return { kind: "failed", why: `the hub has no stream ${plan.name}, and this box could not make it (\`gatehouse hub prepare\` does, as the keeper): ${why}` }
+      return {
+        kind: "failed",
+        why: `the hub has no stream ${plan.name}, and this box could not make it (\`gatehouse hub prepare\` does, as the keeper): ${why}`,
+      }
     }
   }
 }

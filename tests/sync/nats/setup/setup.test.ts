@@ -1,14 +1,14 @@
 import { describe, expect, test } from "bun:test"
 import { existsSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
-import { openNatsHub } from "../../../../app/sync/nats/hub.ts"
+import type { Step } from "../../../../app/cli/hub/steps.ts"
 import { connectLine } from "../../../../app/sync/nats/connection.ts"
+import { openNatsHub } from "../../../../app/sync/nats/hub.ts"
 import { inboxPrefix } from "../../../../app/sync/nats/layout.ts"
 import { loadNats, meaningOf } from "../../../../app/sync/nats/refusals.ts"
 import { type HubAccess, hubAccess } from "../../../../app/sync/nats/setup/access.ts"
 import { initHub } from "../../../../app/sync/nats/setup/hub-folder.ts"
 import { nodesOf } from "../../../../app/sync/nats/setup/plan.ts"
-import type { Step } from "../../../../app/cli/hub/steps.ts"
 import { tempFolder } from "../../../support/shared.ts"
 import { program } from "../server.ts"
 import { json, knowsSyncInterval, run, tempMachines } from "./machines.ts"
@@ -60,7 +60,9 @@ describe("a hub of one server, set up as the printed steps say", () => {
     expect(await whyOut({ ...one, nkeySeed: foreign.nkeySeed })).toContain("does not know this box's key")
     expect(await whyOut({ ...one, tls: { ...one.tls, cert, key } })).toContain("refuses this box's certificate")
     expect(await whyOut({ ...one, tls: { ca: one.tls.ca } as HubAccess["tls"] })).toContain("refuses this box's certificate")
-    expect(await whyOut({ ...one, tls: { ...one.tls, ca: foreign.tls.ca } })).toContain("not by the authority that this box trusts")
+    expect(await whyOut({ ...one, tls: { ...one.tls, ca: foreign.tls.ca } })).toContain(
+      "not by the authority that this box trusts",
+    )
     const { tls, ...inTheClear } = one
     expect(await whyOut(inTheClear as HubAccess)).toBeDefined()
   })
@@ -185,10 +187,18 @@ describe("a hub of three servers", () => {
 
 /** Who is in the cluster with a server, as the server says. */
 async function routesOf(machines: Machines, name: string): Promise<readonly string[]> {
+  const ids = new Map<string, string>()
+  for (const other of ["hub-1", "hub-2", "hub-3"])
+    ids.set((await monitored<{ server_id: string }>(machines, other, "varz"))?.server_id ?? "", other)
+  const found = await monitored<{ routes: readonly { remote_id: string }[] | null }>(machines, name, "routez")
+  return [...new Set((found?.routes ?? []).map(({ remote_id }) => ids.get(remote_id) ?? remote_id))].sort()
+}
+
+/** What a server tells its own machine; nothing when it does not run. */
+async function monitored<Out>(machines: Machines, name: string, what: string): Promise<Out | undefined> {
   const text = await Bun.file(machines.file(name, "etc/nats-server.conf")).text()
-  const monitor = /^http: "(.+)"$/m.exec(text)?.[1] ?? ""
-  const { routes } = (await (await fetch(`http://${monitor}/routez`)).json()) as { routes: { remote_name?: string }[] | null }
-  return [...new Set((routes ?? []).map(({ remote_name = "?" }) => remote_name))].sort()
+  const answer = await fetch(`http://${/^http: "(.+)"$/m.exec(text)?.[1]}/${what}`).catch(() => undefined)
+  return (await answer?.json()) as Out | undefined
 }
 
 describe("the folder of a hub", () => {

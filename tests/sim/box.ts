@@ -51,8 +51,8 @@ export function createBox(name: string, needs: BoxNeeds) {
   let process = 0
   let isUp = false
   let erased = new Set<Entity>()
-  /** When the box last began to talk, not having served yet. */
-  let erasedAtHub: ReadonlySet<string> = new Set()
+  /** As the hub had it when this round came to the end of the erasures. */
+  let erasedAtHub: ReadonlySet<string> | undefined
   let sightings = new Map<Origin, { rows: SeenSighting[]; last: number }>()
   let janitor: { readonly process: number; readonly made: ReturnType<typeof createJanitor> } | undefined
   let backup: { readonly disk: ReturnType<typeof disk.backup>; readonly sightings: typeof sightings } | undefined
@@ -64,15 +64,13 @@ export function createBox(name: string, needs: BoxNeeds) {
         oracle.violated(`I3: ${name} holds ${entity} again, which was erased`)
     },
     erasuresRead() {
+      const isErased = (entity: Entity) => [entity, ...above(entity)].some((path) => erasedAtHub?.has(path))
+      if (erasedAtHub === undefined) oracle.violated(`I3: ${name} serves, and has not read the erasures`)
       for (const { kind, entity } of disk
         .rows()
         .values()
         .map(({ record }) => record))
-        if (
-          kind !== "erase" &&
-          [entity, ...above(entity)].some((path) => erasedAtHub.has(path) && hub.latest("erasures", path).kind === "found")
-        )
-          oracle.violated(`I3: ${name} serves ${entity}, which was erased`)
+        if (kind !== "erase" && isErased(entity)) oracle.violated(`I3: ${name} serves ${entity}, which was erased`)
     },
   })
 
@@ -141,6 +139,7 @@ export function createBox(name: string, needs: BoxNeeds) {
       read: (stream, after, limit) =>
         call(mine, () => {
           const page = hub.read(stream, after, limit)
+          if (stream === "erasures" && page.isEnd && !disk.isServing()) erasedAtHub = new Set(hub.keys(stream))
           if (!page.isEnd && world.chance(needs.faults().hubLosesEnd)) needs.loseEnd()
           return page
         }),
@@ -169,7 +168,7 @@ export function createBox(name: string, needs: BoxNeeds) {
   async function talk(mine: number, verify: boolean): Promise<Round> {
     const session = { hub: lineOf(mine), box: disk, open: needs.open, pace, pageRecords, windowRecords: 64 }
     counts.outboxMax = Math.max(counts.outboxMax, waiting())
-    if (!disk.isServing()) erasedAtHub = new Set(hub.keys("erasures"))
+    erasedAtHub = undefined
     const done = await round(session, { verify })
     counts.rounds++
     if (done.kind === "done") {

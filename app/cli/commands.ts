@@ -6,6 +6,7 @@ import { doctorCommand } from "./doctor.ts"
 import { enrolCommand } from "./enrol.ts"
 import { evalCommand } from "./eval.ts"
 import { galleryCommand } from "./gallery.ts"
+import { hubCommand } from "./hub.ts"
 import { identifyCommand } from "./identify.ts"
 import { installCommand } from "./install.ts"
 import { modelsCommand } from "./models.ts"
@@ -43,6 +44,7 @@ export const commands: readonly CreateCommand[] = [
   vaultCommand,
   adminCommand,
   wipeCommand,
+  hubCommand,
   installCommand,
   uninstallCommand,
 ]

@@ -20,7 +20,7 @@ import { installPlaces, ownersPath, profilePath, settingsFolder, stateFolders, u
  */
 
 /** Of these it does not hold: they are the service, a part of it, or leave its folder alone. */
-const others: readonly string[] = ["serve", "engine", "install", "uninstall", "version"]
+const others: readonly string[] = ["serve", "engine", "install", "uninstall", "version", "hub"]
 
 /** What the service is told, for a process of root that is told nothing else; empty where no service is installed. */
 export function serviceSettings(root = "/"): Readonly<Record<string, string>> {

@@ -2,7 +2,7 @@ import { existsSync, statSync } from "node:fs"
 import { lstat, readdir, readFile, readlink, stat } from "node:fs/promises"
 import type { Result } from "../../app/base/result.ts"
 import { inside } from "../../app/cli/install/inside.ts"
-import { put, remove } from "../../app/cli/install/put.ts"
+import { put, remove, whyNotPut } from "../../app/cli/install/put.ts"
 import { examineTarget } from "../../app/cli/install/target.ts"
 import { sha256Of } from "../build/tools.ts"
 import type { FlashTarget, Found } from "./target.ts"
@@ -27,9 +27,15 @@ export function openFolderTarget(root: string): Result<FlashTarget> {
         return statSync(at, { throwIfNoEntry: false })?.isFile() ? readFile(at) : undefined
       },
       async place(entries, program, removed) {
-        for (const entry of entries) await put(entry, root, program)
-        for (const path of removed) await remove(path, root)
-        return { kind: "ok", value: undefined }
+        try {
+          for (const entry of entries) await put(entry, root, program)
+          for (const path of removed) await remove(path, root)
+          return { kind: "ok", value: undefined }
+        } catch (error) {
+          const why = whyNotPut(error)
+          if (why === undefined) throw error
+          return { kind: "failed", why }
+        }
       },
       look: (path) => lookAt(inside(root, path)),
       // It is mounted: its kernel looks after it.

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test"
 import {
+  chmodSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -11,7 +12,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { selfCommand } from "../../app/base/self.ts"
 import { runCli } from "../../app/cli/cli.ts"
 import { inside } from "../../app/cli/install/inside.ts"
@@ -81,6 +82,18 @@ describe("install", () => {
     expect(readFileSync(machine.file("root/etc/gatehouse/profile.env"), "utf8")).toContain("\nGATEHOUSE_PROFILE=jetson-orin\n")
   })
 
+  test("a program that cannot be run and a unit that anybody may write are put right", async () => {
+    using machine = otherMachine()
+    await installed(machine)
+    const [program, unit] = ["usr/local/bin/gatehouse", "etc/systemd/system/gatehouse.service"]
+    chmodSync(machine.file("root", program), 0o644)
+    chmodSync(machine.file("root", unit), 0o666)
+    const { did } = await installed(machine)
+    expect([did[`/${program}`], did[`/${unit}`]]).toEqual(["changed", "changed"])
+    const modes = [program, unit].map((path) => statSync(machine.file("root", path)).mode & 0o777)
+    expect(modes).toEqual([0o755, 0o644])
+  })
+
   test("one of the two units is started at boot: the one asked for last", async () => {
     using machine = otherMachine()
     await installed(machine)
@@ -123,6 +136,27 @@ describe("install", () => {
     expect(err).toMatch(words)
     expect(existsSync(join(root, "usr/local"))).toBe(false)
     expect(existsSync(join(root, "etc/gatehouse"))).toBe(false)
+  })
+
+  test.each([
+    ["a folder has the program's name", "usr/local/bin/gatehouse/x", /a folder has the name of that file: move it away/],
+    [
+      "a folder has a unit's name",
+      "etc/systemd/system/gatehouse.service/x",
+      /a folder has the name of that file: move it away/,
+    ],
+    ["a folder has the link's name", `${wants}/gatehouse.service/x`, /a folder has the name of that file: move it away/],
+    ["a file has the folder's name", "etc/gatehouse", /a file has the name of that folder: move it away/],
+    ["links lead in a circle", undefined, /leads in a circle of links: mend those links/],
+  ])("where %s, names it and the remedy", async (_what, inTheWay, words) => {
+    using machine = otherMachine()
+    const root = machine.file("root")
+    const path = join(root, inTheWay ?? "usr/local/bin")
+    mkdirSync(dirname(path), { recursive: true })
+    if (inTheWay === undefined) symlinkSync("bin", path)
+    else writeFileSync(path, "")
+    const { code, err } = await run("install", "--root", root, "--program", machine.program)
+    expect({ code, err }).toEqual({ code: 3, err: expect.stringMatching(words) })
   })
 
   test("leaves a machine to the package that has brought the program", async () => {
@@ -238,6 +272,32 @@ describe("uninstall", () => {
     expect(readdirSync(machine.file("root", wants))).toEqual([])
     // Again: nothing is there, and that is fine.
     expect((await run("uninstall", "--root", machine.file("root"))).code).toBe(0)
+  })
+
+  test("hands over to a package that came meanwhile: its service is started at boot, and its people stay", async () => {
+    using machine = await used()
+    const root = machine.file("root")
+    mkdirSync(join(root, "usr/bin"))
+    writeFileSync(join(root, "usr/bin/gatehouse"), "")
+    expect(await run("uninstall", "--root", root, "--purge", "--yes")).toMatchObject({
+      code: 3,
+      err: expect.stringContaining("apt-get purge gatehouse"),
+    })
+    expect(existsSync(join(root, "usr/local/bin/gatehouse"))).toBe(true)
+    const { code, out } = await run("uninstall", "--root", root)
+    expect({ code, out }).toEqual({
+      code: 0,
+      out: expect.stringContaining("the package's gatehouse-gpu.service starts at the next boot"),
+    })
+    expect(readdirSync(join(root, wants))).toEqual(["gatehouse-gpu.service"])
+    expect(readlinkSync(join(root, wants, "gatehouse-gpu.service"))).toBe("/usr/lib/systemd/system/gatehouse-gpu.service")
+    expect(readdirSync(join(root, "etc/systemd/system"))).toEqual(["multi-user.target.wants"])
+    expect(existsSync(join(root, "usr/local/bin/gatehouse"))).toBe(false)
+    for (const left of ["var/lib/private/gatehouse/gatehouse.db", "var/cache/private/gatehouse", "etc/gatehouse/profile.env"])
+      expect(existsSync(join(root, left))).toBe(true)
+    // Again: there is nothing of install's any more, and the package's link is not.
+    expect((await run("uninstall", "--root", root)).code).toBe(0)
+    expect(readdirSync(join(root, wants))).toEqual(["gatehouse-gpu.service"])
   })
 
   test("purges only when that is confirmed", async () => {

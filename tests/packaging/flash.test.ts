@@ -221,6 +221,18 @@ describe("what cannot become a box is refused with the remedy, and stays as it w
     expect(await refused(await system.makeImage({ partitioned: true }), "--partition", "3")).toContain("these do: 1")
   })
 
+  test("a folder in which something has the name of a file", async () => {
+    using system = stillSystem()
+    system.write("/usr/local/bin/gatehouse/x", "")
+    const asRoot = ["unshare", "--user", "--map-root-user"]
+    const flashing = [process.execPath, "scripts/flashing/main.ts", "--program", program, "--root", system.root]
+    const { code, said } = await run([...asRoot, ...flashing])
+    expect([code, said.trim()]).toEqual([
+      1,
+      expect.stringMatching(/^flash: .*a folder has the name of that file: move it away$/),
+    ])
+  })
+
   test("a claim code that is none, a profile that is none", async () => {
     using system = stillSystem()
     const image = await system.makeImage()

@@ -50,13 +50,14 @@ export function createService(datagrams: Datagrams, watchMs: number | undefined,
   let said: string | undefined
   let isHeard = true
   let isStopping = false
+  let isReadyHeard = false
 
   return {
     ready: (silence) => {
       // Told to stop before it got that far.
       if (isStopping) return
       silentForMs = silence
-      tell("READY=1\nSTATUS=serving")
+      isReadyHeard = tell("READY=1\nSTATUS=serving")
       if (watchMs === undefined) return
       const silentMsMax = watchMs * silentShareMax
       beat(silentMsMax)
@@ -75,6 +76,8 @@ export function createService(datagrams: Datagrams, watchMs: number | undefined,
 
   /** Runs on the event loop, so a loop that hangs is silent by itself. */
   function beat(silentMsMax: number) {
+    // Its queue was full just then: whoever never hears it kills this process as one that did not start.
+    if (!isReadyHeard && !isStopping) isReadyHeard = tell("READY=1")
     const why = silentForMs() > silentMsMax ? `nothing was heard of an engine for ${silentMsMax} ms` : undefined
     if (why === undefined) tell("WATCHDOG=1")
     if (why === said) return
@@ -84,10 +87,11 @@ export function createService(datagrams: Datagrams, watchMs: number | undefined,
     tell(`STATUS=${why ?? "serving"}`)
   }
 
-  function tell(text: string) {
+  function tell(text: string): boolean {
     const heard = datagrams.send(text)
     if (!heard && isHeard) log.warn({ text }, "the service manager did not take a message")
     isHeard = heard
+    return heard
   }
 }
 

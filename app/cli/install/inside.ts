@@ -7,7 +7,7 @@ const linksMax = 40
 /**
  * Where a path of the machine to be lies on this one: below `root`, following its links as the machine will, so that an absolute
  * link (`/lib → /usr/lib`) does not lead out of it. The last part is not followed: it is what is written or removed.
- * @throws when links lead in a circle
+ * @throws with the code ELOOP when links lead in a circle, as the kernel's functions do
  */
 export function inside(root: string, path: string): string {
   const waiting = path.split("/").filter((part) => part !== "")
@@ -24,7 +24,7 @@ export function inside(root: string, path: string): string {
       found.push(part)
       continue
     }
-    if (++links > linksMax) throw new Error(`${path} in ${root} leads in a circle of links`)
+    if (++links > linksMax) throw Object.assign(new Error(`${path} in ${root} leads in a circle of links`), { code: "ELOOP" })
     if (target.startsWith("/")) found = []
     waiting.unshift(...target.split("/").filter((word) => word !== ""))
   }

@@ -1,8 +1,9 @@
 import { createReadStream } from "node:fs"
-import { copyFile, lstat, mkdir, open, readFile, readlink, rename, rm, stat, symlink } from "node:fs/promises"
+import { copyFile, lstat, mkdir, readFile, readlink, rename, rm, stat, symlink } from "node:fs/promises"
 import { dirname } from "node:path"
 import { pipeline } from "node:stream/promises"
 import { unreachable } from "../../base/assert.ts"
+import { replaceFile, syncFolder } from "../../base/replace-file.ts"
 import { inside } from "./inside.ts"
 import type { LayoutEntry } from "./layout.ts"
 
@@ -28,20 +29,19 @@ export async function put(entry: LayoutEntry, root: string, program: string): Pr
       await mkdir(path, { recursive: true, mode: entry.mode })
       return done("made")
     case "program":
-      if (there === "file" && (await isSame(path, program))) return done("unchanged")
-      await replace(path, entry.mode, (draft) => copyFile(program, draft))
+      if (there === "file" && (await isSame(path, program)) && (await hasMode(path, entry.mode))) return done("unchanged")
+      await replaceFile(path, entry.mode, (draft) => copyFile(program, draft))
       return done(there === undefined ? "made" : "changed")
     case "text":
       if (there !== undefined && entry.isOwners) return done("kept")
-      if (there === "file" && (await readFile(path, "utf8")) === entry.text) return done("unchanged")
-      await replace(path, entry.mode, async (draft) => void (await Bun.write(draft, entry.text)))
+      if (there === "file" && (await readFile(path, "utf8")) === entry.text && (await hasMode(path, entry.mode)))
+        return done("unchanged")
+      await replaceFile(path, entry.mode, async (draft) => void (await Bun.write(draft, entry.text)))
       return done(there === undefined ? "made" : "changed")
     case "link":
       if (there === "link" && (await readlink(path)) === entry.target) return done("unchanged")
       await mkdir(dirname(path), { recursive: true, mode: 0o755 })
-      await rm(path, { force: true })
-      await symlink(entry.target, path)
-      await syncFolder(dirname(path))
+      await replaceLink(path, entry.target)
       return done(there === undefined ? "made" : "changed")
     default:
       return unreachable(entry)
@@ -58,6 +58,10 @@ export function whyNotPut(error: unknown): string | undefined {
     EIO: "that disk is failing: look at dmesg",
     EPERM: "that file may be made immutable: lsattr shows it, chattr -i takes it away",
     EACCES: "run it as root",
+    EISDIR: "a folder has the name of that file: move it away",
+    ENOTDIR: "a file has the name of that folder: move it away",
+    EEXIST: "a file has the name of that folder: move it away",
+    ELOOP: "mend those links",
   }
   const remedy = remedies[String(error.code)]
   return remedy && `${error.message}: ${remedy}`
@@ -72,34 +76,17 @@ export async function remove(path: string, root: string): Promise<Done | undefin
   return { path, did: "removed" }
 }
 
-/** Also of a program that runs just now: what runs keeps the old file. */
-async function replace(path: string, mode: number, write: (draft: string) => Promise<void>): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o755 })
+/** As a file: the old one or the new one is there, also after a power cut, and then a unit is started at boot. */
+async function replaceLink(path: string, target: string): Promise<void> {
   const draft = `${path}.draft`
   try {
     await rm(draft, { force: true })
-    await write(draft)
-    const file = await open(draft, "r+")
-    try {
-      await file.chmod(mode)
-      await file.sync()
-    } finally {
-      await file.close()
-    }
+    await symlink(target, draft)
     await rename(draft, path)
   } finally {
     await rm(draft, { force: true })
   }
   await syncFolder(dirname(path))
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, "r")
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
 }
 
 async function typeOf(path: string): Promise<"file" | "folder" | "link" | "other" | undefined> {
@@ -110,6 +97,11 @@ async function typeOf(path: string): Promise<"file" | "folder" | "link" | "other
   if (found === undefined) return undefined
   if (found.isSymbolicLink()) return "link"
   return found.isFile() ? "file" : found.isDirectory() ? "folder" : "other"
+}
+
+/** A program that lost its permission to be run, or a unit that anybody may write, is not as it should be. */
+async function hasMode(path: string, mode: number): Promise<boolean> {
+  return ((await stat(path)).mode & 0o7777) === mode
 }
 
 async function isSame(path: string, other: string): Promise<boolean> {

@@ -23,7 +23,7 @@ export function examineTarget(root: string, folders: readonly string[]): Result<
   if (!existsSync(join(root, "etc")) || !existsSync(join(root, "usr")))
     return failed(`${root} is no root file system: it has no etc or no usr in it`)
   for (const folder of folders) {
-    const why = whyNotWritable(nearest(root, folder), isThis)
+    const why = whyNotWritable(root, folder, isThis)
     if (why !== undefined) return failed(why)
   }
   const systemd = ["usr/lib/systemd/systemd", "lib/systemd/systemd"]
@@ -42,12 +42,15 @@ export function refusesProgramsAt({ root }: Pick<InstallTarget, "root">, folder:
   return root === "/" && refusesPrograms(nearest(root, folder))
 }
 
-function whyNotWritable(folder: string, isThis: boolean): string | undefined {
+function whyNotWritable(root: string, wanted: string, isThis: boolean): string | undefined {
+  let folder = wanted
   try {
+    folder = nearest(root, wanted)
     accessSync(folder, constants.W_OK)
     return undefined
   } catch (error) {
     const code = error instanceof Error && "code" in error ? error.code : undefined
+    if (error instanceof Error && code === "ELOOP") return `${error.message}: mend those links`
     if (code === "EROFS")
       return `${folder} lies on a file system that is mounted read-only: mount -o remount,rw it, or use the system's own way of installing (an overlay, an image)`
     const who = process.getuid?.() === 0 ? "" : isThis ? ": run it as root (sudo gatehouse install)" : ": run it as root"

@@ -75,6 +75,17 @@ describe("a service", () => {
     expect(lines).toEqual(["info the service manager watches over this process"])
   })
 
+  test("says READY=1 again, where the first one found the receiver's queue full, and then no more", async () => {
+    const taken: string[] = []
+    let refusals = 2
+    const send = (text: string) => refusals-- <= 0 && taken.push(text) > 0
+    const service = createService({ send, close: () => {} }, watchMs, openLog().log)
+    service.ready(() => 0)
+    while (taken.filter((text) => text === "WATCHDOG=1").length < 3) await Bun.sleep(10)
+    service.close()
+    expect(taken.filter((text) => text.startsWith("READY=1"))).toEqual(["READY=1"])
+  })
+
   test("is silent while it is not well, says why, and goes on when it is well again", async () => {
     using folder = tempFolder()
     using listener = openNotifyListener(folder.file("notify"))

@@ -215,7 +215,9 @@ export function openAccelerator(needs: AcceleratorNeeds): Accelerator {
     if (post !== own || state !== "serving") return
     const { provider } = own.plan
     metrics.providerErrorsTotal.inc({ provider, kind: fault })
-    const why = `${provider}: ${told}`
+    log.warn({ provider, fault, why: told }, "a run on an accelerator came to nothing; the processor answers")
+    // What follows of it, a stack and the trace of a picture, is for the log: this is shown to whoever asks how the box is.
+    const why = `${provider}: ${told.split("\n", 1)[0]}`
     carryOut(fault === "wrong" ? watch.wrong(nowTickMs(), why) : watch.failed(nowTickMs(), why))
   }
 
@@ -229,7 +231,8 @@ export function openAccelerator(needs: AcceleratorNeeds): Accelerator {
 
   function exited(own: Post, exit: EngineExit) {
     const why = `${own.plan.provider}: ${exit.why}`
-    own.settle({ kind: "refused", why, refusals: exit.refusals ?? [refusalOf(own.plan, exit)] })
+    const { refusals = [] } = exit
+    own.settle({ kind: "refused", why, refusals: refusals.length > 0 ? refusals : [refusalOf(own.plan, exit)] })
     if (post !== own) return
     dismiss()
     if (closing.signal.aborted || state !== "serving") return

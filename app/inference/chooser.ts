@@ -15,11 +15,11 @@ export function acceleratorChooser(
 ): ((signal: AbortSignal) => Promise<ProviderChoice>) | undefined {
   if (options.provider === "cpu") return undefined
   return async (signal) => {
-    const { chooseOnThisMachine } = await import("./providers/choose.ts")
+    const { chooseOnThisMachine, wantedAccelerators } = await import("./providers/choose.ts")
     const folder = compiledFolder(options)
     if (folder.kind === "failed") {
       const remedy = "or name one with inference.tensorrt.cacheFolder"
-      return { plans: [], refusals: [{ provider: "tensorrt", why: folder.why, remedy }] }
+      return { plans: [], refusals: wantedAccelerators(options).map((provider) => ({ provider, why: folder.why, remedy })) }
     }
     return chooseOnThisMachine(options, command, engineEnvironment(), folder.value, signal)
   }

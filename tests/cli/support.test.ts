@@ -22,7 +22,7 @@ test("of a log file the last of the box's own lines are taken, and whole ones al
   // The first of them is cut in its middle.
   const some = own.slice(-2).join("\n").length + foreign.join("\n").length + 30
   expect(await ownLines(path, some)).toEqual({ lines: own.slice(-2), foreign: 4 })
-  expect(ownLines(folder.file("absent.log"), 10)).rejects.toThrow("ENOENT")
+  await expect(ownLines(folder.file("absent.log"), 10)).rejects.toThrow("ENOENT")
 })
 
 test("settings are told without keys, without what an address has beside the machine, and without the names of places", () => {

@@ -174,7 +174,11 @@ describe("an accelerator that breaks", () => {
     await until(() => pool.status().engines.filter(({ state }) => state === "idle").length === 2, "the processor serves")
     expect((await ask(pool)).kind).toBe("ok")
     const { state, reasons, accelerator } = pool.status()
-    expect([state, reasons]).toEqual(["degraded", [expect.stringContaining("the known question came out differently")]])
+    // In words, for whoever asks how the box is: no stack.
+    expect([state, reasons]).toEqual([
+      "degraded",
+      ["the accelerator was given up: cuda: the known question came out differently"],
+    ])
     expect(accelerator?.active).toBe("cpu")
     expect(accelerator?.rest?.retryAtMs).toBeGreaterThan(Date.now())
     expect(said("an accelerator is given up; the processor serves")).toMatchObject([
@@ -205,10 +209,18 @@ describe("an accelerator that breaks", () => {
   })
 
   test("by a bug: the processor answers, and it goes on", async () => {
-    const { pool } = await open({ kind: "bug", from: 2, times: 2 })
+    const { pool, said } = await open({ kind: "bug", from: 2, times: 2 })
     await pool.accelerated()
     for (let time = 0; time < 4; time++) expect((await ask(pool)).kind).toBe("ok")
     expect(stateOf(pool)).toBe("serving")
+    // Nobody else tells of it: the caller has an answer.
+    const told = said("a run on an accelerator came to nothing; the processor answers")
+    expect(told).toHaveLength(2)
+    expect(told[0]).toMatchObject({
+      level: 40,
+      provider: "cuda",
+      why: expect.stringContaining("a bug that is not the provider's"),
+    })
   })
 })
 

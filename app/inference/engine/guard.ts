@@ -1,3 +1,4 @@
+import { plainWords } from "../providers/words.ts"
 import type { FloatTensor, Network } from "./ort.ts"
 
 /**
@@ -50,8 +51,7 @@ export function guardNetwork(name: string, network: Network, known: KnownAnswer)
 
   async function ask(input: FloatTensor): Promise<Readonly<Record<string, FloatTensor>>> {
     const outputs = await network.run(input).catch((error: unknown) => {
-      const why = error instanceof Error ? error.message : String(error)
-      throw new ProviderFault("error", `${name}: ${why}`, { cause: error })
+      throw new ProviderFault("error", `${name}: ${plainWords(error)}`, { cause: error })
     })
     for (const [output, { data }] of Object.entries(outputs)) {
       if (!allFinite(data)) throw new ProviderFault("wrong", `${name}: output ${output} holds values that are no numbers`)

@@ -118,7 +118,9 @@ export async function runEngine(socketPath: string, openModels = openAnalyzer): 
   }
 
   function fail(given: readonly { readonly message: { id: number; traceparent?: string | undefined } }[], error: unknown) {
-    const told = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    // Of a provider's fault the words say all, and of a bug the stack.
+    const told =
+      error instanceof ProviderFault ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)
     for (const { message } of given) {
       const { id, traceparent } = message
       const why = traceparent === undefined ? told : `${told} (trace ${traceparent})`

@@ -102,12 +102,6 @@ async function openBeside<Manifest extends ModelManifest>(
   const shapes = shapesOf(manifest, plan)
   const loadTickMs = nowTickMs()
   let place: CompiledPlace | undefined
-  if (plan.provider === "tensorrt") {
-    const compiled = await openCompiled(plan.cacheFolder, compiledKey(manifest, plan, shapes))
-    if (compiled.kind === "refused") return compiled
-    place = compiled.place
-  }
-  onProgress?.(place === undefined || place.found ? "load" : "compile", label)
   const networks: Network[] = []
   const refused = async (why: string, remedy: string): Promise<Tried<Manifest>> => {
     for (const network of networks) await network.close()
@@ -115,6 +109,12 @@ async function openBeside<Manifest extends ModelManifest>(
     return { kind: "refused", why, remedy }
   }
   try {
+    if (plan.provider === "tensorrt") {
+      const compiled = await openCompiled(plan.cacheFolder, compiledKey(manifest, plan, shapes))
+      if (compiled.kind === "refused") return compiled
+      place = compiled.place
+    }
+    onProgress?.(place === undefined || place.found ? "load" : "compile", label)
     for (const { name } of manifest.files) {
       const weights = await readWeights(located, name)
       if (weights.kind === "failed") return refused(weights.why, "prepare the models again")

@@ -55,6 +55,16 @@ describe("a network on an accelerator", () => {
     expect(rowsSeen).toEqual([2, 1])
   })
 
+  test("that fails says so in words that name no machine", async () => {
+    const words = "CUDA failure 719: launch failure ; GPU=0 ; hostname=box7 ; file=/src/cuda_call.cc ; line=121 ; expr=sync();"
+    const { network } = await guarded(oneQuestion, () => {
+      throw new Error(words)
+    })
+    const fault = await network.run(asked).catch((error: unknown) => error)
+    expect(fault).toBeInstanceOf(ProviderFault)
+    expect(fault).toMatchObject({ kind: "error", message: "pairs.onnx: CUDA failure 719: launch failure" })
+  })
+
   const faults: readonly [string, Parameters<typeof rowNetwork>[0]][] = [
     ["other values", ({ pair }) => void pair!.data.reverse()],
     ["values of another size in the same direction", ({ pair }) => pair!.data.set(pair!.data.map((value) => value * 1.1))],

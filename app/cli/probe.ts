@@ -1,9 +1,9 @@
-import { Command } from "commander"
-import { accelerators } from "../inference/providers/plan.ts"
+import { Command, Option } from "commander"
+import { type Accelerator, accelerators } from "../inference/providers/plan.ts"
 import type { CliContext } from "./needs.ts"
 
 interface ProbeOptions {
-  readonly provider?: string
+  readonly provider?: Accelerator
   readonly device: string
 }
 
@@ -12,10 +12,9 @@ export function probeCommand({ needs, terminal }: CliContext): Command {
   return new Command("probe")
     .description("see what a library of ONNX Runtime can do (started by the box)")
     .argument("<library>", "its path")
-    .option("--provider <name>", "also whether this one works: tensorrt, cuda or cann")
+    .addOption(new Option("--provider <name>", "also whether this one works").choices(accelerators))
     .option("--device <number>", "of several accelerators", "0")
-    .action(async (library: string, options: ProbeOptions) => {
-      const provider = accelerators.find((name) => name === options.provider)
-      terminal.out(JSON.stringify(await needs.answerProbe({ library, provider, deviceId: Number(options.device) })))
+    .action(async (library: string, { provider, device }: ProbeOptions) => {
+      terminal.out(JSON.stringify(await needs.answerProbe({ library, provider, deviceId: Number(device) })))
     })
 }

@@ -1,5 +1,6 @@
-import { chmod, mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises"
+import { mkdir, open, readdir, rename, rm, stat, writeFile } from "node:fs/promises"
 import { join } from "node:path"
+import { syncFolder } from "../../base/replace-file.ts"
 import { clearAbandoned, ownDraft, startTicks } from "../../base/resources/drafts.ts"
 import type { ModelManifest } from "../manifest.ts"
 import type { AcceleratedPlan, InputShapes, MachineVersions } from "./plan.ts"
@@ -61,7 +62,7 @@ export interface CompiledPlace {
   readonly found: boolean
   /** It has given right answers. */
   keep(): Promise<void>
-  /** It has not, and nobody crashed. */
+  /** It has not, and nobody crashed. What was found and is dropped twice in a row is removed: it may be damaged. */
   drop(): Promise<void>
 }
 
@@ -99,6 +100,7 @@ export async function openCompiled(folder: string, key: CompiledKey, attempt = o
   if (crashes >= crashesBeforeAnew) await Promise.all([kept, timings].map((path) => rm(path, { recursive: true, force: true })))
 
   const note = join(notes, noteName(attempt))
+  const doubt = join(notes, doubtName)
   await writeFile(note, "")
   await mkdir(timings, { recursive: true })
   const found = await isThere(kept)
@@ -114,13 +116,21 @@ export async function openCompiled(folder: string, key: CompiledKey, attempt = o
       places: { engines, timings },
       found,
       async keep() {
-        // Somebody else may have been as quick, with the same result.
-        if (!found) await rename(engines, kept).catch(() => rm(engines, { recursive: true, force: true }))
+        if (!found) {
+          await syncAll(engines)
+          // Somebody else may have been as quick, with the same result.
+          await rename(engines, kept).catch(() => rm(engines, { recursive: true, force: true }))
+          await syncFolder(folder)
+        }
         await rm(notes, { recursive: true, force: true })
         await clearOlder(folder, key.model, name)
       },
       async drop() {
         if (!found) await rm(engines, { recursive: true, force: true })
+        else if (await isThere(doubt))
+          await Promise.all([kept, timings, doubt].map((path) => rm(path, { recursive: true, force: true })))
+        // The accelerator may have had an accident, and to compile anew takes minutes.
+        else await writeFile(doubt, "")
         await rm(note, { force: true })
       },
     },
@@ -157,10 +167,14 @@ async function makeFolders(folder: string, notes: string): Promise<Extract<Opene
   try {
     await mkdir(notes, { recursive: true, mode: 0o700 })
     // A compiled engine is a program for the accelerator: nobody else may put one here.
-    const { uid } = await stat(folder)
+    const { uid, mode } = await stat(folder)
     if (uid !== process.getuid?.())
       return { kind: "refused", why: `${folder}, for compiled engines, belongs to user ${uid}`, remedy }
-    await chmod(folder, 0o700)
+    // Not mended here: somebody may have named a folder that holds more, and of the system's own.
+    if ((mode & 0o022) !== 0) {
+      const why = `${folder}, for compiled engines, is one that others than its owner may write`
+      return { kind: "refused", why, remedy: `chmod go-w ${folder}, or ${remedy}` }
+    }
     return undefined
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)
@@ -170,6 +184,8 @@ async function makeFolders(folder: string, notes: string): Promise<Extract<Opene
 
 const attemptsSuffix = ".attempts"
 const crashPrefix = "crash-"
+/** Its owner was refused last time. */
+const doubtName = "doubted"
 
 /**
  * Notes of processes that are gone. Where the starter is gone as well, the box was stopped or lost its power, which says nothing
@@ -182,6 +198,7 @@ async function countCrashes(notes: string): Promise<number> {
       crashes += 1
       continue
     }
+    if (name === doubtName) continue
     const [, pid, ticks, parentPid, parentTicks] = /^(\d+)-(\d+)-(\d+)-(\d+)$/.exec(name) ?? []
     if (pid !== undefined && startTicks(Number(pid)) === ticks) continue
     const starterLives = parentPid !== undefined && startTicks(Number(parentPid)) === parentTicks
@@ -209,6 +226,15 @@ async function clearOlder(folder: string, model: string, own: string): Promise<v
   )
   for (const { name } of dated.toSorted((a, b) => b.changedMs - a.changedMs).slice(olderMax))
     await rm(join(folder, name), { recursive: true, force: true })
+}
+
+/** Half of it after a power cut would look whole. */
+async function syncAll(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const file = await open(join(folder, name), "r")
+    await file.sync().finally(() => file.close())
+  }
+  await syncFolder(folder)
 }
 
 async function isThere(path: string): Promise<boolean> {

@@ -24,6 +24,11 @@ export type ProbeAnswer = z.output<typeof probeAnswer>
 /** A cold Jetson takes seconds to load CUDA; what takes longer than this hangs. */
 const probeMsMax = 10_000
 
+/** After its end what a process has said is there at once. */
+const lateOutputMsMax = 1000
+/** An answer is a few hundred; a library may print without end. */
+const outputCharsMax = 1024 * 1024
+
 /**
  * Starts `command … probe` and waits for its one line. Never rejects.
  * @param env of the child: what native code is to see
@@ -45,7 +50,11 @@ export async function probe(
     signal: AbortSignal.any([signal, AbortSignal.timeout(limitMs)]),
     killSignal: "SIGKILL",
   })
-  const [out, said] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])
+  const outputs = [child.stdout, child.stderr].map(listen)
+  await child.exited
+  // A process that the library left behind may hold its outputs open for good.
+  await Promise.race([Promise.all(outputs.map(({ ended }) => ended)), Bun.sleep(lateOutputMsMax)])
+  const [out = "", said = ""] = outputs.map(({ close }) => close())
   const answer = lastLine(out)
   if (answer !== undefined) return answer
   const what = provider === undefined ? library : `${provider} of ${library}`
@@ -67,6 +76,24 @@ export async function probe(
     kind: "refused",
     why: `${what} crashed the process that tried it: ${child.signalCode ?? `exit code ${child.exitCode}`}${told}`,
     remedy: "install a build of ONNX Runtime for this machine's software; inference.ortLibrary names another library",
+  }
+}
+
+/** What a stream says, or the last of it. */
+function listen(stream: ReadableStream<Uint8Array>) {
+  const reader = stream.getReader()
+  const decoder = new TextDecoder()
+  let text = ""
+  async function readAll(): Promise<void> {
+    for (let part = await reader.read(); !part.done; part = await reader.read())
+      text = (text + decoder.decode(part.value, { stream: true })).slice(-outputCharsMax)
+  }
+  return {
+    ended: readAll(),
+    close() {
+      void reader.cancel()
+      return text
+    },
   }
 }
 

@@ -122,6 +122,17 @@ test("a library that cannot be used is refused with the reason and the remedy", 
   expect(reasons(hanging)).toEqual([expect.stringContaining("did not answer within 2 s")])
 }, 60_000)
 
+test("a process that a library leaves behind keeps nobody waiting", async () => {
+  const { signal } = new AbortController()
+  const question = { library: "/none.so", provider: undefined, deviceId: 0 }
+  const startedMs = Date.now()
+  // It holds on to the outputs of the one that was asked.
+  const told = `sleep 40 & echo 'cannot go on' >&2; exit 3`
+  const answer = await probe(["/bin/sh", "-c", told], question, env, signal)
+  expect(answer).toMatchObject({ kind: "refused", why: expect.stringContaining("exit code 3 (cannot go on)") })
+  expect(Date.now() - startedMs).toBeLessThan(20_000)
+}, 60_000)
+
 test("the packaged library lists accelerators that it cannot load, and is refused in its own words", async () => {
   const { plans, refusals } = await choose({ ortLibrary: packagedLibrary })
   expect(plans).toEqual([])

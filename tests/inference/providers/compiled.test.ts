@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test"
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import {
   type CompiledKey,
@@ -115,6 +115,26 @@ test("after two crashes what is there is made anew, after three it is left alone
   await (await opened(temp.path, { ...key, fp16: false })).drop()
 })
 
+test("what is there and is refused twice in a row is made anew: it may have been damaged", async () => {
+  using temp = tempFolder()
+  const first = await opened(temp.path)
+  writeFileSync(join(first.places.timings, "bad.timing"), "")
+  await first.keep()
+  for (const found of [true, true, false, true]) {
+    const place = await opened(temp.path)
+    expect(place.found).toBe(found)
+    if (found) await place.drop()
+    else {
+      expect(readdirSync(place.places.timings)).toEqual([])
+      await place.keep()
+    }
+  }
+  // Once alone, or with right answers in between, says nothing.
+  await (await opened(temp.path)).keep()
+  await (await opened(temp.path)).drop()
+  expect((await opened(temp.path)).found).toBe(true)
+})
+
 test("right answers clear the record", async () => {
   using temp = tempFolder()
   await crashIn(temp.path)
@@ -144,6 +164,21 @@ test("leftovers of processes that are gone are removed, and of older forms the n
   const names = readdirSync(temp.path).filter((name) => !name.startsWith("timings-"))
   expect(names).toHaveLength(3)
   expect(names).toContain(compiledName(key))
+})
+
+test("a folder that was there before keeps its mode, and one that others may write is refused", async () => {
+  using temp = tempFolder()
+  const modeOf = () => statSync(temp.path).mode & 0o7777
+  chmodSync(temp.path, 0o755)
+  await (await opened(temp.path)).drop()
+  expect(modeOf()).toBe(0o755)
+  chmodSync(temp.path, 0o1777)
+  expect(await openCompiled(temp.path, key)).toMatchObject({
+    kind: "refused",
+    why: expect.stringContaining("others than its owner may write"),
+    remedy: expect.stringContaining("chmod go-w"),
+  })
+  expect(modeOf()).toBe(0o1777)
 })
 
 test("a folder that cannot be used is a refusal, with the remedy", async () => {

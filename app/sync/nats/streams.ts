@@ -3,8 +3,10 @@ import type { Line } from "./connection.ts"
 import { type StreamPlan, whyUnsafe } from "./layout.ts"
 import { asUnreachable, meaningOf, type NatsPackages } from "./refusals.ts"
 
-/** A cluster takes its time to find who keeps a stream. */
+/** A cluster takes its time to find who keeps a stream … */
 const makingMs = 10_000
+/** … and says nothing at all while it has no leader: whoever asked then asks again. */
+const lookingMs = 2000
 
 /** Makes what is missing, and looks at what is there. */
 export async function prepareStreams(
@@ -13,7 +15,8 @@ export async function prepareStreams(
   plans: readonly StreamPlan[],
 ): Promise<Result<undefined>> {
   const { jetstreamManager } = packages.jetstream
-  const { streams } = await jetstreamManager(line.connection, { timeout: makingMs, checkAPI: false })
+  const managerFor = (timeout: number) => jetstreamManager(line.connection, { timeout, checkAPI: false })
+  const [{ streams }, { streams: making }] = await Promise.all([managerFor(lookingMs), managerFor(makingMs)])
   const unsafe: string[] = []
   for (const plan of plans) {
     try {
@@ -30,12 +33,12 @@ export async function prepareStreams(
   if (unsafe.length === 0) return { kind: "ok", value: undefined }
   return {
     kind: "failed",
-    why: `the hub's settings would lose data. ${unsafe.join(". ")}. Set them as \`gatehouse hub init\` says`,
+    why: `the hub's settings would lose data. ${unsafe.join(". ")}. Somebody changed them; \`nats stream edit\` sets them back`,
   }
 
   async function make(plan: StreamPlan): Promise<Result<undefined>> {
     try {
-      await streams.add({ ...plan, subjects: [...plan.subjects] } as Parameters<typeof streams.add>[0])
+      await making.add({ ...plan, subjects: [...plan.subjects] } as Parameters<typeof making.add>[0])
       return { kind: "ok", value: undefined }
     } catch (error) {
       const why = asUnreachable(meaningOf(packages, error)).why

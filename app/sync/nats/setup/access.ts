@@ -60,7 +60,7 @@ export async function reachHub(access: HubAccess, waitMs: number): Promise<Resul
   }
 }
 
-const retryMs = 1000
+const retryMs = 500
 
 async function reached(hub: NatsHub): Promise<Result<Reached>> {
   const server = hub.server()

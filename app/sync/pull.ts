@@ -16,7 +16,7 @@ export interface PullNeeds {
   readonly hub: Hub
   readonly box: Box
   readonly open: (bytes: Uint8Array) => Opened
-  /** Resolves when so many more records may be read: the limit for catching up. */
+  /** Resolves when more may be read after so many: the limit for catching up (pace.ts). */
   readonly pace: (records: number) => Promise<void>
   readonly pageRecords: number
 }
@@ -78,7 +78,6 @@ async function readPages(needs: PullNeeds, stream: GalleryStream, from: number, 
   const { hub, box, pace, pageRecords } = needs
   const sum = { entries: 0, applied: 0, refused: 0 }
   for (let after = from; ; ) {
-    await pace(pageRecords)
     const page = await hub.read(stream, after, pageRecords)
     if (page.kind === "unreachable") return page
     if (newest !== undefined) {
@@ -95,6 +94,7 @@ async function readPages(needs: PullNeeds, stream: GalleryStream, from: number, 
       sum.refused += counts.refused
     }
     if (page.isEnd) return { kind: "pulled", ...sum, offeredAgain: 0 }
+    await pace(page.entries.length)
   }
 }
 

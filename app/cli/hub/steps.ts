@@ -2,7 +2,7 @@ import { join } from "node:path"
 import { serverVersionMin } from "../../sync/nats/setup/access.ts"
 import { hubFolder } from "../../sync/nats/setup/hub-folder.ts"
 import { bracketed, clusterPort, type HubNode, type HubPlan, placeFor } from "../../sync/nats/setup/plan.ts"
-import { pidFile, serverFile } from "../../sync/nats/setup/server-files.ts"
+import { pidFile, serverFile, unitName } from "../../sync/nats/setup/server-files.ts"
 
 /** What an administrator types next, as lines that can be copied into a shell. */
 export interface Step {
@@ -37,12 +37,14 @@ function serverSteps(folder: string, plan: HubPlan, node: HubNode): readonly Ste
     {
       what: `On ${node.host}, as root, with nats-server ${serverVersionMin} or later (docs/hub.md: from where) and port ${ports.join(" and ")} open`,
       commands: [
+        // A distribution's package has started one of its own, at the same port.
+        "systemctl disable --now nats-server.service || true",
         "id nats || useradd --system --user-group --no-create-home nats",
         `chown -R nats:nats ${files} && chmod 0700 ${files}`,
         `install -d -o nats -g nats -m 0700 ${store}`,
         `nats-server -t -c ${configuration}`,
-        `cp ${quoted(`${placeFor(plan.installedAt, node)}/${serverFile.unit}`)} /etc/systemd/system/`,
-        `systemctl enable --now ${serverFile.unit}`,
+        `cp ${quoted(`${placeFor(plan.installedAt, node)}/${unitName(plan, node)}`)} /etc/systemd/system/`,
+        `systemctl enable --now ${unitName(plan, node)}`,
       ],
     },
   ]

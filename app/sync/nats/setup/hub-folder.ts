@@ -10,7 +10,7 @@ import { loadNats } from "../refusals.ts"
 import { type HubAccess, jsonOf } from "./access.ts"
 import { type AuthorityName, certify, makeAuthority } from "./authorities.ts"
 import { addressOf, type HubNode, type HubPlan, hubPlan, namePattern } from "./plan.ts"
-import { accountsConfiguration, serverConfiguration, serverFile, serviceUnit } from "./server-files.ts"
+import { accountsConfiguration, serverConfiguration, serverFile, serviceUnit, unitName } from "./server-files.ts"
 
 /**
  * The folder that a hub is made and kept from. It stays with the administrator; what lies in `nodes` and `boxes` is carried to where
@@ -78,7 +78,7 @@ export async function initHub(folder: string, asked: InitHub): Promise<Result<Hu
     const own = certify("hub", plan.site, authorities.hub.key, node.name, [node.host])
     const file = (name: string, text: string, mode = openMode) => put(hubFolder.node(node, name), text, mode)
     await file(serverFile.configuration, serverConfiguration(plan, node))
-    await file(serverFile.unit, serviceUnit(plan, node))
+    await file(unitName(plan, node), serviceUnit(plan, node))
     await file(serverFile.certificate, own.cert)
     await file(serverFile.key, own.key, secretMode)
     await file(serverFile.hubAuthority, authorities.hub.certificate)

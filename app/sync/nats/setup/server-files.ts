@@ -6,12 +6,16 @@ import { addressOf, clusterPort, type HubNode, type HubPlan, monitorPort, placeF
 export const serverFile = {
   configuration: "nats-server.conf",
   accounts: "accounts.conf",
-  unit: "gatehouse-hub.service",
   certificate: "server.pem",
   key: "server.key",
   hubAuthority: "hub-ca.pem",
   boxesAuthority: "boxes-ca.pem",
 } as const
+
+/** The name of the service that runs a server: with its own, where one machine has several. */
+export function unitName({ nodes }: HubPlan, { name, host }: HubNode): string {
+  return nodes.filter((other) => other.host === host).length === 1 ? "gatehouse-hub.service" : `gatehouse-${name}.service`
+}
 
 export const pidFile = (plan: HubPlan, node: HubNode) => `${placeFor(plan.storeAt, node)}/nats-server.pid`
 

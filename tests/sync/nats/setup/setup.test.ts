@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test"
 import { existsSync, readFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import type { Step } from "../../../../app/cli/hub/steps.ts"
-import { connectLine } from "../../../../app/sync/nats/connection.ts"
+import { connectLine, type Line } from "../../../../app/sync/nats/connection.ts"
 import { openNatsHub } from "../../../../app/sync/nats/hub.ts"
 import { inboxPrefix } from "../../../../app/sync/nats/layout.ts"
 import { loadNats, meaningOf } from "../../../../app/sync/nats/refusals.ts"
@@ -152,7 +152,26 @@ async function staysWithinItsOwn(access: HubAccess, other: string): Promise<void
       isRefused: true,
     })
   }
+  await sendsNothingThroughTheHub(access, connected.value, other)
   await Promise.all([hub.close(), close()])
+}
+
+/** A consumer's answers go where whoever makes it says, without a look at permissions: streams must not take them for commands. */
+async function sendsNothingThroughTheHub(access: HubAccess, { connection }: Line, other: string): Promise<void> {
+  const inbox = `${inboxPrefix(access.box)}.own`
+  const arrived = Promise.withResolvers<void>()
+  connection.subscribe(inbox, { callback: () => arrived.resolve() })
+  for (const [i, subject] of ["$JS.API.STREAM.DELETE.x-gate", `s.gate.${other}.00000000000a`, inbox].entries()) {
+    const config = { name: `sly-${i}`, deliver_subject: subject, ack_policy: "none", deliver_policy: "all", mem_storage: true }
+    const asked = JSON.stringify({ stream_name: "g-gate", config: { ...config, inactive_threshold: 60e9 } })
+    await connection.request(`$JS.API.CONSUMER.CREATE.g-gate.sly-${i}`, asked, { timeout: 2000 })
+  }
+  // What it wrote to the records before came to where it may listen, and by then to nowhere else.
+  await arrived.promise
+  const stateOf = async (stream: string) =>
+    (await connection.request(`$JS.API.STREAM.INFO.${stream}`)).json<{ state?: { messages: number } }>().state
+  expect(await stateOf("x-gate")).toMatchObject({ messages: 1 })
+  expect(await stateOf("s-gate")).toMatchObject({ messages: 1 })
 }
 
 describe("a hub of three servers", () => {

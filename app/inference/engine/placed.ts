@@ -109,6 +109,8 @@ async function openBeside<Manifest extends ModelManifest>(
     return { kind: "refused", why, remedy }
   }
   try {
+    const narrow = whyTooNarrow(manifest, shapes)
+    if (narrow !== undefined) return refused(narrow, "widen inference.tensorrt.shapes, or leave this file out of it")
     if (plan.provider === "tensorrt") {
       const compiled = await openCompiled(plan.cacheFolder, compiledKey(manifest, plan, shapes))
       if (compiled.kind === "refused") return compiled
@@ -212,14 +214,22 @@ function isDetector(model: OpenModel): model is OpenModel<DetectorManifest> {
 /** What is larger or smaller than the accelerator was compiled for goes to the processor. */
 function boundNetwork(accelerated: Network, processor: Network, profile: ShapeProfile | undefined): Network {
   if (profile === undefined) return accelerated
-  const { min, max } = profile
-  return {
-    ...accelerated,
-    run: (input) => {
-      const fits = input.shape.length === min.length && input.shape.every((side, at) => side >= min[at]! && side <= max[at]!)
-      return (fits ? accelerated : processor).run(input)
-    },
+  return { ...accelerated, run: (input) => (isWithin(profile, input.shape) ? accelerated : processor).run(input) }
+}
+
+function isWithin({ min, max }: ShapeProfile, shape: readonly number[]): boolean {
+  return shape.length === min.length && shape.every((side, at) => side >= min[at]! && side <= max[at]!)
+}
+
+/** The processor would answer the known questions then, and the accelerator would be believed all else. */
+function whyTooNarrow({ golden }: ModelManifest, shapes: Readonly<Record<string, InputShapes>>): string | undefined {
+  for (const { file, shape } of golden) {
+    const profile = profileOf(shapes[file])
+    if (profile === undefined || isWithin(profile, shape)) continue
+    const sizes = `${profile.min.join("x")} … ${profile.max.join("x")}`
+    return `the known question of ${file} is ${shape.join("x")}, outside of ${sizes}, which it would be compiled for`
   }
+  return undefined
 }
 
 /** Sizes of each file's input: those that the box was told before those of the manifest. Only TensorRT compiles for sizes. */

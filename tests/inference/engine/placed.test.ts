@@ -177,6 +177,26 @@ test("a picture larger than what was compiled is looked at by the processor", as
   expect(faults() - before).toBe(runs + 1)
 }, 60_000)
 
+test("sizes that leave out the known question get no accelerator: nobody could doubt its answers", async () => {
+  using temp = tempFolder()
+  const { library, events } = buildStandIn(temp.path)
+  const plan = acceleratedPlan(library, temp.file("compiled"))
+  const one = { input: { min: [1, 3, 112, 112], opt: [1, 3, 112, 112], max: [1, 3, 112, 112] } }
+  const { opened } = await openings({ ...plan, tensorrt: { ...plan.tensorrt, shapes: { "mobilefacenet.onnx": one } } })
+  if (opened.kind === "unfit") throw new Error(opened.why)
+  expect(opened.analyzer.refusals).toMatchObject([
+    {
+      provider: "tensorrt",
+      why: expect.stringContaining(
+        "the known question of mobilefacenet.onnx is 2x3x112x112, outside of 1x3x112x112 … 1x3x112x112",
+      ),
+      remedy: expect.stringContaining("inference.tensorrt.shapes"),
+    },
+  ])
+  expect(opened.analyzer.models.map(({ placement }) => placement.active)).toContain("cpu")
+  expect(appended(events())).toHaveLength(4)
+}, 60_000)
+
 test("a library that is no accelerator at all, or is not there, makes the engine unfit with the reason", async () => {
   using temp = tempFolder()
   const missing = await openings(acceleratedPlan(temp.file("none.so"), temp.file("compiled")))

@@ -132,6 +132,8 @@ export function createPages({ packages, line, site, box, timeoutMs, last }: Page
         try {
           const read = await readOnce(stream, after, limit)
           if (read.kind !== "behind") return read
+          // Mostly it came between the two questions, and the reader is as good as it was.
+          if (tries === 0) continue
           await Bun.sleep(behindNapMs)
         } catch (error) {
           return unreachableFor(error)

@@ -52,13 +52,13 @@ export function meaningOf({ transport, jetstream }: NatsPackages, error: unknown
       return { kind: "missing", why: "the hub has no stream of this site: it was set up for another name, or was emptied" }
     return { kind: "unreachable", why: `the hub says: ${cause.message} (${cause.code})` }
   }
-  if (cause instanceof jetstream.JetStreamError) {
-    const noResponders = {
+  if (cause instanceof jetstream.JetStreamError) return { kind: "unreachable", why: `the hub says: ${cause.message}` }
+  // Thrown when nobody answers a question; the class is the package's own.
+  if (cause instanceof Error && cause.name === "JetStreamNotEnabled")
+    return {
       kind: "unreachable",
-      why: "nobody answers at the hub: its streams have no leader at the moment, or were never made",
-    } as const
-    return cause.name === "JetStreamNotEnabled" ? noResponders : { kind: "unreachable", why: `the hub says: ${cause.message}` }
-  }
+      why: "nobody answers at the hub: JetStream is off there, or its streams have no leader at the moment, or were never made",
+    }
   if (cause instanceof Error && isOfNetwork(errors, cause)) return { kind: "unreachable", why: whyDisconnected(errors, cause) }
   throw error
 }
@@ -77,8 +77,8 @@ function isOfNetwork(errors: typeof Transport.errors, error: Error): boolean {
     errors.ProtocolError,
     errors.RequestError,
   ]
-  // Errors of sockets have codes; so has the one that says that JetStream is off.
-  return kinds.some((kind) => error instanceof kind) || error.name === "JetStreamNotEnabled" || "code" in error
+  // Errors of sockets have codes.
+  return kinds.some((kind) => error instanceof kind) || "code" in error
 }
 
 export const certificateRefused =

@@ -20,7 +20,9 @@ export async function filesWith(
 
 function search(folder: string, bytes: Uint8Array): readonly string[] {
   const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
-  return files.flatMap(({ parentPath, name }) => (contentOf(join(parentPath, name)).includes(bytes) ? [name] : []))
+  return files.flatMap(({ parentPath, name }) =>
+    contentOf(join(parentPath, name)).includes(bytes) ? [join(parentPath, name)] : [],
+  )
 }
 
 /** A file may leave while it is looked for. */

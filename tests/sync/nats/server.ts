@@ -99,3 +99,11 @@ export async function openHub(options: NatsHubOptions): Promise<NatsHub & AsyncD
     await Bun.sleep(250)
   }
 }
+
+/** Three servers that keep everything three times. */
+export async function startCluster(folder: string): Promise<readonly TestServer[]> {
+  const routes = [freePort(), freePort(), freePort()]
+  const all = routes.map((port) => `"nats-route://127.0.0.1:${port}"`).join(", ")
+  const more = (port: number) => `cluster { name: site, listen: "127.0.0.1:${port}", routes: [ ${all} ] }`
+  return Promise.all(routes.map((port, i) => startServer(folder, { name: `hub-${i + 1}`, more: more(port) })))
+}

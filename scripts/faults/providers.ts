@@ -16,7 +16,7 @@ import { inferenceOptions } from "../../app/inference/options.ts"
 import { openPool } from "../../app/inference/pool.ts"
 import { count, optionsOrExit, readOptions } from "../bench/support/options.ts"
 import { summarise } from "../bench/support/statistics.ts"
-import { type Episode, type FaultKind, faultKinds, runEpisode } from "./providers/episode.ts"
+import { type Episode, type FaultKind, faultKinds, runEpisode, runFaults } from "./providers/episode.ts"
 import { type Reference, referenceFaces } from "./providers/faces.ts"
 import { type Check, check, conclude } from "./support/verdict.ts"
 
@@ -77,7 +77,15 @@ async function runKind(kind: FaultKind): Promise<Check[]> {
   const states = [...new Set(episodes.map(({ stateAfter }) => stateAfter))].join(", ")
   const answers = `${sum(({ accelerated }) => accelerated)} of ${sum(({ requests }) => requests)} by the accelerator`
   console.log(`${kind}: ${episodes.length} episodes, ${answers}, then ${states}`)
+  // Else nothing was tried: a stand-in that works, or was never asked, gives no wrong answers either.
+  const wentWrong = episodes.filter((episode) => episode.faults > 0 && episode.accelerated > 0).length
+  const broke = check(
+    `${kind}: the accelerator answered, and broke`,
+    `in ${wentWrong} of ${episodes.length} episodes, ${sum(({ faults }) => faults)} runs spoiled`,
+    wentWrong === episodes.length,
+  )
   return [
+    ...(runFaults.some((fault) => fault === kind) ? [broke] : []),
     check(
       `${kind}: no wrong answer`,
       `${wrong.length} wrong, ${unanswered.length} without an answer; ${answers}`,

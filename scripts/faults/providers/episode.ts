@@ -42,6 +42,8 @@ export interface Episode {
   readonly unanswered: readonly string[]
   /** Answers that an accelerator gave, all of them before the fault. */
   readonly accelerated: number
+  /** Runs that its stand-in spoiled. */
+  readonly faults: number
   /** The longest that no right answer came, from the fault on, or from the start where the library is none. */
   readonly gapMs: number
   /** Of the first try of the accelerator. */
@@ -126,7 +128,8 @@ async function askWithFault(pool: EnginePool, standIn: StandIn | undefined, opti
 
   await Promise.all(Array.from({ length: clients }, client))
   const { kind: outcome } = await pool.accelerated()
-  return { requests, wrong, unanswered, accelerated, gapMs, outcome, stateAfter: pool.status().accelerator?.state }
+  const faults = standIn?.events().filter(({ event }) => event === "fault").length ?? 0
+  return { requests, wrong, unanswered, accelerated, faults, gapMs, outcome, stateAfter: pool.status().accelerator?.state }
 }
 
 function libraryOf(kind: FaultKind, folder: string): { library: string; standIn?: StandIn } {

@@ -60,7 +60,7 @@ export interface Crew {
   /** Why nobody is ready. */
   whyNotReady(): string
   status(): CrewStatus
-  /** Settles as soon as an engine is ready, or all of them have said that they cannot serve. */
+  /** Settles as soon as an engine is ready, or all of them have said that they cannot serve, or none is wanted any more. */
   settled(): Promise<void>
   /** The longest silence of an engine that is taken for ready. */
   silentForMs(): number
@@ -166,6 +166,8 @@ export function openCrew(size: number, needs: CrewNeeds): Crew {
     silentForMs: () => Math.max(0, ...slots.filter(isReady).map(({ engine }) => engine?.silentForMs() ?? 0)),
     close: async () => {
       closing = true
+      // Whoever waits for the first engine would wait for ever.
+      firstOutcome.resolve()
       for (const slot of slots) clearTimeout(slot.restartTimer)
       await Promise.all(slots.map((slot) => slot.engine?.stop()))
       for (const slot of slots) slot.seat.leave()

@@ -72,7 +72,8 @@ export function openWorkforce({ size, crew: crewNeeds, metrics, ...needs }: Work
       choose: async (signal) => {
         // First somebody who serves: looking and preparing take processor time, too.
         await crew.settled()
-        return needs.accelerator?.choose(signal) ?? { plans: [], refusals: [] }
+        const nothing = { plans: [], refusals: [] }
+        return signal.aborted ? nothing : (needs.accelerator?.choose(signal) ?? nothing)
       },
       isIdle: () => needs.isIdle() && crew.busyCount === 0,
       changed: () => crew.keep(accelerator?.serving === true ? reserve : size),

@@ -41,6 +41,10 @@ export async function probe(
   signal: AbortSignal,
   limitMs: number = probeMsMax,
 ): Promise<ProbeAnswer> {
+  const what = provider === undefined ? library : `${provider} of ${library}`
+  const interrupted = { kind: "refused", why: `${what} was not looked at to the end`, remedy: "try again" } as const
+  // Bun throws at a start that is given up already: the box was stopped between two questions.
+  if (signal.aborted) return interrupted
   const of = provider === undefined ? [] : ["--provider", provider, "--device", String(deviceId)]
   const child = Bun.spawn([...command, "probe", library, ...of], {
     env,
@@ -57,8 +61,7 @@ export async function probe(
   const [out = "", said = ""] = outputs.map(({ close }) => close())
   const answer = lastLine(out)
   if (answer !== undefined) return answer
-  const what = provider === undefined ? library : `${provider} of ${library}`
-  if (signal.aborted) return { kind: "refused", why: `${what} was not looked at to the end`, remedy: "try again" }
+  if (signal.aborted) return interrupted
   // What the library itself said, which comes before the double line above Bun's own report of the crash.
   const words = said
     .split(/^={10,}$/m)[0]

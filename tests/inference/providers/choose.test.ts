@@ -31,6 +31,12 @@ function choose(told: object, limitMs?: number, folders: readonly string[] = [])
 
 const reasons = ({ refusals }: ProviderChoice) => refusals.map(({ provider, why }) => `${provider}: ${why}`)
 
+test("when the box was stopped already, nothing is started to look, and that is said", async () => {
+  const question = { library: "/opt/gatehouse/ort/libonnxruntime.so", provider: undefined, deviceId: 0 } as const
+  const answer = await probe(["/nowhere/no-program"], question, env, AbortSignal.abort())
+  expect(answer).toMatchObject({ kind: "refused", why: `${question.library} was not looked at to the end` })
+})
+
 test("a library of the machine offers its accelerators best first, and each is tried by itself", async () => {
   using temp = tempFolder()
   const { library, tell, events } = buildStandIn(temp.path)

@@ -63,7 +63,7 @@ export const httpOptions = z.strictObject({
    */
   heartbeatMs: z.int().min(100).max(20_000).default(15_000),
   /** How long requests in flight may take to end when the box stops. */
-  drainMs: z.int().min(0).default(10_000),
+  drainMs: z.int().min(0).default(9000),
 })
 export type HttpOptions = z.output<typeof httpOptions>
 export type TlsOptions = HttpOptions["tls"]

@@ -17,21 +17,17 @@ test("a server that is killed in the middle of a talk loses nothing", async () =
   const [a, b] = [createTestBox(boxA, members, () => hub), createTestBox(boxB, members, () => hub)]
   a.write(enrolments(1, 1500))
   b.write(enrolments(5000, 500))
-  let isCut = false
-  const talks = Promise.all([
-    settled(a),
-    settled(b),
-    (async () => {
-      for (let times = 0; times < 2; times++) {
-        await Bun.sleep(150)
-        isCut ||= a.due() + b.due() > 0
-        await server.kill("SIGKILL")
-        await server.start()
-      }
-    })(),
-  ])
-  await talks
-  expect(isCut).toBe(true)
+  // In the middle, whatever the machine's pace: some of it has been acknowledged, and some has not.
+  const cuts: number[] = []
+  const cut = async () => {
+    const dueAtFirst = a.due()
+    while (a.due() === dueAtFirst) await Bun.sleep(1)
+    cuts.push(a.due())
+    await server.kill("SIGKILL")
+    await server.start()
+  }
+  await Promise.all([settled(a), settled(b), cut().then(cut)])
+  expect(Math.min(...cuts)).toBeGreaterThan(0)
   for (const box of [a, b, a]) await settled(box)
   expect(a.disk.rows().size).toBe(2000)
   expect(a.digest()).toBe(b.digest())

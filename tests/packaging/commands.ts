@@ -6,11 +6,14 @@ export interface Ended {
   readonly said: string
 }
 
+/** dpkg wants what root has there, in a root of its own as well, whoever runs the tests. */
+const sbin = "/usr/local/sbin:/usr/sbin:/sbin"
+
 /** Runs a command to its end. */
 export async function run(command: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
   const child = Bun.spawn([...command], {
     cwd: projectRoot,
-    env: { ...process.env, LC_ALL: "C", ...env },
+    env: { ...process.env, PATH: `${process.env.PATH}:${sbin}`, LC_ALL: "C", ...env },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",

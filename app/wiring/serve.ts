@@ -49,6 +49,8 @@ export async function serveBox(config: Config): ReturnType<CliNeeds["serve"]> {
 }
 
 async function serve(config: Config, opened: Lifetimes, log: Log): ReturnType<CliNeeds["serve"]> {
+  // Heard from the beginning: who is told to stop while it opens has opened for nothing, and ends well.
+  const stopping = toldToStop()
   // Most of it is done beside this thread, which opens everything else meanwhile.
   const locating = locate(config, log)
   const metrics = createMetrics()
@@ -186,7 +188,7 @@ async function serve(config: Config, opened: Lifetimes, log: Log): ReturnType<Cl
   // Engines that cannot serve settle, too: the box tells of that over HTTP, and starting it again would not help.
   void first.engines.settled().then(() => service.ready(sides.silentForMs))
   const missing = requiredIsMissing(config.inference, first.engines).then((why) => ({ kind: "misconfigured", why }) as const)
-  const ending = await Promise.race([toldToStop(), missing])
+  const ending = await Promise.race([stopping, missing])
   service.stopping()
   log.info({ ending }, "stopping")
   return typeof ending === "string" ? { kind: "ok", value: undefined } : ending

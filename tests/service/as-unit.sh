@@ -33,7 +33,16 @@ mkdir "$devices/shm"
 mount -t tmpfs none "$devices/shm"
 mount --rbind "$devices" /dev
 mount --bind /proc/sys /proc/sys
+# A checkout below /tmp has to be seen in the new one too, and so has everything beside it, which is all of /tmp at worst.
+beside=$(dirname "$PWD")
+kept=
+case $PWD/ in
+  /tmp/*/*/) kept=$beside ;;
+  /tmp/*) kept=$PWD ;;
+esac
+[ -z "$kept" ] || { mkdir /var/cache/kept; mount --rbind "$kept" /var/cache/kept; }
 mount -t tmpfs -o mode=1777 none /tmp
+[ -z "$kept" ] || { mkdir -p "$kept"; mount --rbind /var/cache/kept "$kept"; }
 
 # Each mount by itself, with the options it has: whoever is in a user namespace may add to them and take none away.
 cut -d' ' -f5,6 /proc/self/mountinfo | sort -r | while read -r point options; do

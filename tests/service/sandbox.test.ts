@@ -63,7 +63,7 @@ describe.each(["gatehouse.service", "gatehouse-gpu.service"])("%s", (unit) => {
 })
 
 test("what the sandbox takes away is gone", async () => {
-  const probe = `touch /etc/x /usr/x "$PWD/../x" "${projectRoot}/x"; touch /var/lib/gatehouse/mine /tmp/mine && echo kept
+  const probe = `touch /etc/x /usr/x /var/x "${projectRoot}/x"; touch /var/lib/gatehouse/mine /tmp/mine && echo kept
 grep -E "^(CapEff|CapBnd|NoNewPrivs):" /proc/self/status; ls /dev; nice -n 5 echo gave way; ulimit -c; umask`
   const child = asUnit(["sh", "-c", probe])
   const [out, said] = await Promise.all([child.stdout.text(), child.stderr.text()])

@@ -46,6 +46,11 @@ function topNameOf(command: Command): string {
   return parent === null || parent.parent === null ? command.name() : topNameOf(parent)
 }
 
+/** As `selfCommand` starts one. The word may stand elsewhere, too: a folder of people can be called so. */
+function startsEngine(argv: readonly string[]): boolean {
+  return (argv[0] === "--cache-dir" ? argv[2] : argv[0]) === "engine"
+}
+
 const unprepared = "gatehouse.unprepared"
 
 /** Runs one command line (without the program's own name) and returns its exit code. */
@@ -54,7 +59,7 @@ export async function runCli(argv: readonly string[], needs: CliNeeds, terminal:
   const exit = (ended: number) => {
     code = ended
   }
-  const program = await createCli({ needs, terminal, argv, exit }, argv.includes("engine"))
+  const program = await createCli({ needs, terminal, argv, exit }, startsEngine(argv))
   for (const command of [program, ...allCommands(program)])
     command.exitOverride().configureOutput({
       writeOut: (text) => terminal.out(text.trimEnd()),

@@ -144,3 +144,11 @@ test("a new admin key is printed alone on standard output", async () => {
   const again = await gatehouse("admin", "reset-key", "--json")
   expect((JSON.parse(again.out) as { adminKey: string }).adminKey).not.toBe(reset.out.trim())
 })
+
+test("the name of a command may be that of a file", async () => {
+  const restored = await gatehouse("restore", "engine")
+  expect(restored).toMatchObject({
+    code: 3,
+    err: expect.stringContaining("/engine: name the file that gatehouse backup wrote"),
+  })
+})

@@ -54,7 +54,8 @@ export function createHttpApp(needs: HttpNeeds, described: readonly Route[] = al
   }
   const app = new Hono<Env>()
   app.use(observe(needs))
-  app.use(untilClaimed(needs))
+  // A box never loses its owner: one that has him asks nothing before each request.
+  if (needs.claim.isAwaited()) app.use(untilClaimed(needs))
   if (needs.http.corsOrigins.length > 0) app.use(crossOrigin(needs.http.corsOrigins, routes))
   for (const route of routes) mount(app, route, door, needs)
   for (const [path, methods] of Map.groupBy(routes, ({ path }) => path)) {

@@ -6,7 +6,7 @@ import { openKeys } from "../access/keys.ts"
 import type { Result } from "../base/result.ts"
 import type { Config } from "../config/config.ts"
 import { dataFolderFiles, openDataFolder } from "../store/data-folder.ts"
-import { type BoxOptions, end, folderCommand, printJson, withConfig } from "./command.ts"
+import { type BoxOptions, folderWork, printJson } from "./command.ts"
 import type { CliContext } from "./needs.ts"
 import type { Outcome } from "./outcome.ts"
 
@@ -21,16 +21,7 @@ interface Work {
 
 export function adminCommand(context: CliContext): Command {
   const command = new Command("admin").description("keys of this box; works on the machine itself alone")
-  for (const work of [resetKey, claimCode, fingerprint])
-    command.addCommand(
-      folderCommand(work.name, work.description).action((options: BoxOptions) =>
-        end(
-          context,
-          options,
-          withConfig(options, (config) => doWork(work, context, config, options)),
-        ),
-      ),
-    )
+  for (const work of [resetKey, claimCode, fingerprint]) command.addCommand(folderWork(context, work, doWork))
   return command
 }
 

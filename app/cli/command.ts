@@ -30,6 +30,21 @@ export function folderCommand(name: string, description: string): Command {
     .option("--data <folder>", "data folder (GATEHOUSE_DATA)")
 }
 
+/** One of several commands of a kind: `doWork` does each of them with the data folder that the options name. */
+export function folderWork<Work extends { readonly name: string; readonly description: string }>(
+  context: CliContext,
+  work: Work,
+  doWork: (work: Work, context: CliContext, config: Config, options: BoxOptions) => Promise<Outcome>,
+): Command {
+  return folderCommand(work.name, work.description).action((options: BoxOptions) =>
+    end(
+      context,
+      options,
+      withConfig(options, (config) => doWork(work, context, config, options)),
+    ),
+  )
+}
+
 /** A command that opens the engines. */
 export function enginesCommand(name: string, description: string): Command {
   return jsonCommand(name, description)

@@ -11,7 +11,7 @@ import { openVaultRows } from "../store/vault-rows.ts"
 import { writeKeyFile } from "../vault/master-file.ts"
 import { createMaterial } from "../vault/master-key.ts"
 import { masterPlaces } from "../vault/open.ts"
-import { type BoxOptions, end, folderCommand, type JsonOption, jsonCommand, printJson, withConfig } from "./command.ts"
+import { type BoxOptions, end, folderWork, type JsonOption, jsonCommand, printJson } from "./command.ts"
 import type { CliContext } from "./needs.ts"
 import type { Outcome } from "./outcome.ts"
 import { counted, startProgress } from "./terminal.ts"
@@ -31,16 +31,7 @@ interface Told {
 
 export function vaultCommand(context: CliContext): Command {
   const command = new Command("vault").description("how the data folder is sealed, and its keys")
-  for (const work of [statusWork, rotateWork, recoveryWork])
-    command.addCommand(
-      folderCommand(work.name, work.description).action((options: BoxOptions) =>
-        end(
-          context,
-          options,
-          withConfig(options, (config) => doWork(work, context, config, options)),
-        ),
-      ),
-    )
+  for (const work of [statusWork, rotateWork, recoveryWork]) command.addCommand(folderWork(context, work, doWork))
   return command.addCommand(makeKeyCommand(context))
 }
 

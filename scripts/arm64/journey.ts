@@ -1,5 +1,6 @@
 import type { z } from "zod"
-import { recognitionAnswer, subjectAnswer, systemAnswer } from "../../app/http/answers.ts"
+import { recognitionAnswer, subjectAnswer } from "../../app/http/answers.ts"
+import { systemAnswer } from "../../app/http/system-answers.ts"
 import type { DemoBox } from "../demo/box.ts"
 import type { Pictures } from "./pictures.ts"
 

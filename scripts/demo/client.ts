@@ -1,12 +1,6 @@
 import type { z } from "zod"
-import {
-  detectionAnswer,
-  enrolmentAnswer,
-  errorAnswer,
-  recognitionAnswer,
-  subjectAnswer,
-  systemAnswer,
-} from "../../app/http/answers.ts"
+import { detectionAnswer, enrolmentAnswer, errorAnswer, recognitionAnswer, subjectAnswer } from "../../app/http/answers.ts"
+import { systemAnswer } from "../../app/http/system-answers.ts"
 
 /** What the demo asks of a box, over the same HTTP as any camera. */
 export interface BoxClient {

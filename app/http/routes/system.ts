@@ -1,10 +1,10 @@
 import type { Metrics } from "../../base/metrics.ts"
 import { version } from "../../base/version.ts"
 import type { AcceleratorStatus } from "../../inference/accelerator-status.ts"
-import { aliveAnswer, readyAnswer, systemAnswer } from "../answers.ts"
 import type { HttpNeeds } from "../needs.ts"
 import { problem } from "../problem.ts"
 import { type Route, reply, route } from "../route.ts"
+import { aliveAnswer, readyAnswer, systemAnswer } from "../system-answers.ts"
 import { toDecidedBy } from "./recognize.ts"
 
 /** Engines that start are a matter of seconds; engines that are all down come back by themselves or not at all. */

@@ -26,9 +26,12 @@ export interface HubKeeping extends Hub {
   remove(stream: Stream, entry: HubRecord): Promise<{ readonly kind: "removed" } | Unreachable>
 }
 
-/** Erasures lie apart from what they erase, and never leave. A sighting's key is the origin that wrote it. */
-export type Stream = "erasures" | "records" | "sightings"
-export type GalleryStream = Exclude<Stream, "sightings">
+/**
+ * Erasures lie apart from what they erase, and never leave. A sighting's key is the origin that wrote it. Announcements are what
+ * boxes say of themselves and of the site (announcements.ts); their keys begin with the box that says it.
+ */
+export type Stream = "erasures" | "records" | "sightings" | "announcements"
+export type GalleryStream = "erasures" | "records"
 
 export const streamOf = (kind: Kind): GalleryStream => (kind === "erase" ? "erasures" : "records")
 
@@ -52,6 +55,8 @@ export interface Read {
   readonly kind: "read"
   readonly entries: readonly HubEntry[]
   readonly isEnd: boolean
+  /** How many are still to come, where the hub says so; for whoever looks on. */
+  readonly left?: number
 }
 
 export type Written =

@@ -87,7 +87,7 @@ export function createJanitor(needs: JanitorNeeds) {
   return {
     /** A marker in each stream: about once a minute, so that a box that comes back reads a minute again. */
     async mark(): Promise<{ readonly kind: "marked" } | Unreachable> {
-      for (const stream of streams) {
+      for (const stream of [...streams, "announcements"] as const) {
         const marked = await hub.mark(stream, needs.markerName())
         if (marked.kind === "unreachable") return marked
       }

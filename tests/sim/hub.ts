@@ -22,7 +22,12 @@ export type SimulatedHub = ReturnType<typeof createHub>
 /** What a hub does, without a network before it: it can lose its end, and then gives the numbers away again. */
 export function createHub() {
   const newLog = (): Log => ({ entries: [], byKey: new Map(), markers: [] })
-  const logs: Readonly<Record<Stream, Log>> = { erasures: newLog(), records: newLog(), sightings: newLog() }
+  const logs: Readonly<Record<Stream, Log>> = {
+    erasures: newLog(),
+    records: newLog(),
+    sightings: newLog(),
+    announcements: newLog(),
+  }
   let done: Done[] = []
   const counts = { written: 0, conflicts: 0, removed: 0, lost: 0, rollbacks: 0 }
 

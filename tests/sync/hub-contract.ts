@@ -99,6 +99,19 @@ export function hubContract(open: () => Promise<HubKeeping & AsyncDisposable>): 
     expect(await hub.read("records", second, 10)).toEqual({ kind: "read", entries: [], isEnd: true })
   })
 
+  test("of announcements the last of each key stays, and markers tell what was lost", async () => {
+    await using hub = await open()
+    const [mine, others] = ["0a0a0a0a.04", "0b0b0b0b.02.0a0a0a0a"]
+    const first = await written(hub, "announcements", mine, "here", 0)
+    await written(hub, "announcements", others, "let in", 0)
+    expect(await hub.mark("announcements", "mark.1")).toEqual({ kind: "marked" })
+    await written(hub, "announcements", mine, "still here", first)
+    expect(await hub.newestMarker("announcements")).toMatchObject({ kind: "found", marker: { name: "mark.1" } })
+    const page = await hub.read("announcements", 0, 10)
+    const said = page.kind === "read" ? page.entries.map(saysOf).filter((words) => words !== "here") : []
+    expect(said).toEqual(["let in", "mark.1", "still here"])
+  })
+
   test("sightings lie under the origin that wrote them", async () => {
     await using hub = await open()
     const [mine, others] = [originOf("0a0a0a0a"), originOf("0b0b0b0b")]

@@ -3,17 +3,23 @@ import { assert } from "../../base/assert.ts"
 import type { Stream } from "../hub.ts"
 
 /**
- * Where a site's data lies at a NATS server: three streams and a lease. All of it is made of the site's name, so that several sites
+ * Where a site's data lies at a NATS server: four streams and a lease. All of it is made of the site's name, so that several sites
  * share a server.
  *
  *     g.<site>.<entity>      records      stream g-<site>
  *     x.<site>.<entity>      erasures     stream x-<site>
  *     s.<site>.<origin>      sightings    stream s-<site>
- *     m.<site>.<g|x|s>.<n>   markers, in the stream of what they mark
+ *     k.<site>.<box>.<…>     announcements of a box    stream k-<site>
+ *     m.<site>.<g|x|s|k>.<n> markers, in the stream of what they mark
  *     $KV.gatehouse-<site>.janitor        who is the janitor: a bucket that `nats kv` shows
  */
 
-const letters: Readonly<Record<Stream, string>> = { erasures: "x", records: "g", sightings: "s" }
+const letters: Readonly<Record<Stream, string>> = {
+  erasures: "x",
+  records: "g",
+  sightings: "s",
+  announcements: "k",
+}
 
 /** A site's name as a part of subjects and of streams' names. */
 export const sitePattern = /^[a-z0-9][a-z0-9-]{0,62}$/
@@ -69,26 +75,33 @@ export const leaseSubject = (site: string) => `$KV.gatehouse-${site}.janitor`
 export const inboxPrefix = (box: string) => `_INBOX_${box}`
 
 /**
- * What a box may do at the hub, as permissions of its user. It cannot write sightings as another box, listen to what others are
- * answered, purge or change a stream, or remove an erasure. Under an entity it writes what it likes: who wrote a record is proved by
+ * What a box may do at the hub, as permissions of its user. It cannot write sightings or announcements as another box, listen to what
+ * others are answered, purge or change a stream, or remove an erasure. Under an entity it writes what it likes: who wrote a record is proved by
  * its signature.
  */
 export function boxPermissions(
   site: string,
   box: string,
 ): { readonly publish: readonly string[]; readonly subscribe: readonly string[] } {
-  const names = (["erasures", "records", "sightings"] as const).map((stream) => streamName(site, stream))
-  const [erasures = "", records = ""] = names
+  const streams = ["erasures", "records", "sightings", "announcements"] as const
+  const [erasures, records, , announcements] = streams.map((stream) => streamName(site, stream))
   return {
     publish: [
       `g.${site}.>`,
       `x.${site}.>`,
       `s.${site}.${box}.*`,
-      ...names.flatMap((name) => [`$JS.API.STREAM.INFO.${name}`, `$JS.API.STREAM.MSG.GET.${name}`]),
-      ...[erasures, records].flatMap((name) => [`$JS.API.CONSUMER.CREATE.${name}.*`, `$JS.API.CONSUMER.MSG.NEXT.${name}.*`]),
+      `k.${site}.${box}.>`,
+      ...streams
+        .map((stream) => streamName(site, stream))
+        .flatMap((name) => [`$JS.API.STREAM.INFO.${name}`, `$JS.API.STREAM.MSG.GET.${name}`]),
+      ...[erasures, records, announcements].flatMap((name) => [
+        `$JS.API.CONSUMER.CREATE.${name}.*`,
+        `$JS.API.CONSUMER.MSG.NEXT.${name}.*`,
+      ]),
       // Each box may become the janitor.
       markerSubject(site, "erasures", "*"),
       markerSubject(site, "records", "*"),
+      markerSubject(site, "announcements", "*"),
       `$JS.API.STREAM.MSG.DELETE.${records}`,
       `$JS.API.STREAM.INFO.${leaseStream(site)}`,
       `$JS.API.STREAM.MSG.GET.${leaseStream(site)}`,
@@ -140,6 +153,9 @@ export function streamPlans(site: string, { replicas, sightingsBytesMax }: Strea
     { ...stream("erasures"), discard: "new", max_bytes: -1, max_msgs_per_subject: versionsMax },
     { ...stream("records"), discard: "new", max_bytes: -1, max_msgs_per_subject: versionsMax },
     { ...stream("sightings"), discard: "old", max_bytes: sightingsBytesMax, max_msgs_per_subject: -1 },
+    // The last word of each counts. So the last 1,024 markers are there, 17 hours of one a minute; who was away for longer reads all of
+    // it, which is little.
+    { ...stream("announcements"), discard: "new", max_bytes: -1, max_msgs_per_subject: 1 },
     {
       ...plan,
       name: leaseStream(site),

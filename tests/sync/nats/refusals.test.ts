@@ -48,6 +48,12 @@ describe("a box has its own permissions at the hub", () => {
       kind: "refused",
       why: expect.stringContaining("does not let this box write"),
     })
+    expect(await hub.write("announcements", `${boxA}.04`, bytes, 0)).toMatchObject({ kind: "written" })
+    expect(await hub.write("announcements", `${boxB}.04`, bytes, 0)).toMatchObject({
+      kind: "refused",
+      why: expect.stringContaining(`does not let this box write to k.gate.${boxB}.04`),
+    })
+    expect(await hub.read("announcements", 0, 10)).toMatchObject({ kind: "read", isEnd: true, entries: [{ kind: "record" }] })
     expect(await hub.read("records", 0, 10)).toMatchObject({ kind: "read", isEnd: true, entries: [{ kind: "record" }] })
     expect(await hub.mark("records", "m")).toEqual({ kind: "marked" })
     expect(await hub.mark("sightings", "m")).toMatchObject({ kind: "unreachable" })

@@ -8,6 +8,7 @@ import type { Sightings } from "../events/sighting.ts"
 import type { Gallery } from "../gallery/gallery.ts"
 import { galleryHolding } from "../gallery/holding.ts"
 import type { Store } from "../store/store.ts"
+import { syncHolding } from "../sync/store/holding.ts"
 import type { Vault } from "../vault/vault.ts"
 
 export interface HoldingsNeeds {
@@ -24,6 +25,7 @@ export function holdingsOf({ store, vault, gallery, sightings }: HoldingsNeeds):
     createsHolding(store),
     sightingsHolding(store, sightings),
     enrolmentsHolding(store, openJobs(store, vault, Date.now), report),
+    syncHolding(),
     galleryHolding(gallery),
   ]
 }

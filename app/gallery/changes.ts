@@ -16,6 +16,13 @@ export interface FaceChangeRow {
   readonly stored: Uint8Array | null
 }
 
+interface ChangedFace {
+  readonly id: string
+  readonly number: number
+  readonly spaceNumber: number
+  readonly subjectId: string
+}
+
 export type Changes = ReturnType<typeof openChanges>
 
 /**
@@ -24,21 +31,22 @@ export type Changes = ReturnType<typeof openChanges>
  */
 export function openChanges(store: Store) {
   const insert = store.prepare(
-    "insert into changes (entity, kind, entity_id, face_number, space_number, at_ms) values (?, ?, ?, ?, ?, ?)",
+    "insert into changes (entity, kind, entity_id, face_number, space_number, subject_id, at_ms) values (?, ?, ?, ?, ?, ?, ?)",
   )
   const selectLast = store.prepare<{ seq: number }>("select coalesce(max(seq), 0) as seq from changes")
   const selectFaces = store.prepare<FaceChangeRow>(`
-    select changes.seq, changes.face_number as faceNumber, faces.id, subject_id as subjectId, faces.vector as stored
+    select changes.seq, changes.face_number as faceNumber, faces.id, faces.subject_id as subjectId, faces.vector as stored
     from changes left join faces on faces.number = changes.face_number
     where changes.space_number = ? and changes.seq > ?
     order by changes.seq limit ?`)
 
   return {
     recordSubject: (kind: "added" | "changed" | "deleted", id: string, atMs: number) => {
-      insert.run("subject", kind, id, null, null, atMs)
+      insert.run("subject", kind, id, null, null, id, atMs)
     },
-    recordFace: (kind: "added" | "deleted", id: string, faceNumber: number, spaceNumber: number, atMs: number) => {
-      insert.run("face", kind, id, faceNumber, spaceNumber, atMs)
+    /** @param face with whose it is, or was until now */
+    recordFace: (kind: "added" | "deleted", face: ChangedFace, atMs: number) => {
+      insert.run("face", kind, face.id, face.number, face.spaceNumber, face.subjectId, atMs)
     },
     lastSeq: (): number => selectLast.get()?.seq ?? 0,
     facesSince: (spaceNumber: number, seq: number, limit: number): FaceChangeRow[] => selectFaces.all(spaceNumber, seq, limit),

@@ -126,7 +126,7 @@ export function openFaces(
     for (const key of keys) {
       remove.run(key.number)
       subjectIds.delete(key.number)
-      changes.recordFace("deleted", key.id, key.number, key.spaceNumber, atMs)
+      changes.recordFace("deleted", key, atMs)
     }
     for (const space of new Set(keys.map((key) => key.space))) transaction.afterCommit(() => changed(space))
   }
@@ -154,7 +154,7 @@ export function openFaces(
         assert(row !== undefined, "a new face has a number")
         if (face.chip !== undefined) chips.add({ number: row.number, id, subjectId: face.subjectId }, face.chip)
         touch.run(createdAtMs, face.subjectId)
-        changes.recordFace("added", id, row.number, spaceNumber, createdAtMs)
+        changes.recordFace("added", { id, number: row.number, spaceNumber, subjectId: face.subjectId }, createdAtMs)
         also?.(id)
         transaction.afterCommit(() => changed(face.space))
         const { subjectId, space, source } = face
@@ -214,7 +214,7 @@ export function openFaces(
         const sealed = sealVector(vault, { id, subjectId: face.subjectId, space }, toBytes(unit))
         const row = insert.get(id, face.subjectId, spaceNumber, sealed, "picture", null, createdAtMs, faceId)
         assert(row !== undefined, "a new face has a number")
-        changes.recordFace("added", id, row.number, spaceNumber, createdAtMs)
+        changes.recordFace("added", { id, number: row.number, spaceNumber, subjectId: face.subjectId }, createdAtMs)
         transaction.afterCommit(() => changed(space))
         return true
       })

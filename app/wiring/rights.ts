@@ -11,6 +11,7 @@ import { spooledFiles } from "../enrolment/spool.ts"
 import { ownerOfSubject } from "../gallery/secrets.ts"
 import { openPeople, type People } from "../people/people.ts"
 import { dataFolderFiles } from "../store/data-folder.ts"
+import { ownerOfRecords } from "../sync/store/owner.ts"
 
 /** Before anybody is served: whoever was erased, and came back with an older backup, is erased again. */
 export function openRights(
@@ -22,7 +23,7 @@ export function openRights(
   const { store, vault, gallery } = needs
   const shelf = openShelf(dataFolder, backup)
   const eraseFromBackups = async (subjectIds: readonly string[]) => {
-    const { shredded, unsealed } = await shelf.shred(subjectIds.map(ownerOfSubject))
+    const { shredded, unsealed } = await shelf.shred(subjectIds.flatMap((id) => [ownerOfSubject(id), ownerOfRecords(id)]))
     const { rewritten, left } =
       unsealed === 0 ? { rewritten: [], left: [] } : await forgetInBackupsElsewhere(selfCommand(), dataFolder, shelf.folder)
     return { keysTaken: shredded, rewritten: rewritten.length, left }

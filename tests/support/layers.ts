@@ -22,7 +22,7 @@ export const layers: Readonly<Record<string, readonly string[]>> = {
   // A job that enrols many: it walks the journey of a single picture again and again.
   enrolment: ["base", "face", "store", "vault", "inference", "gallery", "pipeline"],
   // The data folder as a whole: opened, unlocked, sealed. It knows every folder that keeps something in it.
-  box: ["base", "store", "vault", "access", "events", "gallery", "enrolment", "people"],
+  box: ["base", "store", "vault", "access", "events", "gallery", "enrolment", "people", "sync"],
   http: [
     "base",
     "face",

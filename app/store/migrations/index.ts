@@ -9,6 +9,7 @@ import { sealedRecords } from "./008-sealed-records.ts"
 import { impostors } from "./009-impostors.ts"
 import { twins } from "./010-twins.ts"
 import { claimCodes } from "./011-claim-codes.ts"
+import { sync } from "./012-sync.ts"
 
 /**
  * Forward only, each in one transaction. A released step is never changed again: boxes in the field have run it as it was.
@@ -26,4 +27,5 @@ export const migrations: readonly string[] = [
   impostors,
   twins,
   claimCodes,
+  sync,
 ]

@@ -1,6 +1,7 @@
 import type { StoredMsg } from "@nats-io/jetstream"
 import type { Result } from "../../base/result.ts"
-import type { HubKeeping, HubRecord, Marker, Stream, Unreachable, Written } from "../hub.ts"
+import type { HubRecord, Marker, Stream, Unreachable, Written } from "../hub.ts"
+import type { LinkHub } from "../link/hub.ts"
 import { connectLine, type HubAddress, type Line } from "./connection.ts"
 import {
   anySubject,
@@ -14,7 +15,7 @@ import {
   streamPlans,
   subjectOf,
 } from "./layout.ts"
-import type { LeaseStore } from "./lease.ts"
+import { listenToStreams } from "./news.ts"
 import { createPages } from "./pages.ts"
 import { asUnreachable, type HubError, loadNats, meaningOf, type NatsPackages } from "./refusals.ts"
 import { prepareStreams } from "./streams.ts"
@@ -25,13 +26,7 @@ export interface NatsHubOptions extends HubAddress, StreamSettings {
   readonly timeoutMs?: number
 }
 
-export interface NatsHub extends HubKeeping {
-  /** Who is the janitor. */
-  readonly lease: LeaseStore
-  /** `undefined` while there is no line. */
-  server(): { readonly address: string; readonly version: string } | undefined
-  close(): Promise<void>
-}
+export type NatsHub = LinkHub
 
 const timeoutMsUsual = 2000
 /** Of a message, beside its bytes: subject and headers. */
@@ -154,9 +149,13 @@ async function hubOver(packages: NatsPackages, line: Line, options: NatsHubOptio
       // Not what the server says of itself, which may be 0.0.0.0.
       return line.isUp() && version !== undefined ? { address: connection.getServer(), version } : undefined
     },
+    generation: line.generation,
+    listen: (heard) => listenToStreams({ packages, line, site, box, timeoutMs }, newsStreams, heard),
     close: line.close,
   }
 }
+
+const newsStreams: readonly Stream[] = ["erasures", "records"]
 
 type None = { readonly kind: "none" }
 const none: None = { kind: "none" }

@@ -117,7 +117,7 @@ export function createPages({ packages, line, site, box, timeoutMs, last }: Page
     if (page.kind === "unreachable") return page
     reader.at = page.messages.at(-1)?.sequence ?? after
     const entries = page.messages.flatMap((message) => entryOf(site, stream, message) ?? [])
-    if (!page.isDry) return { kind: "read", entries, isEnd: false }
+    if (!page.isDry) return { kind: "read", entries, isEnd: false, left: page.messages.at(-1)?.pending ?? 0 }
     // A consumer reads what its own server has, which in a cluster may be less than what the leader has acknowledged.
     const end = await last(stream)
     if (end.kind === "unreachable") return end

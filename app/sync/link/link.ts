@@ -1,0 +1,230 @@
+import { type BackoffOptions, nextDelayMs } from "../../base/backoff.ts"
+import type { Log } from "../../base/log.ts"
+import type { Result } from "../../base/result.ts"
+import { nowTickMs as tickMs } from "../../base/ticks.ts"
+import type { SyncOptions } from "../options.ts"
+import { createPace } from "../pace.ts"
+import { type Round, round, type SessionNeeds } from "../session.ts"
+import { createAlarm } from "./alarm.ts"
+import { countedHub } from "./counted-hub.ts"
+import { createErrandPlan, type Errand } from "./errand.ts"
+import type { LinkHub, Listening, News } from "./hub.ts"
+import { createLinkBook, type LinkStatus } from "./status.ts"
+
+/**
+ * The talk of a box with its hub, as long as the box serves: it connects, comes back after a break, and holds one round after the
+ * other. A round begins at once when this box has something to tell or the hub says that another one has, and after a while in
+ * any case. Nobody at a door waits for any of it.
+ */
+export interface LinkNeeds {
+  /** A line to the hub, or why there is none. */
+  readonly connect: () => Promise<Result<LinkHub>>
+  readonly session: Omit<SessionNeeds, "hub" | "pace" | "pageRecords" | "windowRecords">
+  readonly errands: readonly Errand[]
+  /** After each round, whatever came of it. */
+  readonly talked?: (round: Round) => void
+  readonly log: Pick<Log, "info" | "warn" | "error">
+  readonly nowTickMs?: () => number
+}
+
+export interface Link {
+  status(): LinkStatus
+  /** There is something to tell the hub. */
+  nudge(): void
+  close(): Promise<void>
+}
+
+/** A broken line costs nothing to ask, and a hub that is back is to be noticed: a box fails over within seconds. */
+const backoff: BackoffOptions = { firstMs: 250, maxMs: 5000 }
+/** Nobody answers at an address: looked at less and less. */
+const dialBackoff: BackoffOptions = { firstMs: 250, maxMs: 30_000 }
+/** A gallery that is not in order waits for a person, who may repair it without a restart. */
+const stoppedMs = 60_000
+/** So many failures over a line that stands: the hub may have been set up anew, and opening it says what is wrong. */
+const failuresMax = 12
+const glanceMs = 250
+/** A box that stops waits so long for answers under way. */
+const leavingMs = 1000
+
+export function createLink(needs: LinkNeeds, options: SyncOptions): Link {
+  const { log, nowTickMs = tickMs } = needs
+  const alarm = createAlarm()
+  const stopAlarm = createAlarm()
+  const book = createLinkBook(nowTickMs)
+  const paceNeeds = { nowTickMs, sleepMs: (ms: number) => stopAlarm.wait(ms) }
+  const paceBytes = createPace(options.bytesPerSecondMax ?? undefined, paceNeeds)
+  const pace = createPace(options.catchUpRecordsPerSecondMax ?? undefined, paceNeeds)
+  let isStopping = false
+  let open: LinkHub | undefined
+
+  async function run(): Promise<void> {
+    for (let failures = 0; !isStopping; ) {
+      const connected = await needs.connect()
+      if (connected.kind === "ok") {
+        failures = 0
+        await talkOver(connected.value)
+      } else {
+        failures++
+        say(connected.why)
+        await stopAlarm.wait(nextDelayMs(failures, dialBackoff))
+      }
+    }
+  }
+
+  /** Until the box stops, or the hub has to be opened anew. */
+  async function talkOver(hub: LinkHub): Promise<void> {
+    open = hub
+    const talk = createTalk(hub, needs, { paceBytes, pace, options, ring: alarm.ring, nowTickMs })
+    book.connected(hub, talk.traffic)
+    try {
+      for (let failures = 0; !isStopping && (failures < failuresMax || hub.server() === undefined); ) {
+        const generation = hub.generation()
+        const talked = await talk.step()
+        needs.talked?.(talked)
+        book.talked(talked)
+        if (talked.kind === "unreachable") {
+          failures++
+          say(talked.why)
+          await whileFailing(hub, generation, nextDelayMs(failures, backoff))
+          continue
+        }
+        failures = 0
+        if (talked.kind === "stopped") {
+          say(talked.why)
+          await stopAlarm.wait(stoppedMs)
+        } else {
+          heal()
+          await alarm.wait(talk.nextInMs())
+        }
+      }
+    } finally {
+      await talk.close()
+      open = undefined
+      book.disconnected()
+      await hub.close()
+    }
+  }
+
+  /** Own changes are no reason to ask a hub that is not there; that it is back is one. */
+  async function whileFailing(hub: LinkHub, generation: number, ms: number): Promise<void> {
+    const untilTickMs = nowTickMs() + ms
+    while (!isStopping && nowTickMs() < untilTickMs && hub.generation() === generation)
+      await stopAlarm.wait(Math.min(glanceMs, untilTickMs - nowTickMs()))
+  }
+
+  let told: string | undefined
+
+  /** Once for each reason. */
+  function say(why: string): void {
+    book.failed(why)
+    if (told !== why) log.warn({ why }, "the talk with the hub of the site")
+    told = why
+  }
+
+  function heal(): void {
+    if (told === undefined) return
+    log.info({ server: open?.server() }, "the talk with the hub of the site goes on")
+    told = undefined
+  }
+
+  const running = run().catch((error) => {
+    book.failed("a bug ended the talk with the hub: the log has the cause; a restart begins it anew")
+    log.error({ err: error }, "a bug: the talk with the hub ended")
+  })
+
+  return {
+    status: book.status,
+    nudge: alarm.ring,
+    async close() {
+      isStopping = true
+      alarm.ring()
+      stopAlarm.ring()
+      await Promise.race([running, Bun.sleep(leavingMs)])
+      // What is under way still gets no answer any more.
+      await open?.close()
+      await Promise.race([running, Bun.sleep(leavingMs)])
+    },
+  }
+}
+
+interface TalkOptions {
+  readonly paceBytes: (bytes: number) => Promise<void>
+  readonly pace: (records: number) => Promise<void>
+  readonly options: SyncOptions
+  readonly ring: () => void
+  readonly nowTickMs: () => number
+}
+
+/** What a box does over one opened hub, step by step. */
+function createTalk(over: LinkHub, { session, errands, log }: LinkNeeds, given: TalkOptions) {
+  const { paceBytes, pace, options, ring, nowTickMs } = given
+  const { hub, traffic } = countedHub(over, paceBytes)
+  const { pageRecords, windowRecords } = options
+  const sessionNeeds = { ...session, hub, pace, pageRecords, windowRecords }
+  const plan = createErrandPlan(errands, nowTickMs)
+  let listening: Listening | undefined
+  let generation = 0
+  let verifiedTickMs = Number.NEGATIVE_INFINITY
+  let roundTickMs = Number.NEGATIVE_INFINITY
+  /** Errands that failed, each told once. */
+  const failing = new Map<string, string>()
+
+  const verifyInMs = () => options.verifySeconds * 1000 - (nowTickMs() - verifiedTickMs)
+
+  function heard(news: News): void {
+    if (!traffic.isForeign(news)) return
+    plan.heard(news.stream)
+    ring()
+  }
+
+  async function listen(): Promise<void> {
+    await listening?.close()
+    const begun = await over.listen(heard)
+    listening = begun.kind === "ok" ? begun.value : undefined
+    // Without it the box asks now and then: later, and no less.
+    if (begun.kind === "failed") log.warn({ why: begun.why }, "the hub does not tell what is new")
+  }
+
+  async function runErrands(isFirst: boolean): Promise<Extract<Round, { kind: "unreachable" }> | undefined> {
+    for (const errand of plan.due(isFirst)) {
+      const ran = await errand.run(hub)
+      if (ran.kind === "unreachable") return ran
+      plan.ran(errand)
+      const why = ran.kind === "failed" ? ran.why : undefined
+      if (why !== undefined && failing.get(errand.name) !== why)
+        log.warn({ why, errand: errand.name }, "at the hub of the site")
+      if (why === undefined) failing.delete(errand.name)
+      else failing.set(errand.name, why)
+    }
+    return undefined
+  }
+
+  return {
+    traffic,
+    /** One round, and the errands that are due. */
+    async step(): Promise<Round> {
+      if (over.generation() !== generation || listening?.isHeard() === false) {
+        // First: what is written from now on is told, and what was before is read by the round.
+        await listen()
+        if (over.generation() !== generation) verifiedTickMs = Number.NEGATIVE_INFINITY
+        generation = over.generation()
+        plan.allDue()
+      }
+      const before = await runErrands(true)
+      if (before !== undefined) return before
+      const verify = verifyInMs() <= 0
+      const done = await round(sessionNeeds, { verify })
+      if (done.kind !== "done") return done
+      roundTickMs = nowTickMs()
+      if (verify) verifiedTickMs = roundTickMs
+      return (await runErrands(false)) ?? done
+    },
+    nextInMs: (): number =>
+      Math.max(0, Math.min(options.pollSeconds * 1000 - (nowTickMs() - roundTickMs), verifyInMs(), plan.nextInMs())),
+    async close(): Promise<void> {
+      if (over.server() === undefined) return
+      for (const errand of errands) await errand.leave?.()
+      await listening?.close()
+    },
+  }
+}

@@ -1,0 +1,76 @@
+import type { Log } from "../../base/log.ts"
+import { createAlarm } from "./alarm.ts"
+
+/**
+ * Turns what people changed at this box into records, page by page and beside everything else, whether there is a hub or not.
+ * What a session meets before that is drained in its own transactions (see gallery/recorder.ts).
+ */
+export interface RecordingNeeds {
+  /** A page of the gallery's changes, in a transaction of its own. How many changes it held; 0 when there are none. */
+  readonly drain: () => number
+  /** A page of the people who were here before the box joined its site; 0 when there are none left. */
+  readonly backlogPage: () => number
+  /** Whether another process has changed the gallery since it was asked last. */
+  readonly hasChanged: () => boolean
+  /** Records were written. */
+  readonly recorded: () => void
+  readonly log: Pick<Log, "error">
+}
+
+/** How soon another process' changes are seen: commands beside the service, imports. */
+const glanceMs = 250
+/** Whoever made a change is answered first, and what comes with it is written with it. */
+const restMs = 2
+/** A disk that is full or broken has said so to whoever wanted to write; recording goes on later. */
+const failedMs = 5000
+
+export interface Recording {
+  /** Something was committed in this process. */
+  changed(): void
+  close(): Promise<void>
+}
+
+export function createRecording({ drain, backlogPage, hasChanged, recorded, log }: RecordingNeeds): Recording {
+  const alarm = createAlarm()
+  let isStopping = false
+  let isChanged = true
+
+  /** Whether there may be more. */
+  function step(): boolean {
+    isChanged = false
+    const count = drain()
+    // Who comes anew is known everywhere before those who were there already.
+    const earlier = count > 0 ? 0 : backlogPage()
+    if (count + earlier > 0) recorded()
+    return count + earlier > 0
+  }
+
+  async function run(): Promise<void> {
+    while (!isStopping) {
+      if (isChanged || hasChanged()) {
+        try {
+          await Bun.sleep(restMs)
+          while (!isStopping && step()) await Bun.sleep(restMs)
+        } catch (error) {
+          log.error({ err: error }, "changes of the gallery could not be recorded for the site; it is tried again")
+          isChanged = true
+          await alarm.wait(failedMs)
+        }
+      }
+      if (!isChanged) await alarm.wait(glanceMs)
+    }
+  }
+  const running = run()
+
+  return {
+    changed() {
+      isChanged = true
+      alarm.ring()
+    },
+    async close() {
+      isStopping = true
+      alarm.ring()
+      await running
+    },
+  }
+}

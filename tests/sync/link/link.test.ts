@@ -1,0 +1,152 @@
+import { expect, test } from "bun:test"
+import { createTestSite } from "../site.ts"
+import { entity } from "../support.ts"
+import { createLines, openLink, until } from "./support.ts"
+
+const [nameA, nameB] = ["0a0a0a0a", "0b0b0b0b"]
+
+function twoBoxes() {
+  const site = createTestSite([nameA, nameB])
+  const [a, b] = site.boxes as [(typeof site.boxes)[number], (typeof site.boxes)[number]]
+  return { site, a, b, lines: createLines() }
+}
+
+test("what one box enrols the other holds at once, without anybody asking", async () => {
+  const { a, b, lines } = twoBoxes()
+  await using linkA = openLink(a, lines)
+  await using linkB = openLink(b, lines)
+  await until("both connected", () => [linkA, linkB].every((link) => link.status().state === "connected"))
+  a.enrol(1, 3)
+  linkA.nudge()
+  await until("b holds them", () => b.digest().length === 3)
+  expect(b.digest()).toEqual(a.digest())
+  expect(linkA.status().counts.stored).toBe(3)
+  expect(linkB.status().counts.applied).toBe(3)
+  expect(linkB.status().lag).toEqual({ records: 0, seconds: 0 })
+})
+
+test("a box does not begin a round because of what it wrote itself", async () => {
+  const { a, lines } = twoBoxes()
+  await using link = openLink(a, lines)
+  await until("connected", () => link.status().state === "connected")
+  a.enrol(1, 20)
+  link.nudge()
+  await until("stored", () => link.status().counts.stored === 20)
+  const { rounds } = link.status().counts
+  await Bun.sleep(100)
+  expect(link.status().counts.rounds).toBe(rounds)
+})
+
+test("after a cut the box listens and verifies anew; what was lost goes up again", async () => {
+  const { site, a, lines } = twoBoxes()
+  await using link = openLink(a, lines)
+  a.enrol(1, 5)
+  link.nudge()
+  await until("stored", () => link.status().counts.stored === 5)
+  lines.cut()
+  link.nudge()
+  await until("noticed", () => link.status().state === "connecting")
+  expect(link.status().why).toMatch(/cut|broke/)
+  expect(link.status().lag.seconds).toBeGreaterThan(0)
+  site.hub.rollBack(3)
+  lines.mend()
+  await until("connected again", () => link.status().counts.offeredAgain === 3)
+  expect(lines.state).toMatchObject({ opened: 1, listened: 2 })
+  await site.settle()
+  const [hub, ...boxes] = site.digests()
+  for (const digest of boxes) expect(digest).toEqual(hub!)
+})
+
+test("a hub that is not there is named, once for each reason, and tried again", async () => {
+  const { a, lines } = twoBoxes()
+  const warnings: string[] = []
+  const whys = ["nothing listens", "nothing listens", "the hub does not know this box's key"]
+  const connect = () => {
+    const why = whys.shift()
+    return Promise.resolve(
+      why === undefined ? ({ kind: "ok", value: lines.over(a) } as const) : ({ kind: "failed", why } as const),
+    )
+  }
+  await using link = openLink(a, lines, { connect, warnings })
+  expect(link.status().state).toBe("connecting")
+  await until("connected", () => link.status().state === "connected")
+  expect(warnings).toEqual(['{"why":"nothing listens"}', `{"why":"the hub does not know this box's key"}`])
+  expect(link.status().why).toBeUndefined()
+})
+
+test("a hub that fails over a line that stands is opened anew", async () => {
+  const { a, lines } = twoBoxes()
+  let failures = 0
+  await using link = openLink(a, lines, {
+    connect: () => {
+      const hub = lines.over(a)
+      const isOld = lines.state.opened === 1
+      const down = { kind: "unreachable", why: "the hub has no stream of this site" } as const
+      const newestMarker: typeof hub.newestMarker = (stream) => {
+        if (!isOld) return hub.newestMarker(stream)
+        failures++
+        // Each failure a new line, so that the test need not wait.
+        lines.state.generation++
+        return Promise.resolve(down)
+      }
+      return Promise.resolve({ kind: "ok", value: { ...hub, newestMarker } })
+    },
+  })
+  await until("connected by the second", () => link.status().state === "connected")
+  expect([failures, lines.state.opened]).toEqual([12, 2])
+})
+
+test("a shrunken gallery stops the talk, and the reason is told", async () => {
+  const { a, b, lines } = twoBoxes()
+  a.enrol(1, 30)
+  await using linkA = openLink(a, lines)
+  await until("stored", () => linkA.status().counts.stored === 30)
+  // The rows are there, and what they tell of is not.
+  const transact: typeof b.needs.box.transact = (body) =>
+    b.needs.box.transact((tables) => body({ ...tables, counts: () => ({ expected: 30, present: 3 }) }))
+  const warnings: string[] = []
+  await using linkB = openLink({ ...b, needs: { ...b.needs, box: { ...b.needs.box, transact } as never } }, lines, { warnings })
+  await until("stopped", () => linkB.status().state === "stopped")
+  expect(linkB.status().why).toContain("3 entries of 30")
+  expect(warnings.join()).toContain("3 entries of 30")
+  expect(b.digest()).toEqual([])
+})
+
+test("an errand runs when its stream has news, first ones before the round, and is told when it fails", async () => {
+  const { a, b, lines } = twoBoxes()
+  const done: string[] = []
+  const warnings: string[] = []
+  const run = (name: string) => () => {
+    done.push(name)
+    return Promise.resolve({ kind: "done" } as const)
+  }
+  const errands = [
+    { name: "first", everyMs: 3_600_000, stream: "erasures" as const, isFirst: true, run: run("first") },
+    { name: "last", everyMs: 3_600_000, run: run("last") },
+    {
+      name: "failing",
+      everyMs: 20,
+      run: () => Promise.resolve({ kind: "failed", why: "no more room" } as const),
+    },
+  ]
+  await using linkA = openLink(a, lines, { errands, warnings })
+  await until("both ran", () => done.length === 2)
+  expect(done).toEqual(["first", "last"])
+  b.write("erase", entity(9))
+  await using _linkB = openLink(b, lines)
+  await until("heard of the erasure", () => done.length === 3)
+  expect(done.at(-1)).toBe("first")
+  await until("a failed one is tried again", () => linkA.status().counts.rounds > 4)
+  expect(warnings.filter((text) => text.includes("no more room"))).toHaveLength(1)
+})
+
+test("closing ends a talk in the middle of an answer that never comes", async () => {
+  const { a, lines } = twoBoxes()
+  const never = Promise.withResolvers<never>()
+  const link = openLink(a, lines, {
+    connect: () => Promise.resolve({ kind: "ok", value: { ...lines.over(a), newestMarker: () => never.promise } }),
+  })
+  await Bun.sleep(10)
+  await link.close()
+  expect(link.status().state).toBe("connecting")
+})

@@ -94,7 +94,7 @@ export const sync = `
     number integer primary key autoincrement,
     kind text not null,
     subject_id text not null references subjects (id) on delete cascade,
-    other_id text not null references subjects (id) on delete cascade,
+    other_id text not null,
     at_ms integer not null,
     unique (kind, subject_id, other_id)
   ) strict;

@@ -79,10 +79,12 @@ export interface FutureEntry {
   readonly atMs: number
 }
 
-/** What two boxes made of one thing, and a person has to decide about. An entry leaves with either of the two people. */
+/** What two boxes made of one thing, and a person has to decide about. An entry leaves with the person who goes without. */
 export interface ConflictList {
   /** In the caller's transaction, in which both people are there. Known already is known. */
   add(conflict: Pick<Conflict, "kind" | "subjectId" | "otherId">): void
+  /** In which the person is either of the two, the oldest first. */
+  of(subjectId: string): readonly Conflict[]
   /** The oldest first. */
   list(limit: number): readonly Conflict[]
   resolve(id: number): boolean
@@ -90,7 +92,8 @@ export interface ConflictList {
 
 export interface Conflict {
   readonly id: number
-  readonly kind: "external_id"
+  /** A number in another system, or a face that two boxes gave to two people: one of the two has it. */
+  readonly kind: "external_id" | "face"
   /** Who goes without it. */
   readonly subjectId: string
   /** Who has it. */

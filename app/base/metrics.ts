@@ -142,6 +142,27 @@ export function createMetrics() {
       "gatehouse_backup_at_seconds",
       "When the newest backup was made, seconds since 1970; 0 when none is known",
     ),
+    syncConnected: gauge("gatehouse_sync_connected", "1 while the box talks with the hub of its site, else 0"),
+    syncLagRecords: gauge("gatehouse_sync_lag_records", "Records known to lie at the hub and not read yet"),
+    syncLagSeconds: gauge(
+      "gatehouse_sync_lag_seconds",
+      "Since when this box may have missed something; 0 while it has read all",
+    ),
+    syncOutbox: gauge("gatehouse_sync_outbox", "Records of this box that the hub has not got yet", {
+      stream: ["erasures", "records"],
+    }),
+    syncRecordsTotal: counter(
+      "gatehouse_sync_records_total",
+      "Records that came and were new here (applied), were taken by the hub (stored), that the hub had lost (offered_again), that lay there and were not believed (refused)",
+      { what: ["applied", "stored", "offered_again", "refused"] },
+    ),
+    syncOpen: gauge("gatehouse_sync_open", "Waiting for a person: conflicts, and versions of a day ahead", {
+      what: ["conflicts", "from_the_future"],
+    }),
+    syncSightingsDropped: gauge(
+      "gatehouse_sync_sightings_dropped",
+      "Sightings that left before the hub had them, for want of room",
+    ),
     spansTotal: counter(
       "gatehouse_trace_spans_total",
       "Spans for the trace collector: sent, refused by it or unreachable (failed), or too many at once (dropped)",

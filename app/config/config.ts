@@ -13,6 +13,7 @@ import { httpOptions } from "../http/options.ts"
 import { inferenceOptions } from "../inference/options.ts"
 import { peopleOptions } from "../people/options.ts"
 import { recognitionOptions } from "../pipeline/options.ts"
+import { syncOptions } from "../sync/options.ts"
 import { vaultOptions } from "../vault/options.ts"
 import { isRecord, merge, readJsoncFile } from "./jsonc-file.ts"
 import { detectProfile, type Profile, profileChoice } from "./profile.ts"
@@ -29,6 +30,7 @@ const configFile = z.strictObject({
   enrolments: enrolmentsOptions.prefault({}),
   sightings: sightingsOptions.prefault({}),
   backup: backupOptions.prefault({}),
+  sync: syncOptions.prefault({}),
   vault: vaultOptions.prefault({}),
   telemetry: telemetryOptions.prefault({}),
 })

@@ -16,6 +16,20 @@ export interface FaceChangeRow {
   readonly stored: Uint8Array | null
 }
 
+/** For whoever goes by people. */
+export interface ChangeRow {
+  readonly seq: number
+  readonly entity: "subject" | "face"
+  /** `changed` of a face: the picture that was kept of it has left. */
+  readonly kind: "added" | "changed" | "deleted"
+  readonly id: string
+  /** Whose face it was then; absent in rows of older versions. */
+  readonly subjectId: string | null
+  /** A face that another network embedded again; of one that is gone by now it is not known. */
+  readonly isTwin: 0 | 1
+  readonly atMs: number
+}
+
 interface ChangedFace {
   readonly id: string
   readonly number: number
@@ -34,6 +48,9 @@ export function openChanges(store: Store) {
     "insert into changes (entity, kind, entity_id, face_number, space_number, subject_id, at_ms) values (?, ?, ?, ?, ?, ?, ?)",
   )
   const selectLast = store.prepare<{ seq: number }>("select coalesce(max(seq), 0) as seq from changes")
+  const selectAfter = store.prepare<ChangeRow>(`
+    select seq, entity, changes.kind, entity_id as id, changes.subject_id as subjectId, at_ms as atMs, twin_of is not null as isTwin
+    from changes left join faces on faces.number = changes.face_number where seq > ? order by seq limit ?`)
   const selectFaces = store.prepare<FaceChangeRow>(`
     select changes.seq, changes.face_number as faceNumber, faces.id, faces.subject_id as subjectId, faces.vector as stored
     from changes left join faces on faces.number = changes.face_number
@@ -49,6 +66,8 @@ export function openChanges(store: Store) {
       insert.run("face", kind, face.id, face.number, face.spaceNumber, face.subjectId, atMs)
     },
     lastSeq: (): number => selectLast.get()?.seq ?? 0,
+    /** What happened to anybody, twins included. */
+    after: (seq: number, limit: number): readonly ChangeRow[] => selectAfter.all(seq, limit),
     facesSince: (spaceNumber: number, seq: number, limit: number): FaceChangeRow[] => selectFaces.all(spaceNumber, seq, limit),
   }
 }

@@ -131,7 +131,40 @@ export function openFaces(
     for (const space of new Set(keys.map((key) => key.space))) transaction.afterCommit(() => changed(space))
   }
 
+  /** In the caller's transaction. The person is there, and nothing has this id. */
+  function insertNow(
+    face: NewFace & { readonly id: string; readonly createdAtMs: number },
+    atMs: number,
+    transaction: Transaction,
+  ): void {
+    const { id, subjectId, space, source, createdAtMs } = face
+    const quality = face.quality === undefined ? null : JSON.stringify(face.quality)
+    insertSpace.run(space)
+    const spaceNumber = selectSpace.get(space)?.number ?? 0
+    const vector = sealVector(vault, { id, subjectId, space }, toBytes(face.vector))
+    const row = insert.get(id, subjectId, spaceNumber, vector, source, quality, createdAtMs, null)
+    assert(row !== undefined, "a new face has a number")
+    if (face.chip !== undefined) chips.add({ number: row.number, id, subjectId }, face.chip)
+    touch.run(atMs, subjectId)
+    changes.recordFace("added", { id, number: row.number, spaceNumber, subjectId }, atMs)
+    transaction.afterCommit(() => changed(space))
+  }
+
+  /** In the caller's transaction. False when there is no such face. */
+  function deleteNow(id: string, transaction: Transaction): boolean {
+    const keys = selectWithTwins.all(id)
+    const [key] = keys
+    if (key === undefined) return false
+    const atMs = wallClockMs()
+    deleteAll(keys, transaction, atMs)
+    touch.run(atMs, key.subjectId)
+    return true
+  }
+
   return {
+    insertNow,
+    deleteNow,
+
     add(face: NewFace, also?: Also): AddedFace {
       const dimension = spaceDimension(face.space)
       if (face.vector.length !== dimension) {
@@ -146,17 +179,8 @@ export function openFaces(
         if (selectSubject.get(face.subjectId) === undefined) return { kind: "no_subject" }
         const id = Bun.randomUUIDv7()
         const createdAtMs = wallClockMs()
-        const quality = face.quality === undefined ? null : JSON.stringify(face.quality)
-        insertSpace.run(face.space)
-        const spaceNumber = selectSpace.get(face.space)?.number ?? 0
-        const vector = sealVector(vault, { id, subjectId: face.subjectId, space: face.space }, toBytes(unit))
-        const row = insert.get(id, face.subjectId, spaceNumber, vector, face.source, quality, createdAtMs, null)
-        assert(row !== undefined, "a new face has a number")
-        if (face.chip !== undefined) chips.add({ number: row.number, id, subjectId: face.subjectId }, face.chip)
-        touch.run(createdAtMs, face.subjectId)
-        changes.recordFace("added", { id, number: row.number, spaceNumber, subjectId: face.subjectId }, createdAtMs)
+        insertNow({ ...face, id, vector: unit, createdAtMs }, createdAtMs, transaction)
         also?.(id)
-        transaction.afterCommit(() => changed(face.space))
         const { subjectId, space, source } = face
         const hasImage = face.chip !== undefined
         return { kind: "added", face: withQuality({ id, subjectId, space, source, hasImage, createdAtMs }, face.quality) }
@@ -175,16 +199,7 @@ export function openFaces(
       return pageOf(rows.map(toFace), limit)
     },
 
-    delete: (id: string): boolean =>
-      store.transact<boolean>((transaction) => {
-        const keys = selectWithTwins.all(id)
-        const [key] = keys
-        if (key === undefined) return false
-        const atMs = wallClockMs()
-        deleteAll(keys, transaction, atMs)
-        touch.run(atMs, key.subjectId)
-        return true
-      }),
+    delete: (id: string): boolean => store.transact<boolean>((transaction) => deleteNow(id, transaction)),
 
     deleteAllOf(subjectId: string, transaction: Transaction, atMs: number): void {
       deleteAll(selectKeys.all(subjectId), transaction, atMs)

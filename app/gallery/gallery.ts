@@ -3,6 +3,7 @@ import type { FaceChip } from "../face/face.ts"
 import type { Quality } from "../face/quality.ts"
 import type { FindAlike } from "./alike.ts"
 import type { IndexCheck } from "./check.ts"
+import type { Exchange } from "./exchange.ts"
 import type { Coverage, StoredVector, TwinlessFace } from "./faces.ts"
 import type { Impostors } from "./impostors.ts"
 import type { Moves } from "./moves.ts"
@@ -144,6 +145,8 @@ export interface Gallery {
   deleteFace(id: string): boolean
   /** Makes one person of two, or two of one. */
   readonly moves: Moves
+  /** What the synchronisation with other boxes reads and writes; opened when it is first asked for. */
+  exchange(): Exchange
   /** What stands for a face in any one space; `undefined` when nothing does, or the face is unknown. */
   vectorIn<In extends Space>(faceId: string, space: In): StoredVector<In> | undefined
   /** By creation. */

@@ -40,6 +40,8 @@ export type Split =
 
 /** `also` runs in the transaction. */
 export interface Moves {
+  /** In the caller's transaction: those of these faces that are the one's become the other's, and both count as changed. */
+  moveNow(fromId: string, faceIds: readonly string[], intoId: string, transaction: Transaction): void
   /** All faces and groups of the one become the other's; the one is gone. What is known of the other stays as it is. */
   merge(fromId: string, intoId: string, also: (merged: MergedPerson) => void): Merged
   unmerge(merged: MergedPerson, fromId: string, also: () => void): Unmerged
@@ -105,6 +107,12 @@ export function openMoves(
   }
 
   return {
+    moveNow(fromId, faceIds, intoId, transaction) {
+      move(fromId, faceIds, intoId, transaction)
+      changed(fromId)
+      changed(intoId)
+    },
+
     merge: (fromId, intoId, also) =>
       store.transact<Merged>((transaction) => {
         if (fromId === intoId) return { kind: "same_subject" }

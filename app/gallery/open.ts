@@ -7,6 +7,7 @@ import { findAlike, nobodyAlike } from "./alike.ts"
 import { openChanges } from "./changes.ts"
 import { checkIndex, type IndexCheck } from "./check.ts"
 import { openChips } from "./chips.ts"
+import { type Exchange, openExchange } from "./exchange.ts"
 import { openFaces } from "./faces.ts"
 import type { Candidate, Gallery } from "./gallery.ts"
 import { openGroupMembers } from "./group-members.ts"
@@ -71,6 +72,8 @@ export async function openGallery(store: Store, vault: Vault, options: GalleryOp
   await Promise.all([...indexes.values()].map((index) => index.started))
 
   const impostors = openImpostors(store, vault, openers, wallClockMs)
+  const moves = openMoves(store, vault, { faces, chips, impostors, subjects, changes }, wallClockMs)
+  let exchange: Exchange | undefined
   const membersOf = openGroupMembers(store, changes.lastSeq)
   const searchNeeds = {
     faces,
@@ -93,7 +96,8 @@ export async function openGallery(store: Store, vault: Vault, options: GalleryOp
     facesOf: faces.of,
     faceImage: chips.of,
     deleteFace: faces.delete,
-    moves: openMoves(store, vault, { faces, chips, impostors, subjects, changes }, wallClockMs),
+    moves,
+    exchange: () => (exchange ??= openExchange({ store, faces, subjects, chips, changes, moves, wallClockMs })),
     storedVector: faces.vectorOf,
     vectorIn: (faceId, space) => faces.vectorIn(faceId, space),
     faceIdsAfter: faces.idsAfter,

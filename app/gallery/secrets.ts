@@ -9,6 +9,8 @@ import type { Metadata, SubjectDetails } from "./subject-details.ts"
 /** Of a subject: what names or describes the person. Everything else in the row is needed by some index. */
 export interface SealedDetails extends Pick<SubjectDetails, "externalId" | "metadata" | "consentNote"> {
   readonly name: string
+  /** The person's number in another system that somebody else has here, who came from another box: it is told to nobody. */
+  readonly claimedExternalId?: string | undefined
 }
 
 /** A face as far as its vector's place is made of it. */
@@ -31,8 +33,8 @@ const detailsPlace = (subjectId: string): Place => ({ table: "subjects", column:
 const vectorPlace = ({ id, space }: FacePlace): Place => ({ table: "faces", column: "vector", row: `${id} ${space}` })
 
 export function sealDetails(vault: Vault, subjectId: string, details: SealedDetails): Uint8Array {
-  const { name, externalId, metadata, consentNote } = details
-  const json = Buffer.from(JSON.stringify({ name, externalId, metadata, consentNote }))
+  const { name, externalId, metadata, consentNote, claimedExternalId } = details
+  const json = Buffer.from(JSON.stringify({ name, externalId, metadata, consentNote, claimedExternalId }))
   return vault.seal(ownerOfSubject(subjectId), detailsPlace(subjectId), json)
 }
 
@@ -43,17 +45,19 @@ export function openDetails(vault: Vault, subjectId: string, stored: Uint8Array)
 
 /** Written by ourselves; the schema's migration writes null for what is absent. */
 export function parseDetails(json: Uint8Array): SealedDetails {
-  const { name, externalId, metadata, consentNote } = JSON.parse(Buffer.from(json).toString()) as {
+  const { name, externalId, metadata, consentNote, claimedExternalId } = JSON.parse(Buffer.from(json).toString()) as {
     readonly name: string
     readonly externalId?: string | null
     readonly metadata?: Metadata | null
     readonly consentNote?: string | null
+    readonly claimedExternalId?: string
   }
   return {
     name,
     externalId: externalId ?? undefined,
     metadata: metadata ?? undefined,
     consentNote: consentNote ?? undefined,
+    claimedExternalId,
   }
 }
 

@@ -41,10 +41,15 @@ export const externalIdDigest = (vault: Vault, externalId: string): Uint8Array =
   vault.digest(externalIdDigestColumn, externalId)
 
 /** In the order of the columns `details`, `name_digest`, `external_id_digest`, `valid_from_ms`, `valid_until_ms`. */
-export function valuesOf(vault: Vault, id: string, subject: NewSubject) {
+export function valuesOf(vault: Vault, id: string, subject: NewSubject, claimedExternalId?: string) {
   const { name, externalId, validFromMs, validUntilMs } = subject
   const digests = [nameDigest(vault, name), externalId === undefined ? null : externalIdDigest(vault, externalId)] as const
-  return [sealDetails(vault, id, subject), ...digests, validFromMs ?? null, validUntilMs ?? null] as const
+  return [
+    sealDetails(vault, id, { ...subject, claimedExternalId }),
+    ...digests,
+    validFromMs ?? null,
+    validUntilMs ?? null,
+  ] as const
 }
 
 /** Throws `BrokenSeal`. */

@@ -15,7 +15,7 @@ import type {
   UpdatedSubject,
 } from "./gallery.ts"
 import { pageOf, rowsMax } from "./page.ts"
-import { type Openers, ownerOfSubject } from "./secrets.ts"
+import { type Openers, openDetails, ownerOfSubject } from "./secrets.ts"
 import { patch, type SubjectChange, whyUnfit } from "./subject-details.ts"
 import {
   type Conditions,
@@ -86,11 +86,21 @@ export function openSubjects(
   function insertAs(id: string, fields: NewSubject, createdAtMs: number, atMs: number) {
     const found = obstacle(id, fields)
     if (found !== undefined) return found
-    vault.createKey(ownerOfSubject(id))
-    insert.run(id, ...valuesOf(vault, id, fields), createdAtMs, atMs)
+    insertNow(id, fields, undefined, createdAtMs, atMs)
+    return undefined
+  }
+
+  function insertNow(id: string, fields: NewSubject, claimed: string | undefined, createdAtMs: number, atMs: number): void {
+    // A record of the person that came from another box may have brought the key along (app/sync/store).
+    vault.ensureKey(ownerOfSubject(id))
+    insert.run(id, ...valuesOf(vault, id, fields, claimed), createdAtMs, atMs)
     writeGroups(id, fields.groups)
     changes.recordSubject("added", id, atMs)
-    return undefined
+  }
+
+  const claimOf = (id: string): string | undefined => {
+    const row = selectDetails.get(id)
+    return row && openDetails(vault, id, row.details).claimedExternalId
   }
 
   /** In the caller's transaction, with all faces that are left. */
@@ -128,6 +138,27 @@ export function openSubjects(
     present,
     insertAs,
     removeNow,
+    claimOf,
+
+    /**
+     * Whoever is or is not there is so from now on; in the caller's transaction, which knows that the external id is free.
+     * @param claimed the external id that somebody else has
+     */
+    putNow(id: string, fields: NewSubject, claimed: string | undefined, createdAtMs: number): void {
+      checkName(fields.name)
+      const atMs = wallClockMs()
+      if (selectVersion.get(id) === undefined) {
+        insertNow(id, fields, claimed, createdAtMs, atMs)
+        return
+      }
+      update.run(...valuesOf(vault, id, fields, claimed), atMs, id)
+      writeGroups(id, fields.groups)
+      changes.recordSubject("changed", id, atMs)
+    },
+
+    /** Whose it is, if somebody else's. */
+    holderOf: (externalId: string, exceptId: string): string | undefined =>
+      selectByExternalId.get(externalIdDigest(vault, externalId), exceptId)?.id,
 
     nameOf(id: string): string | undefined {
       const row = selectDetails.get(id)
@@ -163,7 +194,8 @@ export function openSubjects(
         const found = obstacle(id, fields)
         if (found !== undefined) return found
         const atMs = wallClockMs()
-        update.run(...valuesOf(vault, id, fields), atMs, id)
+        const claimed = fields.externalId === undefined && change.externalId === undefined ? claimOf(id) : undefined
+        update.run(...valuesOf(vault, id, fields, claimed), atMs, id)
         if (change.groups !== undefined) writeGroups(id, fields.groups)
         changes.recordSubject("changed", id, atMs)
         return { kind: "updated", subject: present(id) }

@@ -36,6 +36,10 @@ export function openPeopleRetention(store: Store, people: RetainedPeople, option
     select number, subject_id as subjectId, created_at_ms as createdAtMs
     from face_chips join faces on number = face_number
     where created_at_ms between ? and ? order by face_number limit ${stepChips}`)
+  // Who shares the gallery with other boxes has to hear of it (app/sync/gallery/recorder.ts).
+  const recordChips = store.prepare(`
+    insert into changes (entity, kind, entity_id, face_number, space_number, subject_id, at_ms)
+    select 'face', 'changed', id, number, null, subject_id, ? from faces where number in (select value from json_each(?))`)
   const removeChips = store.prepare("delete from face_chips where face_number in (select value from json_each(?))")
   const touch = store.prepare(
     "update subjects set version = version + 1, updated_at_ms = ? where id in (select value from json_each(?))",
@@ -49,7 +53,9 @@ export function openPeopleRetention(store: Store, people: RetainedPeople, option
     if (old.length === 0) return 0
     return store.transact<number>(() => {
       touch.run(nowMs, JSON.stringify(old.map(({ subjectId }) => subjectId)))
-      return removeChips.run(JSON.stringify(old.map(({ number }) => number)))
+      const numbers = JSON.stringify(old.map(({ number }) => number))
+      recordChips.run(nowMs, numbers)
+      return removeChips.run(numbers)
     })
   }
 

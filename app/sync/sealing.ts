@@ -11,6 +11,8 @@ export interface SiteKeys {
   siteKey(epoch: number): Uint8Array | undefined
   /** Of a member of the site, by the first half of an origin; also of one that has left, for what it wrote before. */
   publicKeyOf(box: string): Uint8Array | undefined
+  /** Why nothing counts any more that was signed by this box, in words; absent or `undefined` when it does. */
+  whyNotBelieved?(box: string): string | undefined
 }
 
 /** … and in order to write them. */
@@ -34,6 +36,8 @@ export type Refusal =
   | { readonly kind: "malformed"; readonly why: string }
   | { readonly kind: "other_suite"; readonly why: string }
   | { readonly kind: "unknown_box"; readonly why: string }
+  /** Signed by a member that was revoked, whenever that was: see site/roster.ts. */
+  | { readonly kind: "revoked_box"; readonly why: string }
   | { readonly kind: "bad_signature"; readonly why: string }
   /** Genuine, but written after this box lost its membership, or before it got the key. */
   | { readonly kind: "no_key"; readonly why: string }
@@ -99,7 +103,7 @@ export function createOpener(keys: SiteKeys) {
 }
 
 function openParsed(
-  { suite, siteKey, publicKeyOf }: SiteKeys,
+  { suite, siteKey, publicKeyOf, whyNotBelieved }: SiteKeys,
   { version, suite: sealedBy, epoch, header, nonce, sealed, signed, proof }: ParsedRecord,
   isGenuine: (box: string, publicKey: Uint8Array, signed: Uint8Array, proof: Proof) => boolean,
   bytes: Uint8Array,
@@ -109,6 +113,8 @@ function openParsed(
   const box = version.origin.slice(0, version.origin.indexOf("."))
   const publicKey = publicKeyOf(box)
   if (publicKey === undefined) return { kind: "unknown_box", why: `written by the box ${box}, which is no member of the site` }
+  const whyNot = whyNotBelieved?.(box)
+  if (whyNot !== undefined) return { kind: "revoked_box", why: whyNot }
   if (!isGenuine(box, publicKey, signed, proof))
     return { kind: "bad_signature", why: `not signed by the box ${box}, which it names as its writer` }
   const key = siteKey(epoch)

@@ -1,4 +1,5 @@
 import { isErased } from "../../app/sync/apply.ts"
+import type { Box, Row } from "../../app/sync/box.ts"
 import type { Entity } from "../../app/sync/entity.ts"
 import type { HubKeeping, Unreachable } from "../../app/sync/hub.ts"
 import { createJanitor } from "../../app/sync/janitor.ts"
@@ -11,8 +12,25 @@ import { createHub } from "../sim/hub.ts"
 import { suiteOf } from "../sim/suite.ts"
 import { createSite, entity, utf8Of } from "./support.ts"
 
+/** A box's disk as far as these boxes need it. */
+export interface TestDisk extends Box {
+  rows(): ReadonlyMap<Entity, Row>
+}
+
 /** Two or more boxes at a hub, of which a test decides what happens before each question to the hub. */
 export function createTestSite(names: readonly string[]) {
+  const watch = { writing: () => {}, erasuresRead: () => {} }
+  return createTestSiteOn(names, (_name, newOrigin, beforeStep) => createDisk(newOrigin, beforeStep, watch))
+}
+
+/**
+ * … on other disks.
+ * @param openDisk is given the box's name, lives that never were, and what is to be called before each step on the disk
+ */
+export function createTestSiteOn<Disk extends TestDisk>(
+  names: readonly string[],
+  openDisk: (name: string, newOrigin: () => Origin, beforeStep: () => void) => Disk,
+) {
   const hub = createHub()
   const site = createSite(suiteOf("plain"), names)
   let lives = 0
@@ -23,9 +41,8 @@ export function createTestSite(names: readonly string[]) {
     const keys = site.keysOf(name)
     const { open } = createOpener(keys)
     const hooks = { beforeCall: async (_call: number): Promise<Unreachable | undefined> => undefined, beforeStep: () => {} }
-    const watch = { writing: () => {}, erasuresRead: () => {} }
     const origin = () => `${name}.${(++lives).toString(16).padStart(12, "0")}` as Origin
-    const disk = createDisk(origin, () => hooks.beforeStep(), watch)
+    const disk = openDisk(name, origin, () => hooks.beforeStep())
     let calls = 0
 
     async function call<Answer>(effect: () => Answer): Promise<Answer | Unreachable> {

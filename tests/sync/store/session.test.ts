@@ -1,0 +1,140 @@
+import { afterAll, describe, expect, test } from "bun:test"
+import type { Row, Tables } from "../../../app/sync/box.ts"
+import type { Entity } from "../../../app/sync/entity.ts"
+import { Crash } from "../../sim/disk.ts"
+import { createTestSiteOn, type TestDisk } from "../site.ts"
+import { boxA, boxB, entity } from "../support.ts"
+import { openPlainBox, openTestSyncStore, type TestSyncStore } from "./support.ts"
+
+/** The rounds of session.test.ts, as far as it is the disk that may spoil them: with each box's rows in a database of its own. */
+
+let open: TestSyncStore[] = []
+afterAll(() => closeAll())
+
+function closeAll(): void {
+  for (const one of open) one[Symbol.dispose]()
+  open = []
+}
+
+const steps = ["write", "remove", "setPosition", "setMarkers", "doubtAfter", "setCursor", "show", "hide"] as const
+
+function openDisk(isSealed: boolean) {
+  return (name: string, _newOrigin: unknown, beforeStep: () => void): TestDisk & { readonly opened: TestSyncStore } => {
+    const opened = openTestSyncStore({ isSealed })
+    open.push(opened)
+    opened.sync.enter(name)
+    const box = openPlainBox(opened.sync)
+    /** A crash may strike before each of these, and after the commit. */
+    function breaking(tables: Tables): Tables {
+      const before = (step: (typeof steps)[number]) => ({
+        [step]: (...given: never[]) => {
+          beforeStep()
+          return (tables[step] as (...given: never[]) => unknown)(...given)
+        },
+      })
+      return Object.assign({ ...tables }, ...steps.map(before))
+    }
+    return {
+      opened,
+      transact(body) {
+        const out = box.transact((tables) => body(breaking(tables)))
+        beforeStep()
+        return out
+      },
+      rows: () =>
+        box.transact((tables) => {
+          const rows: Row[] = [...tables.rowsAfter("erasures", 0, 1e6), ...tables.rowsAfter("records", 0, 1e6)]
+          return new Map<Entity, Row>(rows.map((row) => [row.record.entity, row]))
+        }),
+    }
+  }
+}
+
+async function agreed(isSealed: boolean) {
+  closeAll()
+  const site = createTestSiteOn([boxA, boxB], openDisk(isSealed))
+  const [a, b] = [site.boxes[0]!, site.boxes[1]!]
+  a.enrol(100, 6)
+  b.enrol(200, 6)
+  a.write("erase", entity(100))
+  await site.settle()
+  site.mark()
+  await site.settle()
+  a.enrol(300, 4)
+  await site.settle()
+  return { site, a, b }
+}
+
+function agree(digests: readonly (readonly string[])[]): void {
+  for (const digest of digests) expect(digest).toEqual(digests[0]!)
+}
+
+describe.each([
+  ["in the clear", false],
+  ["sealed", true],
+])("%s", (_, isSealed) => {
+  test("the hub loses its end before each of a round's questions, and others write in its place", async () => {
+    for (let at = 0; at < 60; at += 3) {
+      const { site, a, b } = await agreed(isSealed)
+      a.enrol(400, 3)
+      let happened = false
+      a.hooks.beforeCall = async (call) => {
+        if (call !== at) return undefined
+        happened = true
+        site.hub.rollBack(9)
+        b.enrol(500, 6)
+        b.write("erase", entity(201))
+        await b.round(false)
+        site.mark()
+        await b.round()
+        return undefined
+      }
+      await a.round()
+      await site.settle()
+      agree(site.digests())
+      if (!happened) break
+      expect(a.disk.rows().get(entity(500, 500))?.standing).toBe("held")
+      expect(a.disk.rows().has(entity(201, 201))).toBe(false)
+    }
+  })
+
+  test("a crash at any step on the disk: the next round goes on", async () => {
+    let crashes = 0
+    for (let at = 0; ; at += 7) {
+      const { site, a, b } = await agreed(isSealed)
+      site.hub.rollBack(5)
+      b.enrol(500, 7)
+      await b.round()
+      a.enrol(400, 3)
+      let step = 0
+      a.hooks.beforeStep = () => {
+        if (step++ === at) throw new Crash()
+      }
+      const crashed = await a.round().then(
+        () => false,
+        (error) => error instanceof Crash,
+      )
+      await site.settle()
+      agree(site.digests())
+      if (!crashed) break
+      crashes++
+    }
+    expect(crashes).toBeGreaterThan(5)
+  })
+
+  test("a database closed and opened again goes on as it was", async () => {
+    const { site, a, b } = await agreed(isSealed)
+    a.enrol(400, 3)
+    const before = a.disk.rows()
+    const { folder, sync } = a.disk.opened
+    const origin = sync.ownTables({ afterCommit: () => undefined }).origin()
+    using again = openTestSyncStore({ isSealed, folder })
+    expect(again.sync.box()).toBe(boxA)
+    const reopened = openPlainBox(again.sync)
+    expect(reopened.transact((tables) => tables.origin())).toBe(origin)
+    for (const [path, row] of before) expect(reopened.transact((tables) => tables.row(path))).toEqual(row)
+    b.enrol(500, 2)
+    await site.settle()
+    agree(site.digests())
+  })
+})

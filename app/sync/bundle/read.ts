@@ -3,6 +3,7 @@ import { createReader } from "../../vault/reader.ts"
 import { tagBytes } from "../../vault/suite.ts"
 import { signatureBytes } from "../proof.ts"
 import type { SiteKeys } from "../sealing.ts"
+import { diskErrorOf } from "./disk-error.ts"
 import {
   type BundleHeader,
   blockBytesMax,
@@ -50,7 +51,7 @@ export interface BundleRefusal {
   readonly why: string
 }
 
-export type BundleSource = AsyncIterable<Uint8Array>
+export type BundleSource = AsyncGenerator<Uint8Array>
 
 type Opening = { readonly kind: "opening" } & ParsedOpening
 interface ParsedOpening {
@@ -237,8 +238,9 @@ function watch(source: BundleSource): { readonly source: BundleSource; trouble()
     try {
       yield* source
     } catch (error) {
-      if (!(error instanceof Error && "code" in error && typeof error.code === "string")) throw error
-      trouble = refusal("unreadable", `it cannot be read (${error.code}): ${error.message}`)
+      const code = diskErrorOf(error)
+      if (code === undefined) throw error
+      trouble = refusal("unreadable", `it cannot be read (${code}): ${String(error)}`)
     }
   }
   return { source: watched(), trouble: () => trouble }

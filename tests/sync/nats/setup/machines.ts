@@ -81,9 +81,9 @@ export function tempMachines() {
       const asked = ["--site", "gate", "--nodes", String(count), ...hosts, ...places, "--folder", folder.file("hub"), ...more]
       return (await json<{ steps: readonly Step[] }>("hub", "init", ...asked)).steps
     },
-    async kill(name: string): Promise<void> {
-      servers.get(name)?.kill("SIGKILL")
-      await servers.get(name)?.exited
+    async kill(name: string, signal: "SIGKILL" | "SIGSTOP" | "SIGCONT" = "SIGKILL"): Promise<void> {
+      servers.get(name)?.kill(signal)
+      if (signal === "SIGKILL") await servers.get(name)?.exited
     },
     async [Symbol.asyncDispose]() {
       for (const server of servers.values()) server.kill("SIGKILL")

@@ -1,0 +1,108 @@
+import { Database } from "bun:sqlite"
+import { join } from "node:path"
+import { natsVersion } from "../../../tests/sync/nats/server.ts"
+import { roundTo } from "../../bench/support/statistics.ts"
+import { check, conclude } from "../support/verdict.ts"
+import type { SyncBox } from "./box.ts"
+import { countsOf, dueOf, holdingsOf } from "./compare.ts"
+import { createPeople, systemOf, whoIs, writeVectors } from "./people.ts"
+import { done, type Program } from "./program.ts"
+import { settledOrThrow } from "./settle.ts"
+import { openTestedSite } from "./site.ts"
+
+const recordsPerSecondMin = 2000
+const asked = 300
+const dayMs = 24 * 3600 * 1000
+
+/**
+ * Two boxes enrol so many a day while the line between one of them and the hub is cut for so many days; then it comes back. The days
+ * are told by the times of the changes, which records take their stamps from: nobody waits for them.
+ */
+export async function runMonth(program: Program, days: number, perDay: number): Promise<void> {
+  await using site = await openTestedSite({ program, boxes: 1 })
+  const here = site.boxes[0]!
+  const { box: away, line } = await site.join("gate-away", { overLine: true })
+  if (line === undefined) throw new Error("the box has no line of its own")
+  const people = createPeople((await systemOf(here)).models.space)
+  const count = days * perDay
+  line.cut()
+  await enrolOver(site.file("here.ndjson"), here, 1)
+  await enrolOver(site.file("away.ndjson"), away, count + 1)
+  // What was recorded here while nobody was there has gone to the hub before the month is over.
+  await untilSaid(here, count)
+  await away.start()
+  await untilRecorded(away, count)
+
+  line.takeBytes()
+  const startTickMs = performance.now()
+  line.mend()
+  const [inSeconds, outSeconds] = await Promise.all([
+    secondsUntil(startTickMs, () => countsOf(away).faces === 2 * count),
+    secondsUntil(startTickMs, () => dueOf(away) === 0),
+  ])
+  const arrivedSeconds = await secondsUntil(startTickMs, () => countsOf(here).faces === 2 * count)
+  const bytes = line.takeBytes()
+  await settledOrThrow(site.boxes)
+  let wrong = 0
+  for (const box of site.boxes)
+    for (let i = 0; i < asked; i++) {
+      const number = 1 + Math.floor((i * 2 * count) / asked)
+      if ((await whoIs(box, people, number))?.name !== people.nameOf(number)) wrong++
+    }
+  await Promise.all(site.boxes.map((box) => box.stop()))
+  const digests = new Set(site.boxes.map((box) => holdingsOf(box).digest))
+  const rate = (records: number, seconds: number) =>
+    `${roundTo(seconds, 1)} s, ${Math.round(records / seconds)} records a second`
+  const bothSeconds = Math.max(inSeconds, outSeconds)
+  await conclude(
+    `${days} days of ${perDay} enrolments each, at two boxes that did not hear of each other: nats-server ${natsVersion()}`,
+    [
+      check(
+        `caught up at ${recordsPerSecondMin} records a second, both ways together`,
+        rate(2 * count, bothSeconds),
+        (2 * count) / bothSeconds >= recordsPerSecondMin,
+      ),
+      check(`… what the others had enrolled, found here`, rate(count, inSeconds), inSeconds <= bothSeconds),
+      check(`… what was enrolled here, at the hub`, rate(count, outSeconds), outSeconds <= bothSeconds),
+      check(`… and at the other box`, rate(count, arrivedSeconds), true),
+      check(
+        "nothing is lost, all is found at both",
+        `${wrong} of ${2 * asked} wrong, ${digests.size} digest`,
+        wrong === 0 && digests.size === 1,
+      ),
+      check("over the line", `${Math.round(bytes.up / count)} bytes a record up, ${Math.round(bytes.down / count)} down`, true),
+    ],
+  )
+
+  /** Enrols while the box does not run, and dates the enrolments back. */
+  async function enrolOver(file: string, box: SyncBox, from: number): Promise<void> {
+    await writeVectors(file, people, from, count)
+    await box.stop()
+    await done(box.run("enrol", "--vectors", file), `enrol at ${box.name}`)
+    using database = new Database(join(box.folder, "gatehouse.db"))
+    database.run(`update changes set at_ms = ? + (seq - (select min(seq) from changes)) * ? / (select count(*) from changes)`, [
+      Date.now() - days * dayMs,
+      days * dayMs,
+    ])
+    if (box === here) await box.start()
+  }
+}
+
+const waitMsMax = 600_000
+
+async function secondsUntil(startTickMs: number, isSo: () => boolean): Promise<number> {
+  while (!isSo()) {
+    if (performance.now() - startTickMs > waitMsMax) throw new Error(`not so after ${waitMsMax / 1000} s`)
+    await Bun.sleep(100)
+  }
+  return (performance.now() - startTickMs) / 1000
+}
+
+async function untilSaid(box: SyncBox, faces: number): Promise<void> {
+  await secondsUntil(performance.now(), () => countsOf(box).faces >= faces && dueOf(box) === 0)
+}
+
+/** All changes are records, and wait for the line. */
+async function untilRecorded(box: SyncBox, faces: number): Promise<void> {
+  await secondsUntil(performance.now(), () => countsOf(box).records >= faces && dueOf(box) <= countsOf(box).records)
+}

@@ -1,0 +1,46 @@
+import type { SyncBox } from "./box.ts"
+import { difference, dueOf, type Holdings, holdingsOf } from "./compare.ts"
+
+export type Settled =
+  | { readonly kind: "settled"; readonly seconds: number; readonly holdings: Holdings }
+  | { readonly kind: "apart"; readonly why: string }
+
+/**
+ * Waits until all boxes hold the same and have nothing left to say, read from their databases while they run.
+ * @param isEnough of the first box's holdings; what is written still is waited for by it
+ */
+export async function settle(
+  boxes: readonly SyncBox[],
+  secondsMax = 120,
+  isEnough: (holdings: Holdings) => boolean = () => true,
+): Promise<Settled> {
+  const startTickMs = performance.now()
+  for (;;) {
+    const all = boxes.map((box) => ({ name: box.name, holdings: holdingsOf(box), due: dueOf(box) }))
+    const first = all[0]!
+    const apart = all.find(({ holdings }) => holdings.digest !== first.holdings.digest)
+    const late = all.find(({ due }) => due > 0)
+    const seconds = (performance.now() - startTickMs) / 1000
+    if (apart === undefined && late === undefined && isEnough(first.holdings))
+      return { kind: "settled", seconds, holdings: first.holdings }
+    if (seconds > secondsMax) return { kind: "apart", why: whyApart() }
+    await Bun.sleep(500)
+
+    function whyApart(): string {
+      const differs = apart && `${first.name} and ${apart.name}: ${difference(first.holdings, apart.holdings)}`
+      const due = late && `${late.name} has ${late.due} records to offer`
+      const { subjects, faces, records } = first.holdings
+      return (
+        [differs, due].filter(Boolean).join("; ") ||
+        `all have ${subjects.size} people, ${faces.size} faces, ${records.size} records`
+      )
+    }
+  }
+}
+
+/** … or the run cannot go on. */
+export async function settledOrThrow(...of: Parameters<typeof settle>): Promise<Extract<Settled, { kind: "settled" }>> {
+  const settled = await settle(...of)
+  if (settled.kind === "apart") throw new Error(`the boxes do not agree: ${settled.why}`)
+  return settled
+}

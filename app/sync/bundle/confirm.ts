@@ -1,13 +1,13 @@
 import type { Box } from "../box.ts"
 import type { Origin } from "../merge.ts"
 import type { SiteKeys } from "../sealing.ts"
-import { boxOf } from "./format.ts"
-import { type BundleReceipt, whyNotBelieved } from "./receipt.ts"
+import { boxOf, type SiteName } from "./format.ts"
+import { type BundleReceipt, whyReceiptRefused } from "./receipt.ts"
 import { confirmedBy } from "./write.ts"
 
 export interface ConfirmNeeds {
   readonly box: Box
-  readonly site: string
+  readonly site: SiteName
   readonly keys: SiteKeys
 }
 
@@ -23,7 +23,7 @@ export type Confirmed =
  */
 export function confirm({ box, site, keys }: ConfirmNeeds, receipt: BundleReceipt): Confirmed {
   const { receiver, receiverName, exporter, through } = receipt.body
-  const why = whyNotBelieved(keys, site, receipt)
+  const why = whyReceiptRefused(keys, site, receipt)
   if (why !== undefined) return { kind: "not_believed", why }
   return box.transact((tables): Confirmed => {
     if (exporter !== tables.origin()) return { kind: "not_ours", exporter }

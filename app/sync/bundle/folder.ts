@@ -85,7 +85,7 @@ function nameOf(needs: Pick<BundleWriteNeeds, "site" | "boxName">, { through, id
 }
 
 const prefixOf = ({ site, boxName }: Pick<BundleWriteNeeds, "site" | "boxName">) =>
-  `${[site, boxName].map((name) => name.replaceAll(/[^A-Za-z0-9-]+/g, "-")).join("-")}-`
+  `${[site.name, boxName].map((name) => name.replaceAll(/[^A-Za-z0-9-]+/g, "-")).join("-")}-`
 
 /** What follows the prefix: another box's name may begin as this one's. */
 const draftTail = /^\d{12,16}-[0-9a-f]{8}\.bundle\.draft$/

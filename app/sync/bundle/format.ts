@@ -36,7 +36,10 @@ const count = z.int().min(0)
 const headerSchema = z.object({
   /** Of this bundle, 16 random bytes. */
   id: z.string().regex(/^[0-9a-f]{32}$/),
+  /** For people … */
   site: z.string().min(1).max(64),
+  /** … and what tells it from every other of its name. */
+  siteId: z.string().regex(/^[0-9a-f]{32}$/),
   suite: z.enum(["aes", "gm"]),
   /** Of the site's key that the bundle's own is made of. */
   epoch: count,
@@ -108,6 +111,12 @@ export function unlisted(bytes: Uint8Array): readonly Uint8Array[] | undefined {
     at = end
   }
   return items
+}
+
+export interface SiteName {
+  readonly name: string
+  /** 32 hexadecimal digits. */
+  readonly id: string
 }
 
 /** The first half of an origin: which box, whatever its life. */

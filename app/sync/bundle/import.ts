@@ -88,18 +88,22 @@ export async function importBundle(needs: BundleImportNeeds, source: BundleSourc
   return { kind: "imported", ...settle(needs, read.header, counts), ...counts }
 }
 
-/** Notes how far the exporter was read, and signs for it. What could not be read is to come again, so nothing is noted then. */
+/**
+ * Notes how far the exporter was read, and signs for it. What could not be read is to come again, so nothing is noted then; what a
+ * revoked box wrote is wanted by nobody.
+ */
 function settle(needs: BundleImportNeeds, header: BundleHeader, { changed, known, refused }: ImportCounts) {
   const { exporter, since, through } = header
   const { before, now, origin } = needs.box.transact((tables) => {
     const before = tables.cursor(readOf(exporter))
-    const now = refused.length === 0 && since <= before ? Math.max(before, through) : before
+    const now = refused.every(({ kind }) => kind === "revoked_box") && since <= before ? Math.max(before, through) : before
     if (now > before) tables.setCursor(readOf(exporter), now)
     return { before, now, origin: tables.origin() }
   })
   const receipt = signBundleReceipt(needs.site.keys(), {
     what: "receipt of a bundle",
-    site: needs.site.site,
+    site: needs.site.site.name,
+    siteId: needs.site.site.id,
     bundle: header.id,
     exporter,
     receiver: origin,

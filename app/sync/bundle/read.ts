@@ -17,13 +17,14 @@ import {
   parseEnd,
   parseHeader,
   readU32,
+  type SiteName,
   toSign,
   unlisted,
 } from "./format.ts"
 
 /** What of the site is asked while a bundle is read. */
 export interface BundleSite {
-  readonly site: string
+  readonly site: SiteName
   /** As they are once the notices were taken. */
   keys(): SiteKeys
   standingOf(box: string): "member" | "revoked" | "unknown"
@@ -115,8 +116,7 @@ export async function readBundle(
 
 /** Whether the exporter may speak to this box. The notices are taken first: they may be what makes it known. */
 function admit({ header, notices, signed, signature }: ParsedOpening, site: BundleSite): BundleRefusal | undefined {
-  if (header.site !== site.site)
-    return refusal("other_site", `it is of the site ${header.site}, and this box belongs to ${site.site}`)
+  if (header.siteId !== site.site.id) return refusal("other_site", whyOtherSite(header, site.site))
   site.takeNotices(notices)
   const keys = site.keys()
   const box = boxOf(header.exporter)
@@ -134,6 +134,11 @@ function admit({ header, notices, signed, signature }: ParsedOpening, site: Bund
   if (keys.siteKey(header.epoch) === undefined)
     return refusal("no_key", `sealed by the site key of epoch ${header.epoch}, which this box has not got`)
   return undefined
+}
+
+function whyOtherSite({ site, siteId }: BundleHeader, own: SiteName): string {
+  const which = site === own.name ? `another site that is called ${site}, too (${siteId})` : `the site ${site}`
+  return `it is of ${which}, and this box belongs to ${own.name}`
 }
 
 type Reader = ReturnType<typeof createReader>

@@ -1,14 +1,15 @@
-import { z } from "zod"
 import type { JsonObject } from "../../vault/canonical.ts"
 import { isGenuine, publicKeyText, type Receipt, signReceipt } from "../../vault/signer.ts"
 import type { Origin } from "../merge.ts"
 import type { SiteKeys, WritingKeys } from "../sealing.ts"
-import { boxOf } from "./format.ts"
+import { boxOf, type SiteName } from "./format.ts"
+import { receiptSchema } from "./receipt-schema.ts"
 
 /** What a box signs when it has read a bundle to its end. Back at the exporter it says what need not be sent again. */
 export interface BundleReceiptBody extends JsonObject {
   readonly what: "receipt of a bundle"
   readonly site: string
+  readonly siteId: string
   /** The bundle's id. */
   readonly bundle: string
   /** Who wrote it, in the life that counted `through`. */
@@ -32,30 +33,6 @@ export const receiptBytesMax = 16 * 1024
 /** Beside the bundle, with this behind its name. */
 export const receiptEnding = ".receipt"
 
-const count = z.int().min(0)
-
-const origin = z.string().regex(/^[0-9a-f]{8}\.[0-9a-f]{12}$/)
-
-/** Also what `/v1/bundles/receipts` takes. */
-export const receiptSchema = z.strictObject({
-  body: z.strictObject({
-    what: z.literal("receipt of a bundle"),
-    site: z.string().max(64),
-    bundle: z.string().regex(/^[0-9a-f]{32}$/),
-    exporter: origin,
-    receiver: origin,
-    receiverName: z.string().max(64),
-    through: count,
-    changed: count,
-    known: count,
-    refused: count,
-    importedAtMs: count,
-  }),
-  algorithm: z.enum(["Ed25519", "SM2-SM3"]),
-  publicKey: z.string().max(256),
-  signature: z.string().max(128),
-})
-
 /** `undefined` for a text that is no receipt. */
 export function parseReceipt(text: string): BundleReceipt | undefined {
   try {
@@ -72,10 +49,12 @@ export function signBundleReceipt({ suite, pair }: WritingKeys, body: BundleRece
 }
 
 /** Why a receipt is not believed; `undefined` for one that is a member's. */
-export function whyNotBelieved(keys: SiteKeys, site: string, receipt: BundleReceipt): string | undefined {
+export function whyReceiptRefused(keys: SiteKeys, site: SiteName, receipt: BundleReceipt): string | undefined {
   const { body } = receipt
-  if (body.site !== site) return `it is of the site ${body.site}, and this box belongs to ${site}`
+  if (body.siteId !== site.id) return `it is of the site ${body.site} (${body.siteId}), and this box belongs to ${site.name}`
   const box = boxOf(body.receiver as Origin)
+  const why = keys.whyNotBelieved?.(box)
+  if (why !== undefined) return why
   const publicKey = keys.publicKeyOf(box)
   if (publicKey === undefined) return `signed by the box ${body.receiverName} (${box}), which is no member of the site`
   if (!isGenuine(keys.suite, publicKeyText(keys.suite, publicKey), receipt))

@@ -3,7 +3,7 @@ import { version as program } from "../../base/version.ts"
 import { type Box, type Target, whyShrunken } from "../box.ts"
 import { type BundlePosition, bundlePage } from "../courier.ts"
 import type { Origin } from "../merge.ts"
-import type { WritingKeys } from "../sealing.ts"
+import type { SiteKeys, WritingKeys } from "../sealing.ts"
 import {
   type BundleHeader,
   blockBytesAim,
@@ -15,13 +15,14 @@ import {
   frameKinds,
   jsonBytes,
   listed,
+  type SiteName,
   toSign,
   u32,
 } from "./format.ts"
 
 export interface BundleWriteNeeds {
   readonly box: Box
-  readonly site: string
+  readonly site: SiteName
   /** The exporter's own, as a person calls it. */
   readonly boxName: string
   readonly keys: WritingKeys
@@ -67,7 +68,8 @@ export function beginBundle(
   const { exporter, since, through } = start
   const header: BundleHeader = {
     id: crypto.getRandomValues(new Uint8Array(16)).toHex(),
-    site: needs.site,
+    site: needs.site.name,
+    siteId: needs.site.id,
     suite: keys.suite.name,
     epoch: keys.epoch,
     exporter,
@@ -100,7 +102,7 @@ function* bundleBytes({ box, keys, notices }: BundleWriteNeeds, header: BundleHe
   }
 
   let records = 0
-  for (const block of blocksOf(box, header)) {
+  for (const block of blocksOf(box, keys, header)) {
     records += block.length
     yield frame(frameKinds.records, Bun.zstdCompressSync(listed(block)))
   }
@@ -113,8 +115,8 @@ function openingOf(header: BundleHeader, notices: readonly Uint8Array[]): Uint8A
   return Buffer.concat([bundleMagic, Uint8Array.of(bundleVersion), u32(text.length), text, u32(said.length), said])
 }
 
-/** Pages as they are in the tables, cut where a block is full. */
-function* blocksOf(box: Box, { since, through }: BundleHeader): Generator<readonly Uint8Array[]> {
+/** Pages as they are in the tables, cut where a block is full. What nobody of the site believes any more stays here. */
+function* blocksOf(box: Box, keys: SiteKeys, { since, through }: BundleHeader): Generator<readonly Uint8Array[]> {
   let position: BundlePosition | undefined = { stream: "erasures", change: since }
   while (position !== undefined) {
     const at: BundlePosition = position
@@ -124,6 +126,7 @@ function* blocksOf(box: Box, { since, through }: BundleHeader): Generator<readon
     let block: Uint8Array[] = []
     let bytes = 0
     for (const record of page.records) {
+      if (keys.whyNotBelieved?.(boxOf(record.origin)) !== undefined) continue
       block.push(record.bytes)
       bytes += record.bytes.length
       if (bytes < blockBytesAim) continue

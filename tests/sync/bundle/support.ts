@@ -21,7 +21,11 @@ export function tempFolder(): { readonly path: string } & Disposable {
 export type BundleBox = ReturnType<ReturnType<typeof createBundleSite>["box"]>
 
 /** Boxes with tables in memory, members of one site, with real sealing. */
-export function createBundleSite(names: Readonly<Record<string, string>>, suite: Suite = openSuite("aes").suite, id = "gate") {
+export function createBundleSite(
+  names: Readonly<Record<string, string>>,
+  suite: Suite = openSuite("aes").suite,
+  siteName = "gate",
+) {
   const site: TestSite = createSite(suite, Object.values(names))
   const revoked = new Set<string>()
   let lives = 0
@@ -41,7 +45,7 @@ export function createBundleSite(names: Readonly<Record<string, string>>, suite:
         box: disk,
         boxName: name,
         site: {
-          site: id,
+          site: { name: siteName, id: Buffer.from(siteName.padEnd(16)).toString("hex") },
           keys: () => ({ ...keys, epoch: Math.max(...site.epochs.keys()) }),
           standingOf: (box) => (revoked.has(box) ? "revoked" : Object.values(names).includes(box) ? "member" : "unknown"),
           boxCalled: (text) => names[text] ?? Object.values(names).find((box) => box === text),

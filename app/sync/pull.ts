@@ -1,6 +1,6 @@
 import { applyFromHub } from "./apply.ts"
 import type { Box, Tables } from "./box.ts"
-import type { GalleryStream, Hub, HubEntry, HubRecord, Marker, Unreachable } from "./hub.ts"
+import type { GalleryStream, Hub, HubEntry, HubRecord, Marker, Stream, Unreachable } from "./hub.ts"
 import { streamOf } from "./hub.ts"
 import { withMarker } from "./markers.ts"
 import type { Version } from "./merge.ts"
@@ -61,9 +61,19 @@ export async function pullVerified(needs: PullNeeds, stream: GalleryStream): Pro
   return pulled.kind === "pulled" ? { ...pulled, offeredAgain: offerDoubtful(box, stream) } : pulled
 }
 
-/** Where the newest marker lies that the hub still has as this box knows it; 0 when there is none. */
-async function verifiedPrefix({ hub, box }: PullNeeds, stream: GalleryStream) {
-  const markers = box.transact((tables) => tables.markers(stream))
+function verifiedPrefix({ hub, box }: PullNeeds, stream: GalleryStream) {
+  return unchangedUpTo(
+    hub,
+    stream,
+    box.transact((tables) => tables.markers(stream)),
+  )
+}
+
+/**
+ * Where the newest of these markers lies that the hub still has: all before it is as it was. 0 when there is none.
+ * @param markers rising
+ */
+export async function unchangedUpTo(hub: Pick<Hub, "markerAt">, stream: Stream, markers: readonly Marker[]) {
   for (const known of markers.toReversed()) {
     const found = await hub.markerAt(stream, known.sequence)
     if (found.kind === "unreachable") return found
@@ -165,4 +175,4 @@ function offerDoubtful(box: Box, stream: GalleryStream): number {
   }
 }
 
-const sequenceOf = (entry: HubEntry) => (entry.kind === "marker" ? entry.marker.sequence : entry.record.sequence)
+export const sequenceOf = (entry: HubEntry) => (entry.kind === "marker" ? entry.marker.sequence : entry.record.sequence)

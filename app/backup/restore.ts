@@ -4,6 +4,7 @@ import { dirname, join, relative, resolve } from "node:path"
 import type { Result } from "../base/result.ts"
 import { type Contents, examineDatabase } from "../store/copy.ts"
 import { claimDataFolder, dataFolderFiles } from "../store/data-folder.ts"
+import { beginNewLife } from "../store/new-life.ts"
 import { attachKeys, type RestoreKeys, type Unsealed } from "./attach.ts"
 import { extractPayload, type Manifest } from "./file.ts"
 import { checkBackup, syncFolder } from "./make.ts"
@@ -59,14 +60,20 @@ export async function restoreBackup(
     const made = await draftFrom(file, manifest, draft, unsealing?.value)
     if (made.kind === "failed") return made
     const unsealed = unsealing && (await attachKeys(file, manifest, draft, unsealing.value, keys))
-    if (unsealed?.kind === "failed") {
+    // In the draft: whoever finds it in its place, after a kill too, finds it so.
+    const prepared = unsealed?.kind === "failed" ? unsealed : beginNewLife(draft, manifest.schema)
+    if (prepared.kind === "failed") {
       await removeDraft(draft)
-      return unsealed
+      return prepared
     }
     const asideFolder = await swap(draft, dataFolder, present.value)
     return {
       kind: "ok",
-      value: { manifest, ...(unsealed && { unsealed: unsealed.value }), ...(asideFolder !== undefined && { asideFolder }) },
+      value: {
+        manifest,
+        ...(unsealed?.kind === "ok" && { unsealed: unsealed.value }),
+        ...(asideFolder !== undefined && { asideFolder }),
+      },
     }
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error)

@@ -25,7 +25,7 @@ export function holdingsOf({ store, vault, gallery, sightings }: HoldingsNeeds):
     createsHolding(store),
     sightingsHolding(store, sightings),
     enrolmentsHolding(store, openJobs(store, vault, Date.now), report),
-    syncHolding(),
+    syncHolding(store, vault),
     galleryHolding(gallery),
   ]
 }

@@ -12,6 +12,7 @@ import { rearrangementsSealer } from "../people/rearrange.ts"
 import { claimDataFolder, dataFolderFiles, openDataFolder } from "../store/data-folder.ts"
 import { openStore, type Store, type WatchCommit } from "../store/store.ts"
 import { openVaultRows } from "../store/vault-rows.ts"
+import { syncSealers } from "../sync/store/sealers.ts"
 import { settleKeyFile } from "../vault/master-file.ts"
 import { masterPlaces, openVault } from "../vault/open.ts"
 import type { VaultOptions } from "../vault/options.ts"
@@ -91,6 +92,7 @@ function sealersOf(store: Store, vault: Vault): readonly Sealer[] {
     snapshotSealer(store, vault),
     ...enrolmentSealers(store, vault),
     rearrangementsSealer(store, vault),
+    ...syncSealers(store, vault),
   ]
 }
 

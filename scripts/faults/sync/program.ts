@@ -4,9 +4,10 @@ import { compiledProgram } from "../../../tests/support/compiled.ts"
 /** What the runs start as a box: the compiled file as it would be shipped, or, to try the runs themselves out, the sources. */
 export type Program = readonly string[]
 
-/** @param named `source`, the path of a compiled file, or nothing: then one is made of the sources */
+/** @param named `source`, the main.ts of another checkout, the path of a compiled file, or nothing: then one is made of the sources */
 export async function programOf(named: string | undefined): Promise<Program> {
   if (named === "source") return selfCommand()
+  if (named?.endsWith(".ts") === true) return [process.execPath, named]
   return [named ?? (await compiledProgram()).program]
 }
 

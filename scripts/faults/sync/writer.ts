@@ -52,7 +52,7 @@ export async function write(book: Book, { boxes, people, random, nextNumber, isO
   const mine: Person[] = []
   const anyBox = () => boxes[Math.floor(random() * boxes.length)]!
   const alive = () => mine.filter(({ erased }) => !erased)
-  const anyone = () => alive()[Math.floor(random() * alive().length)]
+  const oneOf = (people: readonly Person[]) => people[Math.floor(random() * people.length)]
 
   async function once(box: SyncBox, path: string, init: RequestInit): Promise<Response> {
     const giveUpTickMs = performance.now() + answerMsMax
@@ -173,12 +173,13 @@ export async function write(book: Book, { boxes, people, random, nextNumber, isO
   }
 
   while (!isOver()) {
-    const person = anyone()
     const draw = random()
+    const isDeletion = draw >= 0.87 && draw < 0.93
+    const person = oneOf(isDeletion ? alive().filter(({ faces }) => faces.size > 1) : alive())
     if (person === undefined || draw < 0.6) await enrol()
     else if (draw < 0.75) await addFace(person)
     else if (draw < 0.87) await rename(person)
-    else if (draw < 0.93) await deleteFace(person)
+    else if (isDeletion) await deleteFace(person)
     else await erase(person)
     await Bun.sleep(pauseMs)
   }

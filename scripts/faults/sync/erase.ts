@@ -4,7 +4,7 @@ import { lfwPeople } from "../../../tests/support/lfw.ts"
 import { natsVersion } from "../../../tests/sync/nats/server.ts"
 import { roundTo } from "../../bench/support/statistics.ts"
 import { check, conclude } from "../support/verdict.ts"
-import { confirmationsOf } from "./api.ts"
+import { syncOf } from "./api.ts"
 import type { SyncBox } from "./box.ts"
 import { createPeople, enrol, enrolPicture, postJson, systemOf, whoIs } from "./people.ts"
 import { done, type Program } from "./program.ts"
@@ -64,7 +64,7 @@ export async function runErase(program: Program, boxCount: number, sealed: boole
     after = await search()
   }
   const cleanSeconds = (performance.now() - startTickMs) / 1000
-  const confirmed = await Promise.all(erased.map(({ subjectId }) => confirmationsOf(boxes[0]!, subjectId)))
+  const receipts = await Promise.all(boxes.map((box) => untilConfirmed(box, erased.length)))
 
   const imports = []
   for (const file of readdirSync(stick).filter((name) => !name.endsWith(".receipt")))
@@ -99,9 +99,16 @@ export async function runErase(program: Program, boxCount: number, sealed: boole
         after.size === 0,
       ),
       check(
-        "receipts add up",
-        confirmed.map((one) => `${one?.confirmed} of ${one?.boxes}`).join(", "),
-        confirmed.every((one) => one !== undefined && one.confirmed === boxCount && one.boxes === boxCount),
+        "receipts add up: each box knows that each has erased all of them",
+        receipts
+          .map(({ total, confirmed, waiting }) => {
+            const missing = waiting.map(
+              ({ confirmedBy, of, missing }) => `${confirmedBy} of ${of}, without ${missing.join(", ")}`,
+            )
+            return [`${confirmed} of ${total}`, ...missing].join(": ")
+          })
+          .join("; "),
+        receipts.every(({ total, confirmed }) => total === erased.length && confirmed === erased.length),
       ),
       check(
         "a stick written before brings nobody back",
@@ -121,6 +128,15 @@ async function untilAllHave(boxes: readonly SyncBox[], count: number): Promise<v
     await Bun.sleep(500)
   }
   throw new Error(`not all boxes have ${count} people after 120 s`)
+}
+
+/** What a box says of erasures, once all are confirmed by all, or after the time that boxes take to say so. */
+async function untilConfirmed(box: SyncBox, count: number) {
+  for (let tries = 0; ; tries++) {
+    const { erasures } = await syncOf(box)
+    if (erasures.confirmed >= count || tries === 180) return erasures
+    await Bun.sleep(1000)
+  }
 }
 
 async function goneAfterMs(box: SyncBox, people: readonly Somebody[], startTickMs: number): Promise<number> {

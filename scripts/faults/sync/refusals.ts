@@ -8,7 +8,7 @@ import type { HubAccess } from "../../../app/sync/nats/setup/access.ts"
 import { lfwPeople } from "../../../tests/support/lfw.ts"
 import { natsVersion } from "../../../tests/sync/nats/server.ts"
 import { check, conclude } from "../support/verdict.ts"
-import { refusedAt, whyNotConnected } from "./api.ts"
+import { refusedAt, syncOf } from "./api.ts"
 import { openTestedHub } from "./hub.ts"
 import { createPeople, enrol, enrolPicture, systemOf, whoIs } from "./people.ts"
 import { done, type Program } from "./program.ts"
@@ -110,7 +110,7 @@ export async function runRefusals(program: Program): Promise<void> {
   await enrol(third.box, people, 901)
   await Bun.sleep(5000)
   const [afterAtThird, thirdAtOne] = [await whoIs(third.box, people, 900), await whoIs(one, people, 901)]
-  say("a box that was revoked", (await whyNotConnected(third.box)) ?? "it says nothing", /revoked/)
+  say("a box that was revoked", (await syncOf(third.box)).why ?? "it says nothing", /revoked/)
   await hub.turnOut(third.box.name)
   await Bun.sleep(3000)
   say("… and turned out at the hub", await checkedWith(access), /does not know this box's key/)

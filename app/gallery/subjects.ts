@@ -91,8 +91,7 @@ export function openSubjects(
   }
 
   function insertNow(id: string, fields: NewSubject, claimed: string | undefined, createdAtMs: number, atMs: number): void {
-    // A record of the person that came from another box may have brought the key along (app/sync/store).
-    vault.ensureKey(ownerOfSubject(id))
+    vault.createKey(ownerOfSubject(id))
     insert.run(id, ...valuesOf(vault, id, fields, claimed), createdAtMs, atMs)
     writeGroups(id, fields.groups)
     changes.recordSubject("added", id, atMs)

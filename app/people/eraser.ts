@@ -21,20 +21,25 @@ export function createEraser(store: Store, holdings: readonly Holding[]) {
     personOf,
     isThere: (subjectId: string): boolean => selectSubject.get(subjectId) !== undefined,
 
-    async erase(subjectId: string): Promise<ErasedRows> {
+    /** @param faceIds of faces that have left already */
+    async erase(subjectId: string, faceIds: readonly string[] = []): Promise<ErasedRows> {
       const rows: ErasedRows = {}
       const take = ({ name, erase }: Holding, person: HeldPerson): boolean => {
         const taken = erase?.(person) ?? 0
         rows[name] = (rows[name] ?? 0) + taken
         return taken > 0
       }
-      const person = personOf(subjectId)
+      const present = () => {
+        const person = personOf(subjectId)
+        return { ...person, faceIds: [...person.faceIds, ...faceIds] }
+      }
+      const person = present()
       for (const holding of others)
         while (take(holding, person))
           // A breath between steps: requests go first.
           await Bun.sleep(1)
       // Once more in the turn in which the person's own row leaves, for what came meanwhile.
-      const last = personOf(subjectId)
+      const last = present()
       for (const holding of others) while (take(holding, last));
       if (own !== undefined) take(own, last)
       return rows

@@ -16,6 +16,12 @@ export interface Erasure {
 
 export type Ledger = ReturnType<typeof openLedger>
 
+interface ErasureRow {
+  readonly subjectId: string
+  readonly askedAtMs: number
+  readonly receipt: string | null
+}
+
 const line = z.object({ subjectId: z.string().min(1), askedAtMs: z.number(), receipt: z.unknown().optional() })
 
 /**
@@ -26,18 +32,15 @@ const line = z.object({ subjectId: z.string().min(1), askedAtMs: z.number(), rec
  * @param path of the file; without one the database alone remembers
  */
 export function openLedger(store: Store, path: string | undefined) {
-  const select = store.prepare<{ subjectId: string; askedAtMs: number; receipt: string | null }>(
-    "select subject_id as subjectId, asked_at_ms as askedAtMs, receipt from erasures order by asked_at_ms, subject_id",
-  )
+  const columns = "subject_id as subjectId, asked_at_ms as askedAtMs, receipt"
+  const select = store.prepare<ErasureRow>(`select ${columns} from erasures order by asked_at_ms, subject_id`)
+  const selectOne = store.prepare<ErasureRow>(`select ${columns} from erasures where subject_id = ?`)
   const upsert = store.prepare(`
     insert into erasures (subject_id, asked_at_ms, receipt) values (?, ?, ?)
     on conflict do update set receipt = coalesce(excluded.receipt, receipt)`)
 
   function inDatabase(): Erasure[] {
-    return select.all().map(({ receipt, ...rest }) => ({
-      ...rest,
-      ...(receipt !== null && { receipt: JSON.parse(receipt) as Receipt<ErasureBody> }),
-    }))
+    return select.all().map(toErasure)
   }
 
   function write({ subjectId, askedAtMs, receipt }: Erasure): void {
@@ -60,8 +63,15 @@ export function openLedger(store: Store, path: string | undefined) {
     all: inDatabase,
 
     get(subjectId: string): Erasure | undefined {
-      return inDatabase().find((one) => one.subjectId === subjectId)
+      const row = selectOne.get(subjectId)
+      return row && toErasure(row)
     },
+
+    /**
+     * In the caller's transaction, and in the database alone: for somebody whom another box has erased. `record` follows, after a kill at
+     * the next start.
+     */
+    note: write,
 
     /** On the disk when it returns, in both places: from now on nobody of this id is ever served again. */
     record(erasure: Erasure): void {
@@ -69,6 +79,10 @@ export function openLedger(store: Store, path: string | undefined) {
       write(erasure)
     },
   }
+}
+
+function toErasure({ receipt, ...rest }: ErasureRow): Erasure {
+  return { ...rest, ...(receipt !== null && { receipt: JSON.parse(receipt) as Receipt<ErasureBody> }) }
 }
 
 /** By subject id; the last line of an id counts. */

@@ -19,8 +19,14 @@ export interface People {
   /**
    * Resolves when the last trace is gone, or, with `pending`, when that takes longer than `waitMs`: then it goes on by itself, over
    * a restart too, and the receipt is there later.
+   * @param faceIds of faces that have left already, with another box's word that the person is erased
    */
-  erase(subjectId: string, waitMs?: number): Promise<Erased>
+  erase(subjectId: string, waitMs?: number, faceIds?: readonly string[]): Promise<Erased>
+  /**
+   * In the caller's transaction: somebody who is here was erased at another box. `erase` is to follow after it; the next start does so
+   * where a kill comes first.
+   */
+  noteErasure(subjectId: string): void
   erasures(): readonly Erasure[]
   erasure(subjectId: string): Erasure | undefined
   readonly rearrangements: Rearrangements
@@ -84,10 +90,10 @@ export async function openPeople(needs: PeopleNeeds, ledgerPath: string | undefi
     log.warn({ people: returned.length }, "an older backup brought back people who were erased: erased again")
   if (unfinished.size > 0) void finishSoon()
 
-  async function begin(subjectId: string): Promise<void> {
+  async function begin(subjectId: string, faceIds?: readonly string[]): Promise<void> {
     // Before anything else: whatever is killed from here on, the next start ends it.
-    ledger.record({ subjectId, askedAtMs: wallClockMs() })
-    unfinished.set(subjectId, await eraser.erase(subjectId))
+    ledger.record({ subjectId, askedAtMs: ledger.get(subjectId)?.askedAtMs ?? wallClockMs() })
+    unfinished.set(subjectId, await eraser.erase(subjectId, faceIds))
   }
 
   function finishSoon(): Promise<void> {
@@ -169,11 +175,13 @@ export async function openPeople(needs: PeopleNeeds, ledgerPath: string | undefi
       return zipWithManifest(filesOf(eraser.personOf(subjectId)), about, exportedAtMs)
     },
 
-    async erase(subjectId, waitMs = waitMsDefault) {
+    noteErasure: (subjectId) => ledger.note({ subjectId, askedAtMs: wallClockMs() }),
+
+    async erase(subjectId, waitMs = waitMsDefault, faceIds) {
       const running = underWay.get(subjectId)
       if (running !== undefined) await running
       else if (eraser.isThere(subjectId)) {
-        const begun = begin(subjectId).finally(() => underWay.delete(subjectId))
+        const begun = begin(subjectId, faceIds).finally(() => underWay.delete(subjectId))
         underWay.set(subjectId, begun)
         await begun
       }

@@ -102,6 +102,18 @@ export function createOpener(keys: SiteKeys) {
   }
 }
 
+/**
+ * The content of a record that was believed when it came, and is kept here: its signature is not checked a second time, and who wrote
+ * it may have left the site since. `undefined` without the key of its epoch.
+ */
+export function openKept({ suite, siteKey }: Pick<SiteKeys, "suite" | "siteKey">, bytes: Uint8Array): Uint8Array | undefined {
+  const parsed = parseRecord(bytes)
+  if (parsed.kind === "malformed") return undefined
+  const { epoch, header, nonce, sealed } = parsed.record
+  const key = siteKey(epoch)
+  return key && suite.open(key, nonce, header, sealed)
+}
+
 function openParsed(
   { suite, siteKey, publicKeyOf, whyNotBelieved }: SiteKeys,
   { version, suite: sealedBy, epoch, header, nonce, sealed, signed, proof }: ParsedRecord,

@@ -12,10 +12,13 @@ export interface Change {
   readonly entity: Entity
   /** Empty but for a `put`. */
   readonly content: Uint8Array
+  /** When somebody made it, where that is known: wall time. */
+  readonly atMs?: number
 }
 
 /**
  * Writes changes of this box, each with its row for the hub, in the caller's transaction. Of one entity there is one at most.
+ * @param wallMs for changes that do not say when they were made
  * @param seal signs those that are given together with one signature (sealing.ts)
  * @returns the records, and the entities that were left as they are because they are erased, or are by another of these changes
  */
@@ -29,8 +32,8 @@ export function writeChanges(
   const open = changes.filter(({ entity }) => !isErased(tables, entity) && !above(entity).some((path) => erasedNow.has(path)))
   if (open.length === 0) return { records: [], erased: changes.map(({ entity }) => entity) }
   const records = seal(
-    open.map(({ kind, entity, content }) => {
-      const stamp = nextStamp(wallMs, tables.row(entity)?.record.stamp)
+    open.map(({ kind, entity, content, atMs = wallMs }) => {
+      const stamp = nextStamp(atMs, tables.row(entity)?.record.stamp)
       return { version: { kind, entity, stamp, origin: tables.origin(), sequence: tables.nextSequence() }, content }
     }),
   )

@@ -82,9 +82,15 @@ const joiningState = z.strictObject({
 })
 
 export function encodeSetting(value: object): Uint8Array {
-  return new TextEncoder().encode(
-    JSON.stringify(value, (_name, part: unknown) => (part instanceof Uint8Array ? part.toBase64() : part)),
-  )
+  return new TextEncoder().encode(JSON.stringify(asText(value)))
+}
+
+/** Before JSON: a Buffer has a form of its own there. */
+function asText(value: unknown): unknown {
+  if (value instanceof Uint8Array) return value.toBase64()
+  if (Array.isArray(value)) return value.map(asText)
+  if (value === null || typeof value !== "object") return value
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, asText(part)]))
 }
 
 export const decodeState = (bytes: Uint8Array): SiteState => decodeSetting(siteState, bytes)

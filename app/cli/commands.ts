@@ -16,6 +16,7 @@ import { probeCommand } from "./probe.ts"
 import { restoreCommand } from "./restore.ts"
 import { serveCommand } from "./serve.ts"
 import { supportCommand } from "./support.ts"
+import { syncCommand } from "./sync.ts"
 import { uninstallCommand } from "./uninstall.ts"
 import { vaultCommand } from "./vault.ts"
 import { verifyCommand } from "./verify.ts"
@@ -45,6 +46,7 @@ export const commands: readonly CreateCommand[] = [
   adminCommand,
   wipeCommand,
   hubCommand,
+  syncCommand,
   installCommand,
   uninstallCommand,
 ]

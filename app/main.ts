@@ -6,6 +6,7 @@ const needs: CliNeeds = {
   openEngines: async (config) => (await import("./wiring/alone.ts")).openEngines(config),
   openGallery: async (...asked) => (await import("./wiring/alone.ts")).openGalleryAlone(...asked),
   openPeople: async (config) => (await import("./wiring/alone.ts")).openPeopleAlone(config),
+  openBundles: async (config) => (await import("./wiring/bundles.ts")).openBundlesAlone(config),
   forgetInBackups: async (...asked) => (await import("./wiring/alone.ts")).forgetErased(...asked),
   resetAdminKey: async (config) => (await import("./wiring/alone.ts")).resetAdminKey(config),
   locateSet: async (config) => {

@@ -1,6 +1,7 @@
 import type { Command } from "commander"
 import { adminCommand } from "./admin.ts"
 import { backupCommand } from "./backup.ts"
+import { bundleCommand } from "./bundle.ts"
 import { compareRuntimesCommand } from "./compare-runtimes.ts"
 import { doctorCommand } from "./doctor.ts"
 import { enrolCommand } from "./enrol.ts"
@@ -47,6 +48,7 @@ export const commands: readonly CreateCommand[] = [
   wipeCommand,
   hubCommand,
   syncCommand,
+  bundleCommand,
   installCommand,
   uninstallCommand,
 ]

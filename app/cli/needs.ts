@@ -9,6 +9,7 @@ import type { ModelListing } from "../inference/models.ts"
 import type { EnginePool } from "../inference/pool.ts"
 import type { ProbeAnswer, ProbeQuestion } from "../inference/providers/probe.ts"
 import type { People } from "../people/people.ts"
+import type { Bundles } from "../sync/bundle/bundles.ts"
 import type { Exposure } from "../vault/exposure.ts"
 import type { Locked, Misconfigured } from "./outcome.ts"
 import type { Terminal } from "./terminal.ts"
@@ -31,6 +32,9 @@ export type OpenedGallery = Gallery & {
 /** Who is known in a data folder, with everything else that is held of them. */
 export type OpenedPeople = People
 
+/** What a box of a site carries on sticks. */
+export type OpenedBundles = Bundles & { close(): Promise<void> }
+
 /** What `main.ts` hands the commands. Whatever is opened logs warnings and errors alone, for the result stands on standard output. */
 export interface CliNeeds {
   /** Until the process is told to stop. */
@@ -39,6 +43,8 @@ export interface CliNeeds {
   /** @param seals whether a folder that is to be sealed is sealed now; by itself yes */
   openGallery(config: Config, seals?: boolean): Promise<Result<OpenedGallery> | Locked>
   openPeople(config: Config): Promise<Result<OpenedPeople> | Locked>
+  /** Fails on a box that belongs to no site. */
+  openBundles(config: Config): Promise<Result<OpenedBundles> | Locked>
   forgetInBackups(dataFolder: string, shelfFolder: string): Promise<ForgottenBackups>
   /** What TensorRT has compiled, and that it crashed. */
   forgetCompiled(config: Config): Promise<Result<void>>

@@ -64,7 +64,7 @@ export async function openPeopleAlone(config: Config): ReturnType<CliNeeds["open
   return opened.kind === "ok" ? { kind: "ok", value: { ...opened.value.people, close: opened.value.close } } : opened
 }
 
-async function openAlone(config: Config, seals = true) {
+export async function openAlone(config: Config, seals = true) {
   const log = quietLog()
   const folder = openBoxFolder(config, { log, seals })
   if (folder.kind !== "ok") return folder

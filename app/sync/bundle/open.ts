@@ -1,22 +1,23 @@
-import type { Box } from "../box.ts"
+import type { GallerySide } from "../gallery/side.ts"
 import type { Site } from "../site/site.ts"
 import { type Bundles, createBundles } from "./bundles.ts"
 
 export interface OpenBundlesNeeds {
   readonly site: Site
-  /** Whose transactions begin with what the gallery changed, and end in the gallery. */
-  readonly box: Box
-  /** Writes down what the gallery has and no record says yet, to its end. */
-  readonly recordAll: () => Promise<void>
+  /** Whose transactions begin with what was changed here, and end in the gallery. */
+  readonly side: GallerySide
   readonly pace: (records: number) => Promise<void>
   readonly wallClockMs?: () => number
 }
 
+/** Changes, or people, that are written down in one transaction. */
+const pageRecords = 128
+
 /** The bundles of a box that is a member of a site. The site's roster travels along: a box that no hub reaches hears who is new. */
-export function openBundles({ site, box, recordAll, pace, wallClockMs = Date.now }: OpenBundlesNeeds): Bundles {
+export function openBundles({ site, side, pace, wallClockMs = Date.now }: OpenBundlesNeeds): Bundles {
   const standings = { member: "member", left: "member", revoked: "revoked" } as const
   return createBundles({
-    box,
+    box: side.box,
     boxName: site.boxName,
     site: {
       site: { name: site.name, id: site.fingerprint },
@@ -26,7 +27,7 @@ export function openBundles({ site, box, recordAll, pace, wallClockMs = Date.now
         return member === undefined ? "unknown" : standings[member.standing.kind]
       },
       boxCalled: (text) =>
-        site.members().find(({ box: of, name, standing }) => standing.kind === "member" && (of === text || name === text))?.box,
+        site.members().find(({ box, name, standing }) => standing.kind === "member" && (box === text || name === text))?.box,
       notices: () => [site.rosterBytes()],
       takeNotices(notices) {
         // One that is older, or not by the site's authority, changes nothing.
@@ -34,7 +35,13 @@ export function openBundles({ site, box, recordAll, pace, wallClockMs = Date.now
       },
     },
     pace,
-    recordAll,
+    async recordAll() {
+      for (;;) {
+        const recorded = side.recorder.drainAlone(pageRecords) + side.recorder.backlogPage(pageRecords)
+        if (recorded === 0) return
+        await pace(recorded)
+      }
+    },
     nowMs: wallClockMs,
   })
 }

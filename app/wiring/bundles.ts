@@ -1,0 +1,49 @@
+import type { CliNeeds } from "../cli/needs.ts"
+import type { Config } from "../config/config.ts"
+import { openBundles } from "../sync/bundle/open.ts"
+import { openGallerySide } from "../sync/gallery/side.ts"
+import { openSite } from "../sync/site/site.ts"
+import { openSyncStore } from "../sync/store/open.ts"
+import { openAlone } from "./alone.ts"
+import { openErasedElsewhere } from "./erased-elsewhere.ts"
+import { quietLog } from "./models.ts"
+
+/**
+ * What `gatehouse bundle` opens, also beside a box that serves: exports and imports are transactions on the one database, in which
+ * the talk with the hub finds its rows as it left them or newer (tests/sync/bundle/beside.test.ts).
+ */
+export async function openBundlesAlone(config: Config): ReturnType<CliNeeds["openBundles"]> {
+  const opened = await openAlone(config)
+  if (opened.kind !== "ok") return opened
+  const { store, vault, gallery, people, close } = opened.value
+  const syncStore = openSyncStore(store, vault)
+  const site = openSite({ settings: syncStore.settings, transact: store.transact })
+  const why = site === undefined ? notInSite : whyNoMember[site.standing()]
+  if (site === undefined || why !== undefined) {
+    await close()
+    return { kind: "failed", why: why ?? notInSite }
+  }
+  const log = quietLog()
+  const erased = openErasedElsewhere(people, log)
+  const side = openGallerySide({ store, syncStore, gallery, keys: site.keys, chips: config.sync.chips, people: erased, log })
+  const bundles = openBundles({ site, side, pace: () => Promise.resolve() })
+  return {
+    kind: "ok",
+    value: {
+      ...bundles,
+      async close() {
+        await erased.settled()
+        await close()
+      },
+    },
+  }
+}
+
+const notInSite =
+  "this box belongs to no site, and has nothing to share: `gatehouse sync create` makes a site, `gatehouse sync join` enters one"
+
+const whyNoMember = {
+  member: undefined,
+  left: "this box has left its site: `gatehouse sync join` enters one again",
+  revoked: "this box was revoked, and is no member of its site any more: whoever keeps the site can invite it anew",
+} as const

@@ -1,5 +1,5 @@
-import type { Hub, HubKeeping, Read, Stream, Unreachable, Written } from "../hub.ts"
-import type { News } from "./hub.ts"
+import type { Read, Stream, Unreachable, Written } from "../hub.ts"
+import type { LinkHub, News } from "./hub.ts"
 
 /** What is known of the way between a box and the hub, by what went over it. */
 export interface Traffic {
@@ -16,10 +16,10 @@ const writesKept = 4096
  * The hub, with every byte counted and paced.
  * @param pace resolves when so many more bytes may go
  */
-export function countedHub<Given extends HubKeeping>(
-  hub: Given,
+export function countedHub(
+  hub: LinkHub,
   pace: (bytes: number) => Promise<void>,
-): { readonly hub: Hub & HubKeeping; readonly traffic: Traffic } {
+): { readonly hub: LinkHub; readonly traffic: Traffic } {
   const left = new Map<Stream, number>()
   const written = new Set<string>()
 
@@ -29,23 +29,26 @@ export function countedHub<Given extends HubKeeping>(
     if (written.size > writesKept && oldest !== undefined) written.delete(oldest)
   }
 
-  return {
-    hub: {
-      ...hub,
-      async read(stream, after, limit): Promise<Read | Unreachable> {
-        const read = await hub.read(stream, after, limit)
-        if (read.kind === "unreachable") return read
-        left.set(stream, read.isEnd ? 0 : (read.left ?? 1))
-        await pace(bytesOf(read))
-        return read
-      },
-      async write(stream, key, bytes, expected): Promise<Written | Unreachable> {
-        await pace(bytes.length)
-        const answer = await hub.write(stream, key, bytes, expected)
-        if (answer.kind === "written") remember(stream, answer.sequence)
-        return answer
-      },
+  const counted = (over: LinkHub, isApart: boolean): LinkHub => ({
+    ...over,
+    async read(stream, after, limit): Promise<Read | Unreachable> {
+      const read = await over.read(stream, after, limit)
+      if (read.kind === "unreachable") return read
+      if (!isApart) left.set(stream, read.isEnd ? 0 : (read.left ?? 1))
+      await pace(bytesOf(read))
+      return read
     },
+    async write(stream, key, bytes, expected): Promise<Written | Unreachable> {
+      await pace(bytes.length)
+      const answer = await over.write(stream, key, bytes, expected)
+      if (answer.kind === "written") remember(stream, answer.sequence)
+      return answer
+    },
+    apart: () => counted(over.apart(), true),
+  })
+
+  return {
+    hub: counted(hub, false),
     traffic: {
       left: (stream) => left.get(stream) ?? 0,
       isForeign: ({ stream, sequence }) => !written.delete(`${stream} ${sequence}`),

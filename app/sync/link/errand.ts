@@ -1,4 +1,5 @@
-import type { HubKeeping, Stream, Unreachable } from "../hub.ts"
+import type { Stream, Unreachable } from "../hub.ts"
+import type { LinkHub } from "./hub.ts"
 
 /** Something else than a round that a box does at the hub now and then, while there is a line. */
 export interface Errand {
@@ -7,12 +8,17 @@ export interface Errand {
   readonly everyMs: number
   /** What another box writes here is a reason. */
   readonly stream?: Stream
-  /** Before the round, which may need what it brings: keys, members. By itself after it. */
-  readonly isFirst?: boolean
-  run(hub: HubKeeping): Promise<Ran>
+  /**
+   * `before` the round, which may need what it brings (keys, members); `after` it; or `beside` the rounds, for what takes long: it
+   * gets a hub of its own, and is not begun again before it has ended.
+   */
+  readonly when: When
+  run(hub: LinkHub): Promise<Ran>
   /** Before the box leaves: for what others would wait for. */
   leave?(): Promise<void>
 }
+
+export type When = "before" | "after" | "beside"
 
 export type Ran =
   | { readonly kind: "done" }
@@ -25,8 +31,7 @@ export function createErrandPlan(errands: readonly Errand[], nowTickMs: () => nu
   const ranTickMs = new Map<Errand, number>()
   const dueInMs = (errand: Errand) => errand.everyMs - (nowTickMs() - (ranTickMs.get(errand) ?? Number.NEGATIVE_INFINITY))
   return {
-    due: (isFirst: boolean): readonly Errand[] =>
-      errands.filter((errand) => (errand.isFirst ?? false) === isFirst && dueInMs(errand) <= 0),
+    due: (when: When): readonly Errand[] => errands.filter((errand) => errand.when === when && dueInMs(errand) <= 0),
     ran: (errand: Errand): void => {
       ranTickMs.set(errand, nowTickMs())
     },

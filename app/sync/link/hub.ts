@@ -12,6 +12,8 @@ export interface LinkHub extends HubKeeping {
   generation(): number
   /** Tells of each message as the hub stores it, until the line breaks or it is closed. */
   listen(heard: (news: News) => void): Promise<Result<Listening>>
+  /** The same hub for somebody who reads beside the one that holds this: a pass over everything does not disturb the rounds. */
+  apart(): LinkHub
   close(): Promise<void>
 }
 

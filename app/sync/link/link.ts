@@ -4,12 +4,12 @@ import type { Result } from "../../base/result.ts"
 import { nowTickMs as tickMs } from "../../base/ticks.ts"
 import type { SyncOptions } from "../options.ts"
 import { createPace } from "../pace.ts"
-import { type Round, round, type SessionNeeds } from "../session.ts"
+import type { Round, SessionNeeds } from "../session.ts"
 import { createAlarm } from "./alarm.ts"
-import { countedHub } from "./counted-hub.ts"
-import { createErrandPlan, type Errand } from "./errand.ts"
-import type { LinkHub, Listening, News } from "./hub.ts"
+import type { Errand } from "./errand.ts"
+import type { LinkHub } from "./hub.ts"
 import { createLinkBook, type LinkStatus } from "./status.ts"
+import { createTalk } from "./talk.ts"
 
 /**
  * The talk of a box with its hub, as long as the box serves: it connects, comes back after a break, and holds one round after the
@@ -143,88 +143,6 @@ export function createLink(needs: LinkNeeds, options: SyncOptions): Link {
       // What is under way still gets no answer any more.
       await open?.close()
       await Promise.race([running, Bun.sleep(leavingMs)])
-    },
-  }
-}
-
-interface TalkOptions {
-  readonly paceBytes: (bytes: number) => Promise<void>
-  readonly pace: (records: number) => Promise<void>
-  readonly options: SyncOptions
-  readonly ring: () => void
-  readonly nowTickMs: () => number
-}
-
-/** What a box does over one opened hub, step by step. */
-function createTalk(over: LinkHub, { session, errands, log }: LinkNeeds, given: TalkOptions) {
-  const { paceBytes, pace, options, ring, nowTickMs } = given
-  const { hub, traffic } = countedHub(over, paceBytes)
-  const { pageRecords, windowRecords } = options
-  const sessionNeeds = { ...session, hub, pace, pageRecords, windowRecords }
-  const plan = createErrandPlan(errands, nowTickMs)
-  let listening: Listening | undefined
-  let generation = 0
-  let verifiedTickMs = Number.NEGATIVE_INFINITY
-  let roundTickMs = Number.NEGATIVE_INFINITY
-  /** Errands that failed, each told once. */
-  const failing = new Map<string, string>()
-
-  const verifyInMs = () => options.verifySeconds * 1000 - (nowTickMs() - verifiedTickMs)
-
-  function heard(news: News): void {
-    if (!traffic.isForeign(news)) return
-    plan.heard(news.stream)
-    ring()
-  }
-
-  async function listen(): Promise<void> {
-    await listening?.close()
-    const begun = await over.listen(heard)
-    listening = begun.kind === "ok" ? begun.value : undefined
-    // Without it the box asks now and then: later, and no less.
-    if (begun.kind === "failed") log.warn({ why: begun.why }, "the hub does not tell what is new")
-  }
-
-  async function runErrands(isFirst: boolean): Promise<Extract<Round, { kind: "unreachable" }> | undefined> {
-    for (const errand of plan.due(isFirst)) {
-      const ran = await errand.run(hub)
-      if (ran.kind === "unreachable") return ran
-      plan.ran(errand)
-      const why = ran.kind === "failed" ? ran.why : undefined
-      if (why !== undefined && failing.get(errand.name) !== why)
-        log.warn({ why, errand: errand.name }, "at the hub of the site")
-      if (why === undefined) failing.delete(errand.name)
-      else failing.set(errand.name, why)
-    }
-    return undefined
-  }
-
-  return {
-    traffic,
-    /** One round, and the errands that are due. */
-    async step(): Promise<Round> {
-      if (over.generation() !== generation || listening?.isHeard() === false) {
-        // First: what is written from now on is told, and what was before is read by the round.
-        await listen()
-        if (over.generation() !== generation) verifiedTickMs = Number.NEGATIVE_INFINITY
-        generation = over.generation()
-        plan.allDue()
-      }
-      const before = await runErrands(true)
-      if (before !== undefined) return before
-      const verify = verifyInMs() <= 0
-      const done = await round(sessionNeeds, { verify })
-      if (done.kind !== "done") return done
-      roundTickMs = nowTickMs()
-      if (verify) verifiedTickMs = roundTickMs
-      return (await runErrands(false)) ?? done
-    },
-    nextInMs: (): number =>
-      Math.max(0, Math.min(options.pollSeconds * 1000 - (nowTickMs() - roundTickMs), verifyInMs(), plan.nextInMs())),
-    async close(): Promise<void> {
-      if (over.server() === undefined) return
-      for (const errand of errands) await errand.leave?.()
-      await listening?.close()
     },
   }
 }

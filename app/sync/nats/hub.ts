@@ -107,10 +107,10 @@ async function hubOver(packages: NatsPackages, line: Line, options: NatsHubOptio
     return { kind: "last", sequence: answer.kind === "none" ? 0 : answer.message.seq } as const
   }
 
-  const pages = createPages({ packages, line, site, box, timeoutMs, last: lastOf })
+  const read = () => createPages({ packages, line, site, box, timeoutMs, last: lastOf }).read
 
-  return {
-    read: pages.read,
+  const hub: NatsHub = {
+    read: read(),
     write: (stream, key, bytes, expected) => publish(subjectOf(site, stream, key), bytes, expected),
     async latest(stream, key) {
       const answer = await stored(streamName(site, stream), { last_by_subj: subjectOf(site, stream, key) })
@@ -151,11 +151,14 @@ async function hubOver(packages: NatsPackages, line: Line, options: NatsHubOptio
     },
     generation: line.generation,
     listen: (heard) => listenToStreams({ packages, line, site, box, timeoutMs }, newsStreams, heard),
+    // Readers are kept by whoever reads.
+    apart: () => ({ ...hub, read: read() }),
     close: line.close,
   }
+  return hub
 }
 
-const newsStreams: readonly Stream[] = ["erasures", "records"]
+const newsStreams: readonly Stream[] = ["erasures", "records", "announcements"]
 
 type None = { readonly kind: "none" }
 const none: None = { kind: "none" }

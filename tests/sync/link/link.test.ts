@@ -1,9 +1,15 @@
 import { expect, test } from "bun:test"
+import type { Result } from "../../../app/base/result.ts"
 import { createTestSite } from "../site.ts"
 import { entity } from "../support.ts"
 import { createLines, openLink, until } from "./support.ts"
 
 const [nameA, nameB] = ["0a0a0a0a", "0b0b0b0b"]
+
+function okOf<Value>(result: Result<Value>): Value {
+  if (result.kind === "failed") throw new Error(result.why)
+  return result.value
+}
 
 function twoBoxes() {
   const site = createTestSite([nameA, nameB])
@@ -63,9 +69,7 @@ test("a hub that is not there is named, once for each reason, and tried again", 
   const whys = ["nothing listens", "nothing listens", "the hub does not know this box's key"]
   const connect = () => {
     const why = whys.shift()
-    return Promise.resolve(
-      why === undefined ? ({ kind: "ok", value: lines.over(a) } as const) : ({ kind: "failed", why } as const),
-    )
+    return why === undefined ? lines.connect(a) : Promise.resolve({ kind: "failed", why } as const)
   }
   await using link = openLink(a, lines, { connect, warnings })
   expect(link.status().state).toBe("connecting")
@@ -78,8 +82,8 @@ test("a hub that fails over a line that stands is opened anew", async () => {
   const { a, lines } = twoBoxes()
   let failures = 0
   await using link = openLink(a, lines, {
-    connect: () => {
-      const hub = lines.over(a)
+    connect: async () => {
+      const hub = okOf(await lines.connect(a))
       const isOld = lines.state.opened === 1
       const down = { kind: "unreachable", why: "the hub has no stream of this site" } as const
       const newestMarker: typeof hub.newestMarker = (stream) => {
@@ -89,7 +93,7 @@ test("a hub that fails over a line that stands is opened anew", async () => {
         lines.state.generation++
         return Promise.resolve(down)
       }
-      return Promise.resolve({ kind: "ok", value: { ...hub, newestMarker } })
+      return { kind: "ok", value: { ...hub, newestMarker } }
     },
   })
   await until("connected by the second", () => link.status().state === "connected")
@@ -121,10 +125,11 @@ test("an errand runs when its stream has news, first ones before the round, and 
     return Promise.resolve({ kind: "done" } as const)
   }
   const errands = [
-    { name: "first", everyMs: 3_600_000, stream: "erasures" as const, isFirst: true, run: run("first") },
-    { name: "last", everyMs: 3_600_000, run: run("last") },
+    { name: "first", everyMs: 3_600_000, stream: "erasures" as const, when: "before" as const, run: run("first") },
+    { name: "last", everyMs: 3_600_000, when: "after" as const, run: run("last") },
     {
       name: "failing",
+      when: "after" as const,
       everyMs: 20,
       run: () => Promise.resolve({ kind: "failed", why: "no more room" } as const),
     },
@@ -144,7 +149,7 @@ test("closing ends a talk in the middle of an answer that never comes", async ()
   const { a, lines } = twoBoxes()
   const never = Promise.withResolvers<never>()
   const link = openLink(a, lines, {
-    connect: () => Promise.resolve({ kind: "ok", value: { ...lines.over(a), newestMarker: () => never.promise } }),
+    connect: async () => ({ kind: "ok", value: { ...okOf(await lines.connect(a)), newestMarker: () => never.promise } }),
   })
   await Bun.sleep(10)
   await link.close()

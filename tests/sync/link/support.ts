@@ -1,3 +1,4 @@
+import type { Result } from "../../../app/base/result.ts"
 import type { Errand } from "../../../app/sync/link/errand.ts"
 import type { LinkHub, News } from "../../../app/sync/link/hub.ts"
 import { createLink } from "../../../app/sync/link/link.ts"
@@ -12,7 +13,6 @@ export function createLines() {
   const state = { isUp: true, generation: 1, opened: 0, listened: 0 }
 
   function over(box: TestBox): LinkHub {
-    state.opened++
     const { hub } = box.needs
     const down = { kind: "unreachable", why: "the line was cut" } as const
     const ask = <Answer>(question: () => Promise<Answer>) => (state.isUp ? question() : Promise.resolve(down))
@@ -41,13 +41,17 @@ export function createLines() {
         const close = () => Promise.resolve(listeners.delete(heard)).then(() => undefined)
         return Promise.resolve({ kind: "ok", value: { isHeard: () => true, close } })
       },
+      apart: () => over(box),
       close: () => Promise.resolve(),
     }
   }
 
   return {
     state,
-    over,
+    connect(box: TestBox): Promise<Result<LinkHub>> {
+      state.opened++
+      return Promise.resolve({ kind: "ok", value: over(box) })
+    },
     cut(): void {
       state.isUp = false
     },
@@ -81,7 +85,7 @@ export function openLink(
   }
   const link = createLink(
     {
-      connect: connect ?? (() => Promise.resolve({ kind: "ok", value: lines.over(box) })),
+      connect: connect ?? (() => lines.connect(box)),
       session: { box: box.needs.box, open: box.open },
       errands,
       log,

@@ -1,0 +1,110 @@
+import type { Unreachable } from "../hub.ts"
+import type { SyncOptions } from "../options.ts"
+import { type Round, round } from "../session.ts"
+import { countedHub } from "./counted-hub.ts"
+import { createErrandPlan, type Errand, type Ran } from "./errand.ts"
+import type { LinkHub, Listening, News } from "./hub.ts"
+import type { LinkNeeds } from "./link.ts"
+
+export interface TalkOptions {
+  readonly paceBytes: (bytes: number) => Promise<void>
+  readonly pace: (records: number) => Promise<void>
+  readonly options: SyncOptions
+  readonly ring: () => void
+  readonly nowTickMs: () => number
+}
+
+/** What a box does over one opened hub, step by step. */
+export function createTalk(over: LinkHub, { session, errands, log }: LinkNeeds, given: TalkOptions) {
+  const { paceBytes, pace, options, ring, nowTickMs } = given
+  const { hub, traffic } = countedHub(over, paceBytes)
+  const { pageRecords, windowRecords } = options
+  const sessionNeeds = { ...session, hub, pace, pageRecords, windowRecords }
+  const plan = createErrandPlan(errands, nowTickMs)
+  let listening: Listening | undefined
+  let generation = 0
+  let verifiedTickMs = Number.NEGATIVE_INFINITY
+  let roundTickMs = Number.NEGATIVE_INFINITY
+  /** Errands that failed, each told once. */
+  const failing = new Map<string, string>()
+  const beside = new Map<Errand, Promise<void>>()
+  const apart = hub.apart()
+
+  const verifyInMs = () => options.verifySeconds * 1000 - (nowTickMs() - verifiedTickMs)
+
+  function heard(news: News): void {
+    if (!traffic.isForeign(news)) return
+    plan.heard(news.stream)
+    ring()
+  }
+
+  async function listen(): Promise<void> {
+    await listening?.close()
+    const begun = await over.listen(heard)
+    listening = begun.kind === "ok" ? begun.value : undefined
+    // Without it the box asks now and then: later, and no less.
+    if (begun.kind === "failed") log.warn({ why: begun.why }, "the hub does not tell what is new")
+  }
+
+  async function runErrands(when: "before" | "after"): Promise<Unreachable | undefined> {
+    for (const errand of plan.due(when)) {
+      const ran = await errand.run(hub)
+      if (ran.kind === "unreachable") return ran
+      plan.ran(errand)
+      note(errand, ran)
+    }
+    return undefined
+  }
+
+  function note({ name }: Errand, ran: Ran): void {
+    const why = ran.kind === "done" ? undefined : ran.why
+    if (why !== undefined && failing.get(name) !== why) log.warn({ why, errand: name }, "at the hub of the site")
+    if (why === undefined) failing.delete(name)
+    else failing.set(name, why)
+  }
+
+  function beginBeside(): void {
+    for (const errand of plan.due("beside")) {
+      plan.ran(errand)
+      if (beside.has(errand)) continue
+      const running = errand
+        .run(apart)
+        .then(
+          (ran) => note(errand, ran),
+          (error) => log.error({ err: error, errand: errand.name }, "a bug: an errand at the hub of the site ended"),
+        )
+        .finally(() => beside.delete(errand))
+      beside.set(errand, running)
+    }
+  }
+
+  return {
+    traffic,
+    /** One round, and the errands that are due. */
+    async step(): Promise<Round> {
+      if (over.generation() !== generation || listening?.isHeard() === false) {
+        // First: what is written from now on is told, and what was before is read by the round.
+        await listen()
+        if (over.generation() !== generation) verifiedTickMs = Number.NEGATIVE_INFINITY
+        generation = over.generation()
+        plan.allDue()
+      }
+      beginBeside()
+      const before = await runErrands("before")
+      if (before !== undefined) return before
+      const verify = verifyInMs() <= 0
+      const done = await round(sessionNeeds, { verify })
+      if (done.kind !== "done") return done
+      roundTickMs = nowTickMs()
+      if (verify) verifiedTickMs = roundTickMs
+      return (await runErrands("after")) ?? done
+    },
+    nextInMs: (): number =>
+      Math.max(0, Math.min(options.pollSeconds * 1000 - (nowTickMs() - roundTickMs), verifyInMs(), plan.nextInMs())),
+    async close(): Promise<void> {
+      if (over.server() !== undefined) for (const errand of errands) await errand.leave?.()
+      await listening?.close()
+      await Promise.all(beside.values())
+    },
+  }
+}

@@ -15,6 +15,8 @@ export function beginNewLife(path: string, schema: number): Result<void> {
   let database: Database | undefined
   try {
     database = new Database(path, { readwrite: true, create: false })
+    using member = database.prepare("select 1 from sync_state where box is not null")
+    if (member.get() === null) return { kind: "ok", value: undefined }
     database.run("pragma journal_mode = delete")
     database.run("pragma synchronous = full")
     database.run("pragma secure_delete = on")
@@ -31,8 +33,8 @@ export function beginNewLife(path: string, schema: number): Result<void> {
 
 /** As app/sync/store/state.ts begins one. */
 const steps = [
-  `update sync_state set incarnation = lower(hex(randomblob(6))), sequence = 0, must_read_erasures = 1 where box is not null`,
+  `update sync_state set incarnation = lower(hex(randomblob(6))), sequence = 0, must_read_erasures = 1`,
   `insert into sync_lives (origin, after_sighting, stored_sighting, dropped)
      select box || '.' || incarnation, coalesce(seq, 0), coalesce(seq, 0), 0
-     from sync_state left join sqlite_sequence on name = 'sightings' where box is not null`,
+     from sync_state left join sqlite_sequence on name = 'sightings'`,
 ]

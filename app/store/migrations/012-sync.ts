@@ -101,7 +101,7 @@ export const sync = `
   create index sync_conflicts_by_other on sync_conflicts (other_id);
 
   create table sync_lives (
-    number integer primary key autoincrement,
+    number integer primary key,
     origin text not null unique,
     after_sighting integer not null,
     stored_sighting integer not null,

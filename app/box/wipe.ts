@@ -58,7 +58,8 @@ export async function wipeFolder(options: WipeOptions, needs: FolderNeeds): Prom
     files++
   }
   try {
-    if (dropKeys(database)) steps.push("the wrapped keys, what the box signs with and the keys of its site were deleted from the database")
+    if (dropKeys(database))
+      steps.push("the wrapped keys, what the box signs with and the keys of its site were deleted from the database")
     if (vault.keyFile !== null && existsSync(vault.keyFile)) {
       await shred(vault.keyFile)
       steps.push("the master key's file was overwritten and removed")
@@ -107,7 +108,8 @@ function dropKeys(database: string): boolean {
   const opened = openStore(database)
   if (opened.kind === "failed") return false
   try {
-    for (const table of ["data_keys", "site_secrets", "sync_settings", "vault"]) opened.store.prepare(`delete from ${table}`).run()
+    for (const table of ["data_keys", "site_secrets", "sync_settings", "vault"])
+      opened.store.prepare(`delete from ${table}`).run()
     return opened.store.shrinkLog()
   } finally {
     opened.store.close()

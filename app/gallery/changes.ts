@@ -20,7 +20,7 @@ export interface FaceChangeRow {
 export interface ChangeRow {
   readonly seq: number
   readonly entity: "subject" | "face"
-  /** `changed` of a face: the picture that was kept of it has left. */
+  /** Of a face: `deleted` where it left this person, if only for another one; `changed` where the picture that was kept of it left. */
   readonly kind: "added" | "changed" | "deleted"
   readonly id: string
   /** Whose face it was then; absent in rows of older versions. */
@@ -33,7 +33,8 @@ export interface ChangeRow {
 interface ChangedFace {
   readonly id: string
   readonly number: number
-  readonly spaceNumber: number
+  /** Absent where nothing changes for an index. */
+  readonly spaceNumber: number | null
   readonly subjectId: string
 }
 

@@ -62,7 +62,7 @@ interface MovesNeeds {
   readonly chips: Chips
   readonly impostors: Pick<Impostors, "idsOf" | "move">
   readonly subjects: Pick<Subjects, "get" | "present" | "insertAs" | "removeNow">
-  readonly changes: Pick<Changes, "recordSubject">
+  readonly changes: Pick<Changes, "recordSubject" | "recordFace">
 }
 
 /** Faces keep their numbers and vectors, so indexes have nothing to do; what is sealed goes under the key of the new person. */
@@ -88,10 +88,12 @@ export function openMoves(
   /** Those of them that are still this person's. Throws `BrokenSeal`, and then nothing has moved. */
   function move(fromId: string, faceIds: readonly string[], toId: string, transaction: Transaction): void {
     const moving = select.all(fromId, JSON.stringify(faceIds))
+    const atMs = wallClockMs()
     for (const face of moving) {
       const { number, id } = face
       const chip = chips.of(id)
       const moved = { id, subjectId: toId, space: face.space }
+      changes.recordFace("deleted", { id, number, subjectId: fromId, spaceNumber: null }, atMs)
       update.run(toId, sealVector(vault, moved, openVector(vault, face, face.vector)), number)
       if (chip === undefined || chip === null) continue
       removeChip.run(number)

@@ -17,7 +17,7 @@ import type { GalleryShowing } from "./showing.ts"
 
 export interface RecorderNeeds {
   readonly store: Store
-  readonly syncStore: Pick<SyncStore, "ownTables" | "recorded" | "conflicts">
+  readonly syncStore: Pick<SyncStore, "ownTables" | "recorded">
   readonly exchange: Exchange
   readonly claims: Pick<Claims, "freed">
   readonly showing: Pick<GalleryShowing, "begin" | "settleDisputes">
@@ -90,7 +90,7 @@ export function createRecorder(needs: RecorderNeeds) {
     }
     const details = detailsOf(person)
     const faces = exchange.facesOf(subjectId)
-    const taken = takenFaces(rows, subjectId, faces, touched)
+    const taken = takenFaces(rows, faces, touched)
     const own = needsOwnRecord(rows, details, touched, faces.length === 0 || taken.length > 0)
     return [
       ...(own ? [putOf(touched.atMs, encodePerson(details), subjectId)] : []),
@@ -148,33 +148,20 @@ export function createRecorder(needs: RecorderNeeds) {
     return puts
   }
 
-  /** Faces that were told and are gone, or somebody else's, and pictures that are gone. Others may only not be here yet. */
-  function takenFaces(
-    rows: PersonRows,
-    subjectId: string,
-    present: readonly ExchangedFace[],
-    touched: Touched,
-  ): readonly Change[] {
+  /** Faces that were told and are gone, or somebody else's, and pictures that are gone. Others may only not be shown here. */
+  function takenFaces(rows: PersonRows, present: readonly ExchangedFace[], touched: Touched): readonly Change[] {
     const here = new Map(present.map((face) => [face.id, face]))
     const taken: Change[] = []
     const take = (row: PersonRows["person"]) => {
       if (isPut(row)) taken.push({ kind: "del", entity: row.record.entity, content: nothing, atMs: touched.atMs })
     }
     for (const [id, row] of rows.faces) {
-      if (here.has(id) || !isPut(row) || !(touched.facesGone.has(id) || hasMoved(id, subjectId))) continue
+      if (here.has(id) || !touched.facesGone.has(id)) continue
       take(row)
       take(rows.chips.get(id))
     }
     for (const id of touched.chipsGone) if (here.get(id)?.hasChip === false) take(rows.chips.get(id))
     return taken
-  }
-
-  /** Whether it is somebody else's because somebody here has made it so, and not because two boxes are at odds over it. */
-  function hasMoved(faceId: string, subjectId: string): boolean {
-    const place = exchange.placeOf(faceId)
-    if (place === undefined || place.isTwin === 1 || place.subjectId === subjectId) return false
-    const disputes = syncStore.conflicts.of(subjectId)
-    return !disputes.some(({ kind, otherId }) => kind === "face" && otherId === place.subjectId)
   }
 
   return {

@@ -1,32 +1,5 @@
 import { describe, expect, test } from "bun:test"
-import { randomFrom, randomVector, spaceOf } from "../../gallery/support.ts"
-import { type GalleryBox, openSiteOf, pictureOf } from "./support.ts"
-
-const space = spaceOf(64)
-const random = randomFrom(8)
-
-/** A person with one face, as enrolled at the box. */
-function enrol(
-  { gallery }: Pick<GalleryBox, "gallery">,
-  name: string,
-  fields: Parameters<typeof gallery.addSubject>[0] = { name },
-) {
-  const added = gallery.addSubject({ ...fields, name })
-  if (added.kind !== "added") throw new Error(added.kind)
-  const vector = randomVector(64, random)
-  return { subjectId: added.subject.id, ...addFace({ gallery }, added.subject.id, vector), vector }
-}
-
-function addFace({ gallery }: Pick<GalleryBox, "gallery">, subjectId: string, vector = randomVector(64, random)) {
-  const added = gallery.addFace({ subjectId, space, vector, source: "vector" })
-  if (added.kind !== "added") throw new Error(added.kind)
-  return { faceId: added.face.id, vector }
-}
-
-async function found({ gallery }: Pick<GalleryBox, "gallery">, vector: Float32Array) {
-  const [best] = await gallery.search(space, vector, 1)
-  return best !== undefined && best.similarity > 0.99 ? { subjectId: best.subjectId, faceId: best.faceId } : undefined
-}
+import { addFace, enrol, found, openSiteOf, pictureOf } from "./support.ts"
 
 describe.each([
   ["in the clear", false],
@@ -44,7 +17,7 @@ describe.each([
       validUntilMs: 4_000_000_000_000,
       consentNote: "on paper",
     }
-    const nora = enrol(a, "Nora", fields)
+    const nora = enrol(a, fields.name, fields)
     await a.talk()
     expect((await b.talk()).applied).toBe(1)
     expect(await found(b, nora.vector)).toEqual({ subjectId: nora.subjectId, faceId: nora.faceId })
@@ -92,7 +65,7 @@ describe.each([
   test("merged at one, unmerged at the other, split again", async () => {
     await using site = await openSiteOf(2, { isSealed })
     const [a, b] = [site.boxes[0]!, site.boxes[1]!]
-    const [nora, ines] = [enrol(a, "Nora", { name: "Nora", groups: ["night"] }), enrol(b, "Ines")]
+    const [nora, ines] = [enrol(a, "Nora", { groups: ["night"] }), enrol(b, "Ines")]
     await site.agree()
     const merged = a.people.rearrangements.merge(ines.subjectId, nora.subjectId)
     if (merged.kind !== "done") throw new Error(merged.kind)

@@ -2,7 +2,8 @@ import { silentLog } from "../../../app/base/log.ts"
 import { holdingsOf } from "../../../app/box/holdings.ts"
 import type { Sightings } from "../../../app/events/sighting.ts"
 import { openSightings } from "../../../app/events/sightings.ts"
-import type { Gallery, Subject } from "../../../app/gallery/gallery.ts"
+import type { FaceChip } from "../../../app/face/face.ts"
+import type { Gallery, NewSubject, Subject } from "../../../app/gallery/gallery.ts"
 import { openGallery } from "../../../app/gallery/open.ts"
 import { openPeople, type People } from "../../../app/people/people.ts"
 import { dataFolderFiles } from "../../../app/store/data-folder.ts"
@@ -15,6 +16,7 @@ import { openSyncStore } from "../../../app/sync/store/open.ts"
 import type { SyncStore } from "../../../app/sync/store/sync-store.ts"
 import type { Vault } from "../../../app/vault/vault.ts"
 import { openErasedElsewhere } from "../../../app/wiring/erased-elsewhere.ts"
+import { randomFrom, randomVector, spaceOf } from "../../gallery/support.ts"
 import { createHub } from "../../sim/hub.ts"
 import { suiteOf } from "../../sim/suite.ts"
 import { type TempFolder, tempFolder } from "../../support/shared.ts"
@@ -163,4 +165,29 @@ export function pictureOf({ gallery }: Pick<GalleryBox, "gallery">): readonly st
 function toldOf(gallery: Gallery, { id, name, externalId, metadata, groups, validFromMs, validUntilMs, consentNote }: Subject) {
   const faces = gallery.facesOf(id, { limit: 1000 })?.items.map((face) => `${face.id}${face.hasImage ? "+" : ""}`)
   return JSON.stringify({ id, name, externalId, metadata, groups, validFromMs, validUntilMs, consentNote, faces })
+}
+
+export const space = spaceOf(64)
+const random = randomFrom(8)
+
+type WithGallery = Pick<GalleryBox, "gallery">
+
+/** A person with one face, as enrolled at the box. */
+export function enrol({ gallery }: WithGallery, name: string, fields: Omit<NewSubject, "name"> = {}) {
+  const added = gallery.addSubject({ ...fields, name })
+  if (added.kind !== "added") throw new Error(added.kind)
+  return { subjectId: added.subject.id, ...addFace({ gallery }, added.subject.id) }
+}
+
+export function addFace({ gallery }: WithGallery, subjectId: string, chip?: FaceChip) {
+  const vector = randomVector(64, random)
+  const added = gallery.addFace({ subjectId, space, vector, source: chip ? "picture" : "vector", chip })
+  if (added.kind !== "added") throw new Error(added.kind)
+  return { faceId: added.face.id, vector }
+}
+
+/** Whom the box takes this for. */
+export async function found({ gallery }: WithGallery, vector: Float32Array) {
+  const [best] = await gallery.search(space, vector, 1)
+  return best !== undefined && best.similarity > 0.99 ? { subjectId: best.subjectId, faceId: best.faceId } : undefined
 }

@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs"
+import { mkdirSync, readdirSync } from "node:fs"
 import { join } from "node:path"
 import { lfwPeople } from "../../../tests/support/lfw.ts"
 import { natsVersion } from "../../../tests/sync/nats/server.ts"
@@ -34,6 +34,7 @@ export async function runErase(program: Program, boxCount: number, sealed: boole
   await untilAllHave(boxes, peopleCount + (pictured === undefined ? 0 : 1))
 
   const stick = site.file("stick")
+  mkdirSync(stick)
   const exported = await done(boxes[0]!.run("bundle", "export", "--to", stick, "--full"), "bundle export")
   console.log(exported.trim())
 

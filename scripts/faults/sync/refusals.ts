@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { formatTable } from "../../../app/cli/terminal.ts"
 import { chipPart, type Entity, entityOf } from "../../../app/sync/entity.ts"
@@ -89,6 +89,7 @@ export async function runRefusals(program: Program): Promise<void> {
   })
 
   const stick = site.file("stick")
+  mkdirSync(stick)
   await done(one.run("bundle", "export", "--to", stick, "--full"), "bundle export")
   const bundle = join(stick, readdirSync(stick).find((name) => !name.endsWith(".receipt")) ?? "")
   const second = await two.run("bundle", "import", bundle)

@@ -57,7 +57,11 @@ export async function openTestedSite({ program, servers = 1, boxes: count, confi
       lines.push(line)
       writeFileSync(file, JSON.stringify({ ...access, servers: [line.address] }))
     }
+    // A box is started before anything else, and joins while it runs.
+    await box.start()
+    if (options.prepare !== undefined || options.notStarted === true) await box.stop()
     await options.prepare?.(box)
+    if (options.notStarted !== true && box.pid === undefined) await box.start()
     const [founder] = boxes
     if (founder === undefined) await done(box.run("sync", "create", "--access", file), "sync create")
     else {
@@ -66,7 +70,6 @@ export async function openTestedSite({ program, servers = 1, boxes: count, confi
       await done(box.run("sync", "join", "--access", file, "--token", token), `sync join of ${name}`)
     }
     boxes.push(box)
-    if (options.notStarted !== true) await box.start()
     return { box, id: access.box, accessFile: file, ...(line && { line }) }
   }
 

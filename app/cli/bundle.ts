@@ -130,20 +130,23 @@ function headerLines({
 function exportLines({ file, records, bytes, header, receipts }: Extract<ExportedBundle, { kind: "exported" }>): string[] {
   const what = header.since === 0 ? "everything" : `what changed since change ${header.since}`
   return [
-    ...receipts.map(receiptLine),
+    ...receipts.flatMap((receipt) => receiptLines(receipt, header.exporter.slice(0, 8))),
     `${file}: ${counted(records, "record")} (${what}), ${(bytes / 1e6).toFixed(1)} MB`,
     `There: gatehouse bundle import <stick>/${file.slice(file.lastIndexOf("/") + 1)}; it leaves a receipt on the stick, for the next export here`,
   ]
 }
 
-function receiptLine(receipt: ReadReceipt): string {
+/** Nothing of receipts for other boxes: the stick goes on to them. */
+function receiptLines(receipt: ReadReceipt, box: string): string[] {
   switch (receipt.kind) {
     case "confirmed":
-      return `${receipt.file}: ${receipt.receiverName} has all up to change ${receipt.through}`
+      return [`${receipt.file}: ${receipt.receiverName} has all up to change ${receipt.through}`]
     case "not_ours":
-      return `${receipt.file}: for another box, or for this one before it was restored (${receipt.exporter}); left where it is`
+      return receipt.exporter.startsWith(box)
+        ? [`${receipt.file}: of the time before this box was restored, and of no use now`]
+        : []
     case "not_believed":
-      return `${receipt.file}: not believed, ${receipt.why}`
+      return [`${receipt.file}: not believed, ${receipt.why}`]
     default:
       return unreachable(receipt)
   }

@@ -1,4 +1,5 @@
 import { assert } from "../../base/assert.ts"
+import { type Log, silentLog } from "../../base/log.ts"
 import type { Store } from "../../store/store.ts"
 import type { Vault } from "../../vault/vault.ts"
 import type { Box, Tables } from "../box.ts"
@@ -13,18 +14,21 @@ import { openTables } from "./tables.ts"
 export interface SyncStoreOptions {
   /** Wall time, milliseconds since 1970; for tests that live at another time. */
   readonly wallClockMs?: () => number
+  /** Told of rows that somebody changed on the disk. */
+  readonly log?: Pick<Log, "error">
 }
 
 const boxPattern = /^[0-9a-f]{8}$/
 
 /** Opens what the database keeps of the site; the store has to be of the present schema. Closing the store closes it. */
-export function openSyncStore(store: Store, vault: Vault, { wallClockMs = Date.now }: SyncStoreOptions = {}): SyncStore {
+export function openSyncStore(store: Store, vault: Vault, options: SyncStoreOptions = {}): SyncStore {
+  const { wallClockMs = Date.now, log = silentLog } = options
   const settings = openSettings(store, vault)
   const state = openState(store)
   const refused = openRefused(store, wallClockMs)
   const future = openFuture(store, wallClockMs)
   const conflicts = openConflicts(store, wallClockMs)
-  const tables = openTables({ store, vault, state, refused, future })
+  const tables = openTables({ store, vault, state, refused, future, log })
   const counted = (sql: string) => store.prepare<{ rows: number }>(`select count(*) as rows from ${sql}`)
   const standing = counted("sync_rows where stream = ? and standing = 'due'")
   const doubtful = counted("sync_rows where stream = ? and standing = 'doubtful'")

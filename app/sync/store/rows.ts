@@ -1,4 +1,6 @@
 import { assert } from "../../base/assert.ts"
+import type { Log } from "../../base/log.ts"
+import { createOpeners } from "../../gallery/secrets.ts"
 import type { Store } from "../../store/store.ts"
 import type { Place } from "../../vault/seal.ts"
 import type { Vault } from "../../vault/vault.ts"
@@ -74,19 +76,17 @@ export type RowReader = ReturnType<typeof createRowReader>
  * Rows as sync knows them. Their bytes are opened when somebody asks for them, which those who compare versions never do: a record
  * that was read with its bytes can be asked for them at any time, another one only while its version is there.
  */
-export function createRowReader(store: Store, vault: Vault) {
+export function createRowReader(store: Store, vault: Vault, log: Pick<Log, "error">) {
   const selectBytes = store.prepare<{ bytes: Uint8Array }>("select bytes from sync_bytes where number = ?")
+  const openers = createOpeners(vault, log)
 
-  function opened(version: Version, stored: Uint8Array): Uint8Array {
-    // Of somebody who was erased nothing is left to open; the record of the erasure is about to take the place.
-    if (!vault.isSealed || version.kind !== "put" || stored.length === 0) return stored
-    return vault.open(ownerOfEntity(version.entity), placeOfBytes(version), stored)
-  }
+  // Of somebody who was erased nothing is left to open; the record of the erasure is about to take the place.
+  const isClear = ({ kind }: Version, stored: Uint8Array) => !vault.isSealed || kind !== "put" || stored.length === 0
 
-  return (row: StoredRow & { readonly bytes?: Uint8Array }): Row => {
-    const { kind, stamp, origin, sequence, change, hubSequence, standing, bytesNumber } = row
-    const version = { kind, entity: entityOfKey(row.entity), stamp, origin, sequence }
-    let bytes: Uint8Array | undefined
+  function read(row: StoredRow & { readonly bytes?: Uint8Array }, known?: Uint8Array): Row {
+    const { change, hubSequence, standing, bytesNumber } = row
+    const version = versionOf(row)
+    let bytes = known
     const record: SyncRecord = {
       ...version,
       /** Throws `BrokenSeal`. */
@@ -94,11 +94,26 @@ export function createRowReader(store: Store, vault: Vault) {
         if (bytes === undefined) {
           const stored = row.bytes ?? selectBytes.get(bytesNumber)?.bytes
           assert(stored !== undefined, "a record is asked for its bytes while its version is there")
-          bytes = opened(version, stored)
+          bytes = isClear(version, stored) ? stored : vault.open(ownerOfEntity(version.entity), placeOfBytes(version), stored)
         }
         return bytes
       },
     }
     return { record, change, hubSequence, standing }
   }
+
+  return {
+    read,
+    /** … opened now; `undefined`, and told to the log, for one that somebody changed on the disk. */
+    opened(row: StoredRow & { readonly bytes: Uint8Array }): Row | undefined {
+      const version = versionOf(row)
+      if (isClear(version, row.bytes)) return read(row, row.bytes)
+      const bytes = openers.value(ownerOfEntity(version.entity), placeOfBytes(version), row.bytes)
+      return bytes && read(row, bytes)
+    },
+  }
 }
+
+const versionOf = ({ kind, entity, stamp, origin, sequence }: StoredRow): Version => ({
+  ...{ kind, entity: entityOfKey(entity), stamp, origin, sequence },
+})

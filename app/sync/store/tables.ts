@@ -1,3 +1,4 @@
+import type { Log } from "../../base/log.ts"
 import type { Store, Transaction } from "../../store/store.ts"
 import type { Vault } from "../../vault/vault.ts"
 import { isErased } from "../apply.ts"
@@ -27,6 +28,7 @@ export interface TablesNeeds {
   readonly state: State
   readonly refused: ReturnType<typeof openRefused>
   readonly future: ReturnType<typeof openFuture>
+  readonly log: Pick<Log, "error">
 }
 
 type RowWithBytes = StoredRow & { readonly bytes: Uint8Array }
@@ -35,15 +37,16 @@ type RowWithBytes = StoredRow & { readonly bytes: Uint8Array }
 const faceDepth = 2
 
 /** @returns the tables as one transaction sees them, with what is shown and hidden handed on */
-export function openTables({ store, vault, state, refused, future }: TablesNeeds) {
-  const read = createRowReader(store, vault)
+export function openTables({ store, vault, state, refused, future, log }: TablesNeeds) {
+  const { read, opened } = createRowReader(store, vault, log)
   const select = store.prepare<StoredRow>(`select ${rowColumns} from sync_rows where entity = ?`)
   const selectBelow = store.prepare<StoredRow>(
     `select ${rowColumns} from sync_rows where entity > ? and entity < ? order by entity`,
   )
+  // Without those that were emptied because somebody is being erased.
   const selectAfter = store.prepare<RowWithBytes>(`
     select ${rowColumns}, bytes from sync_rows join sync_bytes on sync_bytes.number = bytes_number
-    where stream = ? and change > ? order by change limit ?`)
+    where stream = ? and change > ? and length(bytes) > 0 order by change limit ?`)
   const selectDoubtful = store.prepare<StoredRow>(
     `select ${rowColumns} from sync_rows where stream = ? and standing = 'doubtful' order by number limit ?`,
   )
@@ -100,6 +103,22 @@ export function openTables({ store, vault, state, refused, future }: TablesNeeds
     if (selectPut.get(person, endBelow(person)) === undefined) vault.shredKey(ownerOfEntity(entityOfKey(person)))
   }
 
+  function rowsAfter(stream: GalleryStream, change: number, limit: number): readonly Row[] {
+    const rows: Row[] = []
+    for (let after = change; rows.length < limit; ) {
+      const wanted = limit - rows.length
+      const page = selectAfter.all(stream, after, wanted)
+      // One that does not open any more must not stop those behind it. Others are opened when somebody asks for them.
+      for (const stored of page) {
+        const found = stored.standing === "due" ? opened(stored) : read(stored)
+        if (found !== undefined) rows.push(found)
+      }
+      after = page.at(-1)?.change ?? after
+      if (page.length < wanted) break
+    }
+    return rows
+  }
+
   const row = (entity: Entity): Row | undefined => {
     const found = select.get(keyOf(entity))
     return found && read(found)
@@ -109,7 +128,7 @@ export function openTables({ store, vault, state, refused, future }: TablesNeeds
     row,
     below(entity) {
       const key = keyOf(entity)
-      return selectBelow.all(key, endBelow(key)).map(read)
+      return selectBelow.all(key, endBelow(key)).map((found) => read(found))
     },
     write,
     remove(entity) {
@@ -121,7 +140,7 @@ export function openTables({ store, vault, state, refused, future }: TablesNeeds
       future.removed(key)
       counted(present)
     },
-    rowsAfter: (stream, change, limit) => selectAfter.all(stream, change, limit).map(read),
+    rowsAfter,
     nextChange: state.nextChange,
     origin: state.origin,
     nextSequence: state.nextSequence,
@@ -132,7 +151,7 @@ export function openTables({ store, vault, state, refused, future }: TablesNeeds
     markers: state.markers,
     setMarkers: state.setMarkers,
     doubtAfter: (stream, sequence) => void doubt.run(stream, sequence),
-    doubtful: (stream, limit) => selectDoubtful.all(stream, limit).map(read),
+    doubtful: (stream, limit) => selectDoubtful.all(stream, limit).map((found) => read(found)),
     cursor: state.cursor,
     setCursor: state.setCursor,
     mustReadErasures: state.mustReadErasures,

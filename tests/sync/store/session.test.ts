@@ -74,7 +74,7 @@ describe.each([
   ["sealed", true],
 ])("%s", (_, isSealed) => {
   test("the hub loses its end before each of a round's questions, and others write in its place", async () => {
-    for (let at = 0; at < 60; at += 3) {
+    for (let at = 0; at < 60; at += 4) {
       const { site, a, b } = await agreed(isSealed)
       a.enrol(400, 3)
       let happened = false
@@ -100,7 +100,7 @@ describe.each([
 
   test("a crash at any step on the disk: the next round goes on", async () => {
     let crashes = 0
-    for (let at = 0; ; at += 7) {
+    for (let at = 0; ; at += 13) {
       const { site, a, b } = await agreed(isSealed)
       site.hub.rollBack(5)
       b.enrol(500, 7)

@@ -3,6 +3,7 @@ import { applyFromHub } from "../../../app/sync/apply.ts"
 import { type Tables, whyShrunken } from "../../../app/sync/box.ts"
 import type { Entity } from "../../../app/sync/entity.ts"
 import type { Version } from "../../../app/sync/merge.ts"
+import { syncHolding } from "../../../app/sync/store/holding.ts"
 import { conflictsMax, refusedMax } from "../../../app/sync/store/lists.ts"
 import { siteBoxOf } from "../../../app/sync/store/state.ts"
 import { boxA, boxB, entity, originOf, utf8Of } from "../support.ts"
@@ -163,6 +164,42 @@ test("faces that are missing without a record of it are seen", () => {
     for (let i = 61; i <= 100; i++) take(tables, { entity: entity(i, i), kind: "del" })
   })
   expect(why()).toBeUndefined()
+})
+
+describe("of what is to be offered", () => {
+  const due = (tables: Tables) => tables.rowsAfter("records", 0, 4).map(({ record }) => Buffer.from(record.bytes).toString())
+
+  function offering(errors: unknown[] = []) {
+    const opened = openTestSyncStore({ isSealed: true, log: { error: (...said: unknown[]) => void errors.push(said) } })
+    opened.sync.enter(boxA)
+    const box = openPlainBox(opened.sync)
+    box.transact((tables) => {
+      for (let i = 1; i <= 8; i++) take(tables, { entity: entity(i, i) }, `face ${i}`)
+      for (const row of tables.rowsAfter("records", 0, 100)) tables.write({ ...row, standing: "due" })
+    })
+    return { opened, box, errors }
+  }
+
+  test("a row that was changed on the disk is left out and told, and stops none behind it", () => {
+    const { opened, box, errors } = offering()
+    using _ = opened
+    opened.store.prepare("update sync_bytes set bytes = cast(bytes || x'00' as blob) where number in (2, 3)").run()
+    expect(box.transact(due)).toEqual(["face 1", "face 4", "face 5", "face 6"])
+    expect(box.transact(due)).toHaveLength(4)
+    expect(errors).toHaveLength(2)
+    expect(() => box.transact((tables) => tables.row(entity(2, 2))?.record.bytes)).toThrow("sync_bytes.bytes")
+  })
+
+  test("nothing goes out of somebody who is being erased", () => {
+    const { opened, box, errors } = offering()
+    using _ = opened
+    const person = { subjectId: "00000000-0000-0000-0000-000000000002", faceIds: [] }
+    const holding = syncHolding(opened.store, opened.vault)
+    expect([holding.erase?.(person), holding.erase?.(person)]).toEqual([1, 0])
+    expect(box.transact(due)).toEqual(["face 1", "face 3", "face 4", "face 5"])
+    expect(errors).toEqual([])
+    expect(box.transact((tables) => tables.row(entity(2, 2))?.record.bytes.length)).toBe(0)
+  })
 })
 
 describe("lists for a person to look at", () => {

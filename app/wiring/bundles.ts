@@ -18,10 +18,9 @@ export async function openBundlesAlone(config: Config): ReturnType<CliNeeds["ope
   const { store, vault, gallery, people, close } = opened.value
   const syncStore = openSyncStore(store, vault)
   const site = openSite({ settings: syncStore.settings, transact: store.transact })
-  const why = site === undefined ? notInSite : whyNoMember[site.standing()]
-  if (site === undefined || why !== undefined) {
+  if (site === undefined) {
     await close()
-    return { kind: "failed", why: why ?? notInSite }
+    return { kind: "failed", why: notInSite }
   }
   const log = quietLog()
   const erased = openErasedElsewhere(people, log)
@@ -41,9 +40,3 @@ export async function openBundlesAlone(config: Config): ReturnType<CliNeeds["ope
 
 const notInSite =
   "this box belongs to no site, and has nothing to share: `gatehouse sync create` makes a site, `gatehouse sync join` enters one"
-
-const whyNoMember = {
-  member: undefined,
-  left: "this box has left its site: `gatehouse sync join` enters one again",
-  revoked: "this box was revoked, and is no member of its site any more: whoever keeps the site can invite it anew",
-} as const

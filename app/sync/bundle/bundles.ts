@@ -18,12 +18,17 @@ export interface BundlesNeeds {
   readonly boxName: string
   readonly pace: (records: number) => Promise<void>
   nowMs(): number
+  /** Why this box has nothing to share, in words; `undefined` for a member of the site. */
+  whyNoMember(): string | undefined
   /** What the gallery has and no record says yet is written down before it is exported. */
   recordAll(): Promise<void>
 }
 
 /** One of its kind at a time: a second one would only take turns with the first. */
 export type Busy = { readonly kind: "busy"; readonly why: string }
+
+/** The box is not in order, or no member: it sends and takes nothing. */
+export type Stopped = { readonly kind: "stopped"; readonly why: string }
 
 export type UnknownReceiver = { readonly kind: "unknown_receiver"; readonly why: string }
 
@@ -50,7 +55,7 @@ export interface Bundles {
    */
   exportTo(folder: string, receiver?: string): Promise<ExportedBundle | UnknownReceiver | Busy>
   /** As bytes that are made while they are asked for: ask to the end, or `return` the generator. */
-  begin(receiver?: string): Promise<BeginningBundle | UnknownReceiver | Busy | { kind: "stopped"; why: string }>
+  begin(receiver?: string): Promise<BeginningBundle | UnknownReceiver | Busy | Stopped>
   /** From anywhere. */
   import(source: BundleSource): Promise<ImportedBundle | Busy>
   /** From a file, with the receipt beside it. */
@@ -64,13 +69,17 @@ export function createBundles(needs: BundlesNeeds): Bundles {
   const { box, site, boxName, nowMs } = needs
   const running = new Set<"export" | "import">()
 
-  const busy = (what: string): Busy => ({
-    kind: "busy",
-    why: `an ${what} of a bundle is running already; wait until it is done`,
-  })
+  function whyNot(what: "export" | "import"): Busy | Stopped | undefined {
+    const why = needs.whyNoMember()
+    if (why !== undefined) return { kind: "stopped", why }
+    return running.has(what)
+      ? { kind: "busy", why: `an ${what} of a bundle is running already; wait until it is done` }
+      : undefined
+  }
 
-  async function alone<Out>(what: "export" | "import", work: () => Promise<Out>): Promise<Out | Busy> {
-    if (running.has(what)) return busy(what)
+  async function alone<Out>(what: "export" | "import", work: () => Promise<Out>): Promise<Out | Busy | Stopped> {
+    const turnedAway = whyNot(what)
+    if (turnedAway !== undefined) return turnedAway
     running.add(what)
     try {
       return await work()
@@ -102,7 +111,8 @@ export function createBundles(needs: BundlesNeeds): Bundles {
     async begin(receiver) {
       const called = idOf(receiver)
       if (called.kind !== "id") return called
-      if (running.has("export")) return busy("export")
+      const turnedAway = whyNot("export")
+      if (turnedAway !== undefined) return turnedAway
       running.add("export")
       const end = () => void running.delete("export")
       await needs.recordAll().catch((error: unknown) => {

@@ -43,5 +43,12 @@ export function openBundles({ site, side, pace, wallClockMs = Date.now }: OpenBu
       }
     },
     nowMs: wallClockMs,
+    whyNoMember: () => whyNoMember[site.standing()],
   })
 }
+
+const whyNoMember = {
+  member: undefined,
+  left: "this box has left its site, and shares nothing with it: `gatehouse sync leave` forgets it here as well",
+  revoked: "this box was revoked, and is no member of its site any more: `gatehouse sync leave` forgets the site here",
+} as const

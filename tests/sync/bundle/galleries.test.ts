@@ -107,6 +107,15 @@ test("the roster goes along: a box that hears of a revocation by a stick takes n
   expect(await imported(c, news.file)).toMatchObject({ kind: "not_taken", refusal: { kind: "no_key" } })
 })
 
+test("a box that was sent away says so, and neither writes nor takes", async () => {
+  using stick = tempFolder()
+  const out = await exported(a, stick.path)
+  // It has heard of it by the roster of the bundle before.
+  const stopped = { kind: "stopped", why: expect.stringContaining("this box was revoked") }
+  expect(await c.bundles((bundles) => bundles.exportTo(stick.path))).toMatchObject(stopped)
+  expect(await imported(c, out.file)).toMatchObject(stopped)
+})
+
 test("the command says what it did, and ends with a code", async () => {
   using stick = tempFolder()
   await a.use((parts) => enrol(parts, 3, "Lena"))

@@ -34,11 +34,13 @@ export function createByteWriter() {
     varint(value: number): void {
       assert(Number.isSafeInteger(value) && value >= 0, "what is counted is a whole number")
       let rest = value
-      for (; rest >= 128; rest = Math.floor(rest / 128)) bytes[room(1)] = (rest % 128) | 128
-      bytes[room(1)] = rest
+      for (; rest >= 128; rest = Math.floor(rest / 128)) writer.uint((rest % 128) | 128, 1)
+      writer.uint(rest, 1)
     },
     raw(data: Uint8Array): void {
-      bytes.set(data, room(data.length))
+      // First: making room may put other bytes in their place.
+      const at = room(data.length)
+      bytes.set(data, at)
     },
     /** With its length before it. */
     block(data: Uint8Array): void {

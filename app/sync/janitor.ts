@@ -66,14 +66,17 @@ export function createJanitor(needs: JanitorNeeds) {
   async function sweepPage(records: readonly HubRecord[], proved: Proved): Promise<Swept> {
     const leftOver = records.flatMap((entry) => {
       const opened = openPlaced(open, "records", entry)
-      const isLeft = opened.kind === "opened" && box.transact((tables) => isLeftOver(tables, entry, opened.record, proved))
-      return isLeft ? [{ entry, record: opened.record }] : []
+      // What a revoked box wrote counts for nobody, and leaves for anything that does.
+      if (opened.kind !== "opened" && opened.kind !== "revoked_box") return []
+      const record = opened.kind === "opened" ? opened.record : undefined
+      const isLeft = box.transact((tables) => isLeftOver(tables, entry, record, proved))
+      return isLeft ? [{ entry, record }] : []
     })
     if (leftOver.length === 0) return { kind: "swept", removed: 0 }
     const before = await isProved(proved)
     if (before.kind !== "proved") return before
     for (const { entry, record } of leftOver) {
-      unproved.push(record)
+      if (record !== undefined) unproved.push(record)
       const gone = await hub.remove("records", entry)
       if (gone.kind === "unreachable") return gone
     }
@@ -120,12 +123,14 @@ export function createJanitor(needs: JanitorNeeds) {
 }
 
 /** Erased, or an older version of what lies further on; either proved by a marker. */
-function isLeftOver(tables: Tables, { key, sequence }: HubRecord, record: SyncRecord, proved: Proved): boolean {
+function isLeftOver(tables: Tables, { key, sequence }: HubRecord, record: SyncRecord | undefined, proved: Proved): boolean {
   const entity = key as Entity
   const isProved = (row: Row | undefined, marker: Marker | undefined): row is Row =>
     row !== undefined && marker !== undefined && row.standing === "held" && row.hubSequence <= marker.sequence
   const erasures = [entity, ...above(entity)].map((path) => tables.row(path)).filter((row) => row?.record.kind === "erase")
   if (erasures.some((row) => isProved(row, proved.erasures))) return true
   const row = tables.row(entity)
-  return isProved(row, proved.records) && row.record.kind !== "erase" && row.hubSequence > sequence && !wins(record, row.record)
+  if (!isProved(row, proved.records) || row.record.kind === "erase") return false
+  if (record === undefined) return row.hubSequence > sequence
+  return row.hubSequence > sequence && !wins(record, row.record)
 }

@@ -1,5 +1,6 @@
 import { applyFromHub } from "./apply.ts"
 import type { Box, Tables } from "./box.ts"
+import type { Entity } from "./entity.ts"
 import type { GalleryStream, Hub, HubEntry, HubRecord, Marker, Stream, Unreachable } from "./hub.ts"
 import { streamOf } from "./hub.ts"
 import { withMarker } from "./markers.ts"
@@ -131,12 +132,21 @@ function applyPage(
     } else {
       refused++
       tables.refused({ stream, sequence: record.sequence, key: record.key, kind: opened.kind, why: opened.why })
+      if (opened.kind === "revoked_box") offerInstead(tables, open, stream, record)
     }
   }
   tables.setMarkers(stream, markers)
   const last = entries.at(-1)
   if (last !== undefined) tables.setPosition(stream, sequenceOf(last))
   return { applied, refused }
+}
+
+/** What a revoked box put over ours counts for nothing, and is taken for nothing by whoever comes new: ours goes there again. */
+function offerInstead(tables: Tables, open: PullNeeds["open"], stream: GalleryStream, { key, sequence }: HubRecord): void {
+  const present = tables.row(key as Entity)
+  if (present === undefined || streamOf(present.record.kind) !== stream) return
+  if (present.standing !== "held" || sequence <= present.hubSequence || open(present.record.bytes).kind !== "opened") return
+  tables.write({ ...present, hubSequence: sequence, standing: "due", change: tables.nextChange() })
 }
 
 /**

@@ -209,7 +209,9 @@ function answerOne(
     signingKey: request.signingKey,
     envelopeKey: request.envelopeKey,
   }
-  const invitations = authority.invitations.map((one) => (one === invitation ? { ...one, secret: new Uint8Array(), usedAtMs: nowMs } : one))
+  const invitations = authority.invitations.map((one) =>
+    one === invitation ? { ...one, secret: new Uint8Array(), usedAtMs: nowMs } : one,
+  )
   const next = withNextRoster(
     { ...state, authority: { ...authority, invitations } },
     withMember(suite, site.name, roster, key, newcomer, nowMs),

@@ -229,7 +229,8 @@ export function openBoard({ settings, transact, site, wallClockMs = Date.now }: 
 
   return {
     async take(hub, { verify }) {
-      site.refresh()
+      // A command beside this process may have brought one, by a stick for instance.
+      const isRosterNew = site.refresh()
       let newest: Marker | undefined
       if (verify) {
         const found = await hub.newestMarker("announcements")
@@ -239,7 +240,7 @@ export function openBoard({ settings, transact, site, wallClockMs = Date.now }: 
         if (prefix.kind === "unreachable") return prefix
         update((heard) => doubtAfter(heard, prefix.sequence))
       }
-      const sum = { entries: 0, isRosterNew: false, refused: [] as RefusedAnnouncement[] }
+      const sum = { entries: 0, isRosterNew, refused: [] as RefusedAnnouncement[] }
       for (let after = readHeard(settings).position; ; ) {
         const page = await hub.read("announcements", after, pageEntries)
         if (page.kind === "unreachable") return page

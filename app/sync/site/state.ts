@@ -37,7 +37,13 @@ export interface Invitation {
 }
 
 /** Of the sync settings (store/settings.ts). */
-export const settingNames = { state: "site/state", heard: "site/heard", joining: "site/joining", own: "site/own/" } as const
+export const settingNames = {
+  state: "site/state",
+  heard: "site/heard",
+  joining: "site/joining",
+  own: "site/own/",
+  cleared: "site/cleared",
+} as const
 
 export const bytesAsText = z.base64().transform((text): Uint8Array => Uint8Array.fromBase64(text))
 const keyPair = z.strictObject({ privateKey: bytesAsText, publicKey: bytesAsText })

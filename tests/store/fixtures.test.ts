@@ -16,6 +16,7 @@ import { createMaterial } from "../../app/vault/master-key.ts"
 import type { Vault } from "../../app/vault/vault.ts"
 import { folderOptions } from "../box/support.ts"
 import { databaseName, type Expected, readEnrolment } from "../fixtures/fixture.ts"
+import { readSync } from "../fixtures/sync.ts"
 import { randomFrom } from "../gallery/support.ts"
 import { tempFolder } from "../support/shared.ts"
 import { plainVaultOf } from "../support/vault.ts"
@@ -61,7 +62,8 @@ async function expectToldBy(opened: { readonly store: Store; readonly vault: Vau
     }
     for (const [id, jpeg] of Object.entries(expected.images ?? {})) expect(gallery.faceImage(id)?.jpeg.toBase64()).toBe(jpeg)
     expectSightings(opened.store, vault, gallery, expected)
-    const { enrolment } = expected
+    const { enrolment, sync } = expected
+    if (sync !== undefined) expect(readSync(opened.store, vault)).toEqual(sync)
     if (enrolment !== undefined) expect(readEnrolment(opened.store, vault, gallery, enrolment.job.id)).toEqual(enrolment)
     const keys = openKeys(opened.store)
     expect(keys.verify(expected.adminKey)).toEqual({ role: "admin" })

@@ -146,12 +146,15 @@ function meanAndSpread(values: Float32Array): { mean: number; spread: number } {
   return { mean, spread: Math.sqrt(Math.max(0, squares / values.length - mean * mean)) }
 }
 
-/** Brightness 0..255 as the eye weighs colours (BT.601). */
+const cropArea = cropPx * cropPx
+/** Red, green and blue of the crop. The same for every face: fresh memory is slow the first time. */
+const crop = new Float32Array(3 * cropArea)
+
+/** Brightness 0..255 as the eye weighs colours (BT.601); holds until the next call. */
 function greyCrop(picture: Pixels, landmarks: Landmarks): Float32Array {
-  const cropArea = cropPx * cropPx
-  const crop = new Float32Array(3 * cropArea)
   const toPicture = invert(fitSimilarity(landmarks, cropTemplate))
-  if (toPicture !== undefined) warpInto(crop, 0, cropPx, picture, toPicture, asBytes)
+  if (toPicture === undefined) crop.fill(0)
+  else warpInto(crop, 0, cropPx, picture, toPicture, asBytes)
   for (let at = 0; at < cropArea; at++) {
     crop[at] = 0.299 * crop[at]! + 0.587 * crop[cropArea + at]! + 0.114 * crop[2 * cropArea + at]!
   }

@@ -1,31 +1,41 @@
 import { assert } from "../base/assert.ts"
 import type { AnalyzedFace, FaceChip } from "../face/face.ts"
-import type { Point } from "../face/geometry.ts"
-import type { FromEngine, WireFace } from "./wire.ts"
+import type { ImageSize, Point } from "../face/geometry.ts"
+import type { EngineRun, FromEngine, StageTimings, WireChip } from "./wire.ts"
 
 /**
- * How faces travel from an engine to the parent. The header says how many there are and which of them have an embedding or a chip;
- * the body is the figures of all faces (float64), the embeddings of the embedded ones (float32), the picture of the whole frame,
- * and the chips, each kind in the order of the faces. Figures as text took a third of a millisecond to read.
+ * How an answer travels from an engine to the parent. The header says how many faces there are and which of them have a chip; the
+ * body is the figures of the run and of each face (float64), the embeddings of the embedded ones (float32), the picture of the
+ * whole frame, and the chips, each kind in the order of the faces. Figures as text took a third of a millisecond to read.
  */
 
-type Header = Pick<Extract<FromEngine, { kind: "analysis" }>, "faces" | "snapshotBytes">
+type Header = Pick<Extract<FromEngine, { kind: "analysis" }>, "faces" | "chips" | "snapshotBytes" | "snapshotMs">
 
-/** What an engine found in a picture. */
+/** What an engine found in a picture, and what it says of its work. */
 export interface Found {
+  readonly image: ImageSize
   readonly faces: readonly AnalyzedFace[]
   /** JPEG of the whole frame, made smaller. */
   readonly snapshot?: Uint8Array
+  readonly timingsMs: StageTimings
+  /** Whose process it was its parent knows. */
+  readonly run: Omit<EngineRun, "pid">
+  /** Memory that the engine holds. */
+  readonly residentBytes: number
 }
 
-export function packAnalysis({ faces, snapshot }: Found): Header & { readonly body: Uint8Array } {
-  const figures = Float64Array.from(faces.flatMap(toFigures))
+export function packAnalysis(found: Found): Header & { readonly body: Uint8Array } {
+  const { faces, snapshot, run } = found
+  const figures = Float64Array.from([...toRunFigures(found), ...faces.flatMap(toFigures)])
   const embeddings = faces.flatMap(({ embedding }) => (embedding === undefined ? [] : [bytesOf(embedding)]))
-  const chips = faces.flatMap(({ chip }) => (chip === undefined ? [] : [chip.jpeg]))
-  const pictures = snapshot === undefined ? chips : [snapshot, ...chips]
+  const chips = faces.flatMap(({ chip }, face) => (chip === undefined ? [] : [toWireChip(chip, face)]))
+  const jpegs = faces.flatMap(({ chip }) => (chip === undefined ? [] : [chip.jpeg]))
+  const pictures = snapshot === undefined ? jpegs : [snapshot, ...jpegs]
   return {
-    faces: faces.map(toWire),
+    faces: faces.length,
+    ...(chips.length > 0 && { chips }),
     ...(snapshot && { snapshotBytes: snapshot.length }),
+    ...(run.snapshotMs !== undefined && { snapshotMs: run.snapshotMs }),
     body: Buffer.concat([bytesOf(figures), ...embeddings, ...pictures]),
   }
 }
@@ -34,14 +44,12 @@ export function packAnalysis({ faces, snapshot }: Found): Header & { readonly bo
  * Pictures are views of `body`, embeddings are copies. Throws when the body is not what the header says.
  * @param dimension values of one embedding
  */
-export function unpackAnalysis({ faces, snapshotBytes = 0 }: Header, body: Uint8Array, dimension: number): Found {
-  const figuresBytes = figuresCount * Float64Array.BYTES_PER_ELEMENT
+export function unpackAnalysis(header: Header, body: Uint8Array, dimension: number): Found {
+  const { faces: count, chips = [], snapshotBytes = 0, snapshotMs } = header
+  assert(Number.isSafeInteger(count) && count >= 0, `a number of faces, not ${count}`)
+  const figuresBytes = (runFiguresCount + count * figuresCount) * Float64Array.BYTES_PER_ELEMENT
   const embeddingBytes = dimension * Float32Array.BYTES_PER_ELEMENT
-  const embeddedCount = faces.filter(({ embedded }) => embedded).length
-  const chipBytes = faces.reduce((sum, { chip }) => sum + (chip?.bytes ?? 0), 0)
-  const wantedBytes = faces.length * figuresBytes + embeddedCount * embeddingBytes + snapshotBytes + chipBytes
-  assert(body.length === wantedBytes, `an analysis of ${wantedBytes} bytes, not of ${body.length}`)
-
+  assert(body.length >= figuresBytes, `an analysis of ${figuresBytes} bytes and more, not of ${body.length}`)
   let at = 0
   const next = (bytes: number) => {
     at += bytes
@@ -49,39 +57,61 @@ export function unpackAnalysis({ faces, snapshotBytes = 0 }: Header, body: Uint8
   }
   // `slice` of a Buffer is no copy, and numbers start only at multiples of their size.
   const copyNext = (bytes: number) => new Uint8Array(next(bytes)).buffer
-  const figures = new Float64Array(copyNext(faces.length * figuresBytes))
+  const figures = new Float64Array(copyNext(figuresBytes))
   assert(figures.every(Number.isFinite), "figures of a face are numbers")
-  const vectors = faces.map(({ embedded }) => (embedded ? new Float32Array(copyNext(embeddingBytes)) : undefined))
+  const take = takeFrom(figures)
+  const { run, ...ran } = fromRunFigures(take)
+  const read = Array.from({ length: count }, () => fromFigures(take))
+  const embeddedCount = read.filter(({ embedded }) => embedded).length
+  const chipBytes = chips.reduce((sum, { bytes }) => sum + bytes, 0)
+  const wantedBytes = figuresBytes + embeddedCount * embeddingBytes + snapshotBytes + chipBytes
+  assert(body.length === wantedBytes, `an analysis of ${wantedBytes} bytes, not of ${body.length}`)
+
+  const embeddings = read.map(({ embedded }) => (embedded ? new Float32Array(copyNext(embeddingBytes)) : undefined))
   const snapshot = snapshotBytes > 0 ? next(snapshotBytes) : undefined
-  const found = faces.map(({ chip }, index): AnalyzedFace => {
-    const embedding = vectors[index]
-    const face = fromFigures(figures.subarray(index * figuresCount, (index + 1) * figuresCount))
-    return { ...face, ...(embedding && { embedding }), ...(chip && { chip: unpackChip(chip, next(chip.bytes)) }) }
+  const chipOf = new Map(chips.map(({ face, bytes, ...chip }): [number, FaceChip] => [face, { jpeg: next(bytes), ...chip }]))
+  const faces = read.map(({ face }, index): AnalyzedFace => {
+    const embedding = embeddings[index]
+    const chip = chipOf.get(index)
+    return { ...face, ...(embedding && { embedding }), ...(chip && { chip }) }
   })
-  return { faces: found, ...(snapshot && { snapshot }) }
+  return { ...ran, faces, ...(snapshot && { snapshot }), run: { ...run, ...(snapshotMs !== undefined && { snapshotMs }) } }
 }
 
-function unpackChip({ bytes: _bytes, ...chip }: NonNullable<WireFace["chip"]>, jpeg: Uint8Array): FaceChip {
-  return { jpeg, ...chip }
+function toWireChip({ jpeg, size, landmarks, detected }: FaceChip, face: number): WireChip {
+  const points = { landmarks: toWirePoints(landmarks), ...(detected && { detected: toWirePoints(detected) }) }
+  return { face, bytes: jpeg.length, size, ...points }
 }
 
-function toWire({ embedding, chip }: AnalyzedFace): WireFace {
+/** The size of the picture, four stages, when the run began and how long it took, the engine's memory. */
+const runFiguresCount = 2 + 4 + 2 + 1
+
+function toRunFigures({ image, timingsMs: { decode, detect, align, embed }, run, residentBytes }: Found): number[] {
+  return [image.width, image.height, decode, detect, align, embed, run.startedAtMs, run.tookMs, residentBytes]
+}
+
+type Take = () => number
+
+function takeFrom(figures: Float64Array): Take {
+  let at = 0
+  return () => figures[at++]!
+}
+
+function fromRunFigures(take: Take): Pick<Found, "image" | "timingsMs" | "run" | "residentBytes"> {
+  // In the order in which they are written here, which is the order of `toRunFigures`.
   return {
-    embedded: embedding !== undefined,
-    ...(chip && { chip: toWireChip(chip) }),
+    image: { width: take(), height: take() },
+    timingsMs: { decode: take(), detect: take(), align: take(), embed: take() },
+    run: { startedAtMs: take(), tookMs: take() },
+    residentBytes: take(),
   }
 }
 
-function toWireChip({ jpeg, size, landmarks, detected }: FaceChip): NonNullable<WireFace["chip"]> {
-  const points = { landmarks: toWirePoints(landmarks), ...(detected && { detected: toWirePoints(detected) }) }
-  return { bytes: jpeg.length, size, ...points }
-}
-
-/** Of one face: its box, its score, five landmarks, nine figures of quality. */
-const figuresCount = 4 + 1 + 10 + 9
+/** Of one face: its box, its score, five landmarks, nine figures of quality, whether it is embedded. */
+const figuresCount = 4 + 1 + 10 + 9 + 1
 
 /** In the digits that mean something. */
-function toFigures({ box, score, landmarks, quality }: AnalyzedFace): number[] {
+function toFigures({ box, score, landmarks, quality, embedding }: AnalyzedFace): number[] {
   return [
     ...[box.x, box.y, box.width, box.height].map((value) => round(value, 2)),
     round(score, 4),
@@ -91,38 +121,38 @@ function toFigures({ box, score, landmarks, quality }: AnalyzedFace): number[] {
     round(quality.eyeDistancePx, 1),
     ...[quality.brightness, quality.contrast, quality.sharpness].map((value) => round(value, 3)),
     ...[quality.yaw, quality.pitch, quality.roll].map((value) => round(value, 1)),
+    embedding === undefined ? 0 : 1,
   ]
 }
 
-function fromFigures(figures: Float64Array): Omit<AnalyzedFace, "embedding" | "chip"> {
-  let at = 0
-  const next = () => figures[at++]!
-  const nextPoint = (): Point => [next(), next()]
-  // In the order in which they are written here, which is the order of `toFigures`.
+function fromFigures(take: Take): { readonly face: Omit<AnalyzedFace, "embedding" | "chip">; readonly embedded: boolean } {
+  const takePoint = (): Point => [take(), take()]
+  // As above: in the order of `toFigures`.
   return {
-    box: { x: next(), y: next(), width: next(), height: next() },
-    score: next(),
-    landmarks: [nextPoint(), nextPoint(), nextPoint(), nextPoint(), nextPoint()],
-    quality: {
-      score: next(),
-      faceWidthPx: next(),
-      eyeDistancePx: next(),
-      brightness: next(),
-      contrast: next(),
-      sharpness: next(),
-      yaw: next(),
-      pitch: next(),
-      roll: next(),
+    face: {
+      box: { x: take(), y: take(), width: take(), height: take() },
+      score: take(),
+      landmarks: [takePoint(), takePoint(), takePoint(), takePoint(), takePoint()],
+      quality: {
+        score: take(),
+        faceWidthPx: take(),
+        eyeDistancePx: take(),
+        brightness: take(),
+        contrast: take(),
+        sharpness: take(),
+        yaw: take(),
+        pitch: take(),
+        roll: take(),
+      },
     },
+    embedded: take() === 1,
   }
 }
 
-function toWirePoints([leftEye, rightEye, nose, leftMouth, rightMouth]: AnalyzedFace["landmarks"]): WirePoints {
+function toWirePoints([leftEye, rightEye, nose, leftMouth, rightMouth]: AnalyzedFace["landmarks"]): WireChip["landmarks"] {
   const rounded = ([x, y]: Point): [number, number] => [round(x, 2), round(y, 2)]
   return [rounded(leftEye), rounded(rightEye), rounded(nose), rounded(leftMouth), rounded(rightMouth)]
 }
-
-type WirePoints = NonNullable<WireFace["chip"]>["landmarks"]
 
 function bytesOf({ buffer, byteOffset, byteLength }: Float32Array | Float64Array): Uint8Array {
   return new Uint8Array(buffer, byteOffset, byteLength)

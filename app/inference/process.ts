@@ -9,16 +9,14 @@ import type { ModelSet } from "./manifest.ts"
 import type { Seat } from "./placement/seats.ts"
 import { processorTicks } from "./processor-time.ts"
 import type { ProviderRefusal, RuntimePlan } from "./providers/plan.ts"
-import { type AnalyzeOptions, type FromEngine, fromEngine, type ToEngine } from "./wire.ts"
+import { type AnalyzeOptions, type EngineRun, type FromEngine, fromEngine, type ToEngine } from "./wire.ts"
 
 export type Ready = Extract<FromEngine, { kind: "ready" }>
 export type Progress = Extract<FromEngine, { kind: "progress" }>
 
-type AnalysisMessage = Extract<FromEngine, { kind: "analysis" }>
-
 /** How one picture came back from one engine. `lost`: the engine died or was killed with the picture in hand. */
 export type EngineAnswer =
-  | ({ readonly kind: "analysis" } & Pick<AnalysisMessage, "image" | "timingsMs" | "run"> & Found)
+  | ({ readonly kind: "analysis"; readonly run: EngineRun } & Omit<Found, "run" | "residentBytes">)
   | Extract<FromEngine, { kind: "refused" | "failed" }>
   | { readonly kind: "lost"; readonly why: string }
 
@@ -215,7 +213,7 @@ export function startEngine({ command, set, threads, seat, limits, plan }: Engin
       const more = index < given.length - 1 ? { more: true } : {}
       return new Promise((settled) => {
         asked.set(id, settled)
-        open.send({ kind: "analyze", id, options, traceparent, ...more }, picture)
+        open.send({ kind: "analyze", id, options: JSON.stringify(options), traceparent, ...more }, picture)
       })
     })
   }
@@ -248,10 +246,10 @@ export function startEngine({ command, set, threads, seat, limits, plan }: Engin
         settle(message.id, message)
         return
       case "analysis":
-        residentBytes = message.residentBytes
         if (asked.has(message.id)) {
-          const { id, kind, image, timingsMs, run } = message
-          settle(id, { kind, image, timingsMs, run, ...unpackAnalysis(message, body, dimension) })
+          const { run, residentBytes: held, ...found } = unpackAnalysis(message, body, dimension)
+          residentBytes = held
+          settle(message.id, { kind: "analysis", ...found, run: { pid: child.pid, ...run } })
         }
         return
     }

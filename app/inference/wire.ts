@@ -5,7 +5,9 @@ import { placementReport, providerRefusal, runtimePlan } from "./providers/plan.
 /**
  * What parent and engine say to each other over their unix socket. One message is
  * `u32 headerBytes | u32 bodyBytes | header (JSON) | body`, little-endian; the body is a picture on the way down and what
- * `analysis-body.ts` says on the way up, so neither is ever copied into JSON.
+ * `analysis-body.ts` says on the way up, so neither is ever copied into JSON. Headers of pictures and answers are flat, their
+ * options a text that is nearly always that of the picture before, and their figures in the body: parser and checks that have
+ * slept since the last picture took a fifth of a millisecond for the two of them.
  */
 
 const point = z.tuple([z.number(), z.number()]).readonly()
@@ -28,6 +30,15 @@ export const analyzeOptions = z.strictObject({
 })
 export type AnalyzeOptions = z.output<typeof analyzeOptions>
 
+/** Reads options as they travel. The same text again, as most pictures have it, is not taken apart again. Throws what zod says. */
+export function createOptionsReader(): (text: string) => AnalyzeOptions {
+  let last: { readonly text: string; readonly options: AnalyzeOptions } | undefined
+  return (text) => {
+    if (last?.text !== text) last = { text, options: analyzeOptions.parse(JSON.parse(text)) }
+    return last.options
+  }
+}
+
 export const toEngine = z.discriminatedUnion("kind", [
   /** The first message: which models to serve, and on what. */
   z.strictObject({
@@ -39,8 +50,9 @@ export const toEngine = z.discriminatedUnion("kind", [
   }),
   z.strictObject({
     kind: z.literal("analyze"),
-    id: z.int(),
-    options: analyzeOptions,
+    id: z.number(),
+    /** `AnalyzeOptions` in JSON. */
+    options: z.string(),
     traceparent: z.string().optional(),
     /** Another picture follows at once, and the faces of all of them are embedded together. */
     more: z.boolean().optional(),
@@ -51,30 +63,24 @@ export const toEngine = z.discriminatedUnion("kind", [
 ])
 export type ToEngine = z.output<typeof toEngine>
 
-const wireFace = z.strictObject({
-  /** Its embedding is in the body. */
-  embedded: z.boolean(),
-  /** Its chip is in the body. */
-  chip: z
-    .strictObject({
-      bytes: z.int().positive(),
-      size: z.strictObject({ width: z.int().positive(), height: z.int().positive() }),
-      landmarks,
-      detected: landmarks.optional(),
-    })
-    .optional(),
+const wireChip = z.strictObject({
+  /** Index of its face. */
+  face: z.int().nonnegative(),
+  bytes: z.int().positive(),
+  size: z.strictObject({ width: z.int().positive(), height: z.int().positive() }),
+  landmarks,
+  detected: landmarks.optional(),
 })
-export type WireFace = z.output<typeof wireFace>
+export type WireChip = z.output<typeof wireChip>
 
 /** Which process did it, when it began (wall time), and how long it took altogether: stages, extras and what lies between. */
-export const engineRun = z.strictObject({
-  pid: z.int(),
-  startedAtMs: z.number(),
-  tookMs: z.number(),
+export interface EngineRun {
+  readonly pid: number
+  readonly startedAtMs: number
+  readonly tookMs: number
   /** Of that, making the snapshot and the chips that were asked for. */
-  snapshotMs: z.number().optional(),
-})
-export type EngineRun = z.output<typeof engineRun>
+  readonly snapshotMs?: number | undefined
+}
 
 /** `load`: a model is read and put on the accelerator. `compile`: for the first time, which can take minutes. `check`: it is asked known answers. */
 export const preparationStages = ["load", "compile", "check"] as const
@@ -87,8 +93,12 @@ export const providerFaults = ["error", "wrong"] as const
 export const pictureRefusals = ["unsupported_media_type", "image_too_large", "bad_image"] as const
 export type PictureRefusal = (typeof pictureRefusals)[number]
 
-export const stageTimings = z.strictObject({ decode: z.number(), detect: z.number(), align: z.number(), embed: z.number() })
-export type StageTimings = z.output<typeof stageTimings>
+export interface StageTimings {
+  readonly decode: number
+  readonly detect: number
+  readonly align: number
+  readonly embed: number
+}
 
 export const runtimeSchema = z.strictObject({
   name: z.string(),
@@ -129,14 +139,14 @@ export const fromEngine = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("pong"), id: z.int(), residentBytes: z.number() }),
   z.strictObject({
     kind: z.literal("analysis"),
-    id: z.int(),
-    image: z.strictObject({ width: z.int(), height: z.int() }),
-    faces: z.array(wireFace),
+    id: z.number(),
+    /** How many there are in the body. */
+    faces: z.number(),
+    /** Those of them that have one, in their order; the chips themselves are in the body. */
+    chips: z.array(wireChip).optional(),
     /** Length of the picture of the whole frame in the body. */
     snapshotBytes: z.int().positive().optional(),
-    timingsMs: stageTimings,
-    run: engineRun,
-    residentBytes: z.number(),
+    snapshotMs: z.number().optional(),
   }),
   z.strictObject({ kind: z.literal("refused"), id: z.int(), reason: z.enum(pictureRefusals), why: z.string() }),
   /** A bug, or a failing provider where `fault` is said: this picture got no answer. */

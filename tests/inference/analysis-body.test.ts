@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test"
 import type { AnalyzedFace } from "../../app/face/face.ts"
-import { packAnalysis, unpackAnalysis } from "../../app/inference/analysis-body.ts"
-import { fromEngine } from "../../app/inference/wire.ts"
+import { type Found, packAnalysis, unpackAnalysis } from "../../app/inference/analysis-body.ts"
+import { createOptionsReader, fromEngine } from "../../app/inference/wire.ts"
 
 const dimension = 3
 const quality = {
@@ -39,22 +39,17 @@ const chip = (text: string) => ({
 })
 const snapshot = new TextEncoder().encode("the whole frame")
 
+const ran: Omit<Found, "faces"> = {
+  image: { width: 1920, height: 1080 },
+  timingsMs: { decode: 1.25, detect: 2, align: 3, embed: 4 },
+  run: { startedAtMs: 1_784_738_274_123.25, tookMs: 11.5 },
+  residentBytes: 270_000_000,
+}
+
 /** As the other end gets it: the header through JSON and its schema, the body at any place of a larger buffer. */
-function travelled(found: Parameters<typeof packAnalysis>[0], cutBytes = 0) {
-  const { body, ...header } = packAnalysis(found)
-  const message = fromEngine.parse(
-    JSON.parse(
-      JSON.stringify({
-        kind: "analysis",
-        id: 1,
-        image: { width: 1, height: 1 },
-        ...header,
-        timingsMs: { decode: 1, detect: 1, align: 1, embed: 1 },
-        run: { pid: 1, startedAtMs: 1.5, tookMs: 1 },
-        residentBytes: 1,
-      }),
-    ),
-  )
+function travelled(found: Pick<Found, "faces"> & Partial<Found>, { cutBytes = 0, faces = found.faces.length } = {}) {
+  const { body, ...header } = packAnalysis({ ...ran, ...found })
+  const message = fromEngine.parse(JSON.parse(JSON.stringify({ kind: "analysis", id: 1, ...header, faces })))
   if (message.kind !== "analysis") throw new Error("another message")
   const received = Buffer.concat([Buffer.from("x"), body])
   return unpackAnalysis(message, received.subarray(1, received.length - cutBytes), dimension)
@@ -99,7 +94,26 @@ test("a figure that is no number is not taken for a face", () => {
 })
 
 test("a body that is shorter than its header says is not taken apart", () => {
-  expect(() => travelled({ faces: [face(1, { embedding: Float32Array.of(1, 2, 3) })], snapshot }, 4)).toThrow(
-    "an analysis of 219 bytes, not of 215",
-  )
+  const found = { faces: [face(1, { embedding: Float32Array.of(1, 2, 3) })], snapshot }
+  expect(() => travelled(found, { cutBytes: 4 })).toThrow("an analysis of 299 bytes, not of 295")
+  expect(() => travelled(found, { cutBytes: 60 })).toThrow("an analysis of 272 bytes and more, not of 239")
+})
+
+test("what is said of the run arrives as it left", () => {
+  const snapshotMs = 2.5
+  const { faces: _faces, ...arrived } = travelled({ faces: [face(1)], run: { ...ran.run, snapshotMs } })
+  expect(arrived).toEqual({ ...ran, run: { ...ran.run, snapshotMs } })
+})
+
+test.each([-1, 0.5, 2, 1e18])("a header that counts %d faces where there is one is not believed", (faces) => {
+  expect(() => travelled({ faces: [face(1)] }, { faces })).toThrow()
+})
+
+test("options are the same however often their text comes, and another text is taken apart anew", () => {
+  const read = createOptionsReader()
+  const full = { faceWidthPxMin: 48, facesMax: 10, embed: "all" }
+  expect(read(JSON.stringify(full))).toEqual({ ...full, embed: "all" })
+  expect(read(JSON.stringify(full))).toEqual({ ...full, embed: "all" })
+  expect(read(JSON.stringify({ ...full, detectorInput: "small" })).detectorInput).toBe("small")
+  expect(() => read(JSON.stringify({ ...full, embed: "every" }))).toThrow()
 })

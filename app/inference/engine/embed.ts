@@ -102,7 +102,8 @@ export function joinWeighted(weighted: readonly (readonly [Float32Array, number]
   let at = 0
   for (const [vector, weight] of weighted) {
     const factor = Math.sqrt(weight)
-    for (const value of vector) whole[at++] = value * factor
+    // By index: an iterator takes ten times as long.
+    for (let part = 0; part < vector.length; part++) whole[at++] = vector[part]! * factor
   }
   return whole
 }

@@ -1,9 +1,9 @@
 import { unreachable } from "../../base/assert.ts"
 import { elapsedMs, nowTickMs } from "../../base/ticks.ts"
 import { wallMs } from "../../base/trace.ts"
-import { packAnalysis } from "../analysis-body.ts"
+import { type Found, packAnalysis } from "../analysis-body.ts"
 import { type Channel, channelHandlers } from "../channel.ts"
-import { type EngineRun, type FromEngine, type ToEngine, toEngine } from "../wire.ts"
+import { type AnalyzeOptions, createOptionsReader, type FromEngine, type ToEngine, toEngine } from "../wire.ts"
 import { ProviderFault } from "./guard.ts"
 import { type Analysis, type Analyzer, openAnalyzer } from "./run.ts"
 
@@ -13,12 +13,12 @@ import { type Analysis, type Analyzer, openAnalyzer } from "./run.ts"
  * @param openModels another than the usual is for tests, which let it break
  */
 export async function runEngine(socketPath: string, openModels = openAnalyzer): Promise<void> {
-  const { pid } = process
   const { promise: ended, resolve: end } = Promise.withResolvers<void>()
   let analyzer: Analyzer | undefined
   let channel: Channel<FromEngine> | undefined
   let last: Promise<void> = Promise.resolve()
   let residentBytes = 0
+  const readOptions = createOptionsReader()
   /** Pictures of which more are said to follow. */
   let group: Given[] = []
 
@@ -73,11 +73,11 @@ export async function runEngine(socketPath: string, openModels = openAnalyzer): 
     analyzer = opened.analyzer
     const { runtime, models, refusals } = analyzer
     residentBytes = process.memoryUsage.rss()
-    channel?.send({ kind: "ready", pid, runtime, models: [...models], refusals: [...refusals], residentBytes })
+    channel?.send({ kind: "ready", pid: process.pid, runtime, models: [...models], refusals: [...refusals], residentBytes })
   }
 
   async function analyze(message: AnalyzeMessage, picture: Uint8Array): Promise<void> {
-    group.push({ message, picture })
+    group.push({ message, picture, options: readOptions(message.options) })
     if (message.more === true) return
     const given = group
     group = []
@@ -85,10 +85,9 @@ export async function runEngine(socketPath: string, openModels = openAnalyzer): 
     const startedAtMs = wallMs()
     const startTickMs = nowTickMs()
     try {
-      const analyses = await analyzer.analyzeTogether(given.map(({ message: { options }, picture }) => ({ picture, options })))
+      const analyses = await analyzer.analyzeTogether(given)
       const tookMs = elapsedMs(startTickMs)
-      for (const [index, analysis] of analyses.entries())
-        answer(given[index]!.message.id, analysis, { pid, startedAtMs, tookMs })
+      for (const [index, analysis] of analyses.entries()) answer(given[index]!.message.id, analysis, { startedAtMs, tookMs })
       // For the next answer: nobody waits for this one any more.
       residentBytes = process.memoryUsage.rss()
     } catch (error) {
@@ -106,15 +105,13 @@ export async function runEngine(socketPath: string, openModels = openAnalyzer): 
     }
   }
 
-  function answer(id: number, analysis: Analysis, run: EngineRun) {
+  function answer(id: number, analysis: Analysis, run: Pick<Found["run"], "startedAtMs" | "tookMs">) {
     if (analysis.kind === "refused") {
       channel?.send({ kind: "refused", id, reason: analysis.reason, why: analysis.why })
       return
     }
-    const { image, timingsMs, snapshotMs } = analysis
-    const { body, ...found } = packAnalysis(analysis)
-    const own = { ...run, ...(snapshotMs !== undefined && { snapshotMs }) }
-    channel?.send({ kind: "analysis", id, image, ...found, timingsMs, run: own, residentBytes }, body)
+    const { body, ...header } = packAnalysis({ ...analysis, run: { ...run, snapshotMs: analysis.snapshotMs }, residentBytes })
+    channel?.send({ kind: "analysis", id, ...header }, body)
   }
 
   function fail(given: readonly { readonly message: { id: number; traceparent?: string | undefined } }[], error: unknown) {
@@ -134,4 +131,5 @@ type AnalyzeMessage = Extract<ToEngine, { kind: "analyze" }>
 interface Given {
   readonly message: AnalyzeMessage
   readonly picture: Uint8Array
+  readonly options: AnalyzeOptions
 }

@@ -21,6 +21,8 @@ import type { RecognitionOptions } from "../pipeline/options.ts"
 import type { RecognizeNeeds } from "../pipeline/recognize.ts"
 import type { Reembedding } from "../pipeline/reembedding.ts"
 import type { Refinements } from "../pipeline/refine.ts"
+import type { Bundles } from "../sync/bundle/bundles.ts"
+import type { SyncPort } from "../sync/link/report.ts"
 import type { Vault } from "../vault/vault.ts"
 import type { HttpOptions } from "./options.ts"
 import type { RefinedAnswer } from "./sighting-answers.ts"
@@ -54,6 +56,10 @@ export interface HttpNeeds {
   readonly judge: Judge
   readonly recognition: RecognitionOptions
   readonly http: Omit<HttpOptions, "host" | "port" | "drainMs" | "tls">
+  /** The box's site; `undefined` while it belongs to none. */
+  readonly sync: () => SyncPort | undefined
+  /** Its records on sticks; `undefined` while it belongs to none. Loaded when it is asked for. */
+  readonly bundles: () => Promise<Bundles | undefined>
   readonly metrics: Metrics
   readonly tracer: Tracer
   /** The machine below: looked at when asked. */

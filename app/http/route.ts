@@ -112,6 +112,8 @@ export interface RouteDefinition<
   readonly headers?: Headers
   /** Asks the engines: `x-deadline-ms` and `x-priority` count. */
   readonly timed?: boolean
+  /** Says who somebody is. A box that may not at the moment answers 503; see `SyncPort.whyBlind`. */
+  readonly recognizes?: boolean
   readonly body?: BodyFormats<Body> | StreamedFormats<Body>
   readonly answers: Given
   /** Headers that an answer, or a problem of the handler, may carry beside those that all have: lower-case name → what it says. */

@@ -39,6 +39,7 @@ import type { Vault } from "../vault/vault.ts"
 import { locate, withSet } from "./models.ts"
 import { openRights } from "./rights.ts"
 import { createSides, type EmbedEngines } from "./sides.ts"
+import { type KeptSync, keepSync } from "./sync.ts"
 
 /** Starting and stopping: open → wire → serve → close in reverse. */
 
@@ -56,7 +57,12 @@ async function serve(config: Config, opened: Lifetimes, log: Log): ReturnType<Cl
   const metrics = createMetrics()
   const service = opened.adopt(await openService({ env: process.env, pid: process.pid, log }), (open) => open.close())
   log.info(config.profile, "profile")
-  const folder = openBoxFolder(config, { log, watchCommit: (seconds) => metrics.commitSeconds.observe(seconds) })
+  let sync: KeptSync | undefined
+  const watchCommit = (seconds: number) => {
+    metrics.commitSeconds.observe(seconds)
+    sync?.committed()
+  }
+  const folder = openBoxFolder(config, { log, watchCommit })
   if (folder.kind !== "ok") return folder
   const { store, vault } = opened.adopt(folder.value, ({ store }) => store.close())
   sayExposure(vault, log)
@@ -110,6 +116,11 @@ async function serve(config: Config, opened: Lifetimes, log: Log): ReturnType<Cl
   )
   opened.adopt(keepPeopleRetention({ store, people, log }, config.people), (retention) => retention.close())
 
+  const inSite = opened.adopt(await keepSync({ store, vault, gallery, people, sightings, metrics, log }, config.sync), (open) =>
+    open.close(),
+  )
+  sync = inSite
+
   const refinements = opened.adopt(createRefinements(config.recognition.refine, log), (open) => open.close())
 
   const creates = openCreates(store, vault)
@@ -135,7 +146,7 @@ async function serve(config: Config, opened: Lifetimes, log: Log): ReturnType<Cl
     const app = createHttpApp({
       pool: { ...engines, analyze: cached },
       ...{ gallery, sightings, live, workshop, refinements, backups, keys, creates, vault, enrolments, people, reembedding },
-      ...{ claim, securePort: () => doors?.securePort },
+      ...{ claim, securePort: () => doors?.securePort, sync: inSite.port, bundles: inSite.bundles },
       sightingOptions: config.sightings,
       models: servedModels(models),
       thresholds: pairThresholds(curve, options),

@@ -143,6 +143,8 @@ export async function openTestBox(
     judge: paintedJudge,
     recognition,
     http: { ...httpOptions.parse({}), imageBytesMax: 100_000 },
+    sync: () => undefined,
+    bundles: async () => undefined,
     metrics,
     tracer: createTracer(),
     machine: readMachine,

@@ -124,6 +124,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/bundles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All that this box knows of its site as a bundle, sealed for the site; with `for`, what that box lacks */
+        get: operations["getV1Bundles"];
+        put?: never;
+        /** Take a bundle, of any length; what came before a broken line stays, and the receipt belongs to its exporter */
+        post: operations["postV1Bundles"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/bundles/receipts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Bring a receipt back to the box that wrote the bundle: the next one for its receiver begins there */
+        post: operations["postV1BundlesReceipts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/detect": {
         parameters: {
             query?: never;
@@ -608,6 +643,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sync": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The site this box belongs to: its hub, how far behind, what waits to go there, who confirmed which erasure */
+        get: operations["getV1Sync"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sync/conflicts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What waits for a person: conflicts, versions from the future, and what was not believed */
+        get: operations["getV1SyncConflicts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sync/conflicts/{conflict}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Somebody has looked at a conflict: it leaves the list, and both people stay as they are */
+        delete: operations["deleteV1SyncConflictsConflict"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sync/future/{entity}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Somebody has looked at a version from the future: it leaves the list, and counts as it did */
+        delete: operations["deleteV1SyncFutureEntity"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/system": {
         parameters: {
             query?: never;
@@ -811,6 +914,84 @@ export interface components {
             width: number;
             x: number;
             y: number;
+        };
+        BundleConfirmed: {
+            /** @description 8 hexadecimal digits */
+            receiver: string;
+            receiverName: string;
+            /** @description the receiver has everything of this box up to this change */
+            through: number;
+        };
+        BundleImported: {
+            /** @description its id */
+            bundle: string;
+            /** @description records that this box did not know; it offers them to the hub */
+            changed: number;
+            /** @description the box that wrote it, and its life */
+            exporter: string;
+            exporterName: string;
+            /** @description that it had, had newer ones of, or that are about what was erased */
+            known: number;
+            /** @description changes of the exporter that this box has not seen: take the receipt back, or a bundle of everything */
+            missing?: {
+                after: number;
+                upTo: number;
+            };
+            /** @description for the exporter: POST /v1/bundles/receipts there, or a file beside the bundle */
+            receipt: {
+                /** @enum {string} */
+                algorithm: "Ed25519" | "SM2-SM3";
+                body: {
+                    bundle: string;
+                    changed: number;
+                    exporter: string;
+                    importedAtMs: number;
+                    known: number;
+                    receiver: string;
+                    receiverName: string;
+                    refused: number;
+                    site: string;
+                    siteId: string;
+                    through: number;
+                    /** @constant */
+                    what: "receipt of a bundle";
+                };
+                publicKey: string;
+                signature: string;
+            };
+            refused: {
+                count: number;
+                /**
+                 * @description no_key, unknown_box: this box has to hear of its site first, and the records come again with the next bundle
+                 * @enum {string}
+                 */
+                kind: "malformed" | "other_suite" | "unknown_box" | "revoked_box" | "bad_signature" | "no_key" | "bad_seal";
+                /** @description of the first of them */
+                why: string;
+            }[];
+            /** @description this box had taken all of it before */
+            wasKnown: boolean;
+        };
+        BundleReceipt: {
+            /** @enum {string} */
+            algorithm: "Ed25519" | "SM2-SM3";
+            body: {
+                bundle: string;
+                changed: number;
+                exporter: string;
+                importedAtMs: number;
+                known: number;
+                receiver: string;
+                receiverName: string;
+                refused: number;
+                site: string;
+                siteId: string;
+                through: number;
+                /** @constant */
+                what: "receipt of a bundle";
+            };
+            publicKey: string;
+            signature: string;
         };
         CameraFrame: {
             /** @description milliseconds since 1970 by the sender's clock; the moment of arrival when not said, or when it lies ahead */
@@ -1398,6 +1579,21 @@ export interface components {
             /** @description give it back as `after` for the next page; absent on the last */
             next?: string;
         };
+        SiteBox: {
+            /** @description 8 hexadecimal digits, given by the site */
+            box: string;
+            isRevoked: boolean;
+            isThis: boolean;
+            name: string;
+            outbox?: number;
+            position?: {
+                erasures: number;
+                records: number;
+            };
+            /** @description when it said something of itself last, by its own clock */
+            seenAtMs?: number;
+            version?: string;
+        };
         Split: {
             /** @description the person's id in another system; no two people share one */
             externalId?: string;
@@ -1436,6 +1632,123 @@ export interface components {
             items: components["schemas"]["Subject"][];
             /** @description give it back as `after` for the next page; absent on the last */
             next?: string;
+        };
+        Sync: components["schemas"]["SyncOutside"] | components["schemas"]["SyncInSite"];
+        SyncInSite: {
+            box: string;
+            boxes: components["schemas"]["SiteBox"][];
+            /** @description since the service began */
+            counts: {
+                applied: number;
+                offeredAgain: number;
+                refused: number;
+                rounds: number;
+                stored: number;
+                /** @description in the last round */
+                withheld: number;
+            };
+            /** @description of the site's key */
+            epoch: number;
+            erasures: {
+                /** @description by every box of the site */
+                confirmed: number;
+                total: number;
+                /** @description the newest first, at most 100; `missing` are the names of boxes */
+                waiting: {
+                    confirmedBy: number;
+                    missing: string[];
+                    of: number;
+                    subjectId: string;
+                }[];
+            };
+            held: {
+                deleted: number;
+                erased: number;
+                faces: number;
+                parts: number;
+                people: number;
+            };
+            hub: {
+                server?: {
+                    address: string;
+                    version: string;
+                };
+                servers: string[];
+                /** @description when a round came to its end last, since the service began */
+                talkedAtMs?: number;
+            };
+            /** @description who was here before the box joined is being recorded */
+            isTakingStock: boolean;
+            lag: {
+                /** @description known to lie at the hub, and not read yet */
+                records: number;
+                /** @description since when this box may have missed something; 0 while all is read */
+                seconds: number;
+            };
+            /** @description after a restore: nobody is recognised until all erasures were read */
+            mustReadErasures: boolean;
+            name: string;
+            open: {
+                conflicts: number;
+                fromTheFuture: number;
+                refused: number;
+            };
+            outbox: {
+                /** @description the hub had them once, and has to show them again */
+                doubtful: number;
+                erasures: number;
+                records: number;
+            };
+            /** @description up to where the hub's streams were read */
+            position: {
+                erasures: number;
+                records: number;
+            };
+            sightings: {
+                dropped: number;
+                enabled: boolean;
+            };
+            site: string;
+            /**
+             * @description stopped: the gallery is not in order, and `why` says how. disabled: by `sync.enabled`. idle: no service runs
+             * @enum {string}
+             */
+            state: "connecting" | "connected" | "stopped" | "disabled" | "idle";
+            why?: string;
+        };
+        SyncOpen: {
+            /** @description what two boxes made of one thing; the oldest first */
+            conflicts: {
+                atMs: number;
+                id: number;
+                /** @enum {string} */
+                kind: "external_id" | "face";
+                /** @description who has it */
+                otherId: string;
+                /** @description who goes without it: the external id, the face */
+                subjectId: string;
+            }[];
+            /** @description versions that said, when they came, that they were written later than tomorrow: they count */
+            fromTheFuture: {
+                atMs: number;
+                box: string;
+                entity: string;
+                writtenAtMs: number;
+            }[];
+            /** @description what lay at the hub and was not believed, the newest first */
+            refused: {
+                atMs: number;
+                key: string;
+                kind: string;
+                sequence: number;
+                /** @enum {string} */
+                stream: "erasures" | "records";
+                why: string;
+            }[];
+        };
+        SyncOutside: {
+            /** @constant */
+            state: "outside";
         };
         System: {
             /** @description absent where the box was told to use the processor alone */
@@ -2156,6 +2469,307 @@ export interface operations {
                 };
             };
             /** @description forbidden, claim_refused */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description body_too_large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description unsupported_media_type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description rate_limited */
+            429: {
+                headers: {
+                    /** @description seconds */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description overloaded, deadline_exceeded, unavailable */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    getV1Bundles: {
+        parameters: {
+            query?: {
+                /** @description a box by its name or id: only what it has not confirmed by a receipt */
+                for?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    /** @description a name for the file */
+                    "content-disposition"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.gatehouse.bundle": Blob;
+                };
+            };
+            /** @description bad_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description rate_limited */
+            429: {
+                headers: {
+                    /** @description seconds */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description unavailable, overloaded */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    postV1Bundles: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/vnd.gatehouse.bundle": Blob;
+            };
+        };
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BundleImported"];
+                };
+            };
+            /** @description bad_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description body_too_large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description unsupported_media_type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description rate_limited */
+            429: {
+                headers: {
+                    /** @description seconds */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description overloaded, deadline_exceeded, unavailable */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    postV1BundlesReceipts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BundleReceipt"];
+            };
+        };
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BundleConfirmed"];
+                };
+            };
+            /** @description bad_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description forbidden */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -5627,6 +6241,300 @@ export interface operations {
                 };
             };
             /** @description overloaded, deadline_exceeded, unavailable */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    getV1Sync: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Sync"];
+                };
+            };
+            /** @description bad_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description rate_limited */
+            429: {
+                headers: {
+                    /** @description seconds */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description unavailable */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    getV1SyncConflicts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SyncOpen"];
+                };
+            };
+            /** @description bad_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description rate_limited */
+            429: {
+                headers: {
+                    /** @description seconds */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description unavailable */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    deleteV1SyncConflictsConflict: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                conflict: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description bad_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description rate_limited */
+            429: {
+                headers: {
+                    /** @description seconds */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description unavailable */
+            503: {
+                headers: {
+                    /** @description seconds */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+        };
+    };
+    deleteV1SyncFutureEntity: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                entity: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description done */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description bad_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description rate_limited */
+            429: {
+                headers: {
+                    /** @description seconds */
+                    "retry-after"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Error"];
+                };
+            };
+            /** @description unavailable */
             503: {
                 headers: {
                     /** @description seconds */

@@ -1,8 +1,10 @@
 import { openApiAnswer } from "../answers.ts"
 import type { HttpNeeds } from "../needs.ts"
 import { openApi } from "../openapi.ts"
+import { problem } from "../problem.ts"
 import { type Route, reply, route } from "../route.ts"
 import { backupRoutes } from "./backups.ts"
+import { bundleRoutes } from "./bundles.ts"
 import { compareRoutes } from "./compare.ts"
 import { diagnosticsRoutes } from "./diagnostics.ts"
 import { docsRoutes } from "./docs.ts"
@@ -17,6 +19,7 @@ import { reembeddingRoutes } from "./reembedding.ts"
 import { setupRoutes } from "./setup.ts"
 import { sightingRoutes } from "./sightings.ts"
 import { subjectRoutes } from "./subjects.ts"
+import { syncRoutes } from "./sync.ts"
 import { systemRoutes } from "./system.ts"
 
 /** Every route there is, with the one that describes them all. */
@@ -24,7 +27,7 @@ export function allRoutes(needs: HttpNeeds): Route[] {
   // Written once, when it is asked for first: anybody may ask, and no start has to wait for it.
   let document: string | undefined
   const routes: Route[] = [
-    ...tagged("Recognition", [...recognizeRoutes(needs), ...compareRoutes(needs)]),
+    ...tagged("Recognition", whileSeeing([...recognizeRoutes(needs), ...compareRoutes(needs)], needs)),
     ...tagged("People", [
       ...subjectRoutes(needs),
       ...faceRoutes(needs),
@@ -33,9 +36,11 @@ export function allRoutes(needs: HttpNeeds): Route[] {
       ...rearrangementRoutes(needs),
       ...enrolmentRoutes(needs),
     ]),
-    ...tagged("Sightings", [...ingestRoutes(needs), ...sightingRoutes(needs)]),
+    ...tagged("Sightings", [...whileSeeing(ingestRoutes(needs), needs), ...sightingRoutes(needs)]),
     ...tagged("The box", [
       ...systemRoutes(needs),
+      ...syncRoutes(needs),
+      ...bundleRoutes(needs),
       ...diagnosticsRoutes(needs),
       ...backupRoutes(needs),
       ...reembeddingRoutes(needs),
@@ -56,6 +61,20 @@ export function allRoutes(needs: HttpNeeds): Route[] {
   ]
   return routes
 }
+
+/** Nobody's name is told while it is not known whether he was erased meanwhile. */
+function whileSeeing(routes: readonly Route[], { sync }: Pick<HttpNeeds, "sync">): Route[] {
+  return routes.map((described) => {
+    if (described.recognizes !== true) return described
+    const handle: Route["handle"] = (call) => {
+      const why = sync()?.whyBlind()
+      return why === undefined ? described.handle(call) : problem("unavailable", why, { retryAfterS: blindRetryAfterS })
+    }
+    return { ...described, handle }
+  })
+}
+
+const blindRetryAfterS = 5
 
 function tagged(tag: string, routes: readonly Route[]): Route[] {
   return routes.map((route) => ({ ...route, tag }))

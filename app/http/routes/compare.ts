@@ -58,9 +58,10 @@ export function compareRoutes(needs: HttpNeeds): Route[] {
       path: "/v1/search",
       access: "key",
       summary: "Whose vector this is",
+      recognizes: true,
       body: jsonBody(searchJson),
       answers: { 200: searchAnswer },
-      errors: ["wrong_space", "bad_vector"],
+      errors: ["wrong_space", "bad_vector", "unavailable"],
       handle: async ({ requestId, body: { embedding, space, k, threshold, group } }) => {
         const search = { search: needs.gallery.search, space: models.space, judge: needs.judge, metrics: needs.metrics }
         const found = await searchVector({ values: embedding, space }, search, { candidates: k, threshold, group })

@@ -23,6 +23,7 @@ export function ingestRoutes(needs: HttpNeeds): Route[] {
       access: "key",
       summary: "A frame of a camera: recognised, and recorded when there is a face. Of those that wait only the newest is kept",
       timed: true,
+      recognizes: true,
       query: ingestQuery,
       body: frameBody(needs.http.imageBytesMax),
       answers: { 200: ingestAnswer },

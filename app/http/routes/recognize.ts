@@ -35,6 +35,7 @@ export function recognizeRoutes(needs: HttpNeeds): Route[] {
       access: "key",
       summary: "Who is in the picture",
       timed: true,
+      recognizes: true,
       query: recognizeQuery,
       body,
       answers: { 200: recognitionAnswer },

@@ -113,6 +113,7 @@ function readGauges(needs: HttpNeeds) {
   const { pool, gallery, metrics } = needs
   pool.status() // Sets those of the engines.
   needs.enrolments.readGauges()
+  needs.sync()?.readGauges(metrics)
   metrics.subjects.set(gallery.counts().subjects)
   metrics.indexedFaces.set(activeIndex(needs)?.faces ?? 0)
   const { sightings, bytes } = needs.sightings.totals()

@@ -21,6 +21,8 @@ export interface LinkNeeds {
   readonly connect: () => Promise<Result<LinkHub>>
   readonly session: Omit<SessionNeeds, "hub" | "pace" | "pageRecords" | "windowRecords">
   readonly errands: readonly Errand[]
+  /** Why the box has nothing to talk about: it is no member of its site any more. */
+  readonly mayNotTalk?: () => string | undefined
   /** After each round, whatever came of it. */
   readonly talked?: (round: Round) => void
   readonly log: Pick<Log, "info" | "warn" | "error">

@@ -1,3 +1,4 @@
+import type { Metrics } from "../../base/metrics.ts"
 import type { Conflict, FutureEntry, RefusedAt, SyncCounts } from "../store/sync-store.ts"
 import type { LinkStatus } from "./status.ts"
 
@@ -74,6 +75,11 @@ export interface SyncOpen {
   readonly refused: readonly RefusedAt[]
 }
 
+export type SyncGauges = Pick<
+  Metrics,
+  "syncConnected" | "syncLagRecords" | "syncLagSeconds" | "syncOutbox" | "syncOpen" | "syncSightingsDropped"
+>
+
 /** The site of a running box, as its doors see it. */
 export interface SyncPort {
   report(): SyncReport
@@ -84,6 +90,8 @@ export interface SyncPort {
   resolveFuture(entity: string): boolean
   /** Why nobody may be recognised yet; `undefined` when everybody may. */
   whyBlind(): string | undefined
+  /** Brings up to date what is counted elsewhere. */
+  readGauges(metrics: SyncGauges): void
 }
 
 export const nothingOpen: SyncOpen = { conflicts: [], fromTheFuture: [], refused: [] }

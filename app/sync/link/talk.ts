@@ -15,7 +15,11 @@ export interface TalkOptions {
 }
 
 /** What a box does over one opened hub, step by step. */
-export function createTalk(over: LinkHub, { session, errands, log }: LinkNeeds, given: TalkOptions) {
+export function createTalk(
+  over: LinkHub,
+  { session, errands, log, mayNotTalk = () => undefined }: LinkNeeds,
+  given: TalkOptions,
+) {
   const { paceBytes, pace, options, ring, nowTickMs } = given
   const { hub, traffic } = countedHub(over, paceBytes)
   const { pageRecords, windowRecords } = options
@@ -92,6 +96,8 @@ export function createTalk(over: LinkHub, { session, errands, log }: LinkNeeds, 
       beginBeside()
       const before = await runErrands("before")
       if (before !== undefined) return before
+      const whyNot = mayNotTalk()
+      if (whyNot !== undefined) return { kind: "stopped", why: whyNot }
       const verify = verifyInMs() <= 0
       const done = await round(sessionNeeds, { verify })
       if (done.kind !== "done") return done

@@ -1,0 +1,75 @@
+import type { Log } from "../../base/log.ts"
+import { answerAsking } from "../site/authority.ts"
+import type { Board, RefusedAnnouncement } from "../site/board.ts"
+import type { Site } from "../site/site.ts"
+import type { Errand, Ran } from "./errand.ts"
+import type { LinkHub } from "./hub.ts"
+
+/**
+ * Reads what boxes say of themselves and of the site, and says what this one has to say. Before a round: it brings keys and members,
+ * without which the round's records are not believed.
+ */
+export interface BoardErrandNeeds {
+  readonly site: Site
+  readonly board: Board
+  /** Members or keys are others than before: what was not believed for want of them is to be read again. */
+  readonly rosterChanged: () => void
+  readonly everyMs: number
+  readonly verifyMs: number
+  readonly nowTickMs: () => number
+  readonly log: Pick<Log, "info" | "warn">
+}
+
+export function createBoardErrand(needs: BoardErrandNeeds): Errand {
+  const { site, board, everyMs, verifyMs, nowTickMs, log } = needs
+  let verified: { readonly generation: number; readonly atTickMs: number } | undefined
+  const told = new Set<string>()
+
+  function isVerifyDue(hub: LinkHub): boolean {
+    return verified?.generation !== hub.generation() || nowTickMs() - verified.atTickMs >= verifyMs
+  }
+
+  /** Once for each place and reason. */
+  function tell(refused: readonly RefusedAnnouncement[]): void {
+    for (const { key, kind, why } of refused) {
+      const id = `${key} ${kind}`
+      if (told.has(id)) continue
+      if (told.size >= toldMax) told.clear()
+      told.add(id)
+      log.warn({ key, kind, why }, "an announcement at the hub is not believed")
+    }
+  }
+
+  return {
+    name: "announcements",
+    everyMs,
+    stream: "announcements",
+    when: "before",
+    async run(hub): Promise<Ran> {
+      const verify = isVerifyDue(hub)
+      const asked = { generation: hub.generation(), atTickMs: nowTickMs() }
+      const taken = await board.take(hub, { verify })
+      if (taken.kind === "unreachable") return taken
+      if (taken.kind === "unsteady")
+        return { kind: "unreachable", why: "the hub lost the end of announcements while it was read" }
+      if (verify) verified = asked
+      tell(taken.refused)
+      if (taken.isRosterNew) needs.rosterChanged()
+      const { joined, left, refused } = answerAsking(site, board, Date.now())
+      for (const box of joined) log.info({ box }, "a box joined the site")
+      for (const box of left) log.info({ box }, "a box left the site")
+      for (const { box, why } of refused) log.warn({ box, why }, "a box that asked to join the site was refused")
+      if (joined.length + left.length > 0) needs.rosterChanged()
+      // A box that was sent away has nothing to say any more.
+      if (site.standing() !== "member" || board.isQuiet()) return { kind: "done" }
+      const published = await board.publish(hub)
+      return published.kind === "refused"
+        ? { kind: "failed", why: published.why }
+        : published.kind === "unreachable"
+          ? published
+          : { kind: "done" }
+    },
+  }
+}
+
+const toldMax = 1000

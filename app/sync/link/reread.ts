@@ -1,0 +1,21 @@
+import type { Box, RefusedEntry } from "../box.ts"
+import type { GalleryStream } from "../hub.ts"
+
+const streams: readonly GalleryStream[] = ["erasures", "records"]
+
+/**
+ * After other members or keys came: what was not believed for want of them is read again by the next round.
+ * @param refused the last ones; when there are as many as are kept, earlier ones may have been forgotten, and all is read again
+ */
+export function rereadRefused(box: Box, refused: readonly RefusedEntry[], refusedMax: number): void {
+  const missing = refused.filter(({ kind }) => kind === "no_key" || kind === "unknown_box")
+  if (missing.length === 0) return
+  box.transact((tables) => {
+    for (const stream of streams) {
+      const sequences = missing.filter((entry) => entry.stream === stream).map(({ sequence }) => sequence)
+      if (sequences.length === 0) continue
+      const before = refused.length >= refusedMax ? 0 : Math.min(...sequences) - 1
+      if (before < tables.position(stream)) tables.setPosition(stream, before)
+    }
+  })
+}

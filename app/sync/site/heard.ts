@@ -51,6 +51,7 @@ export function writeHeardIn(settings: SyncSettings, heard: Heard): void {
 
 /** What lay behind this number may be gone, or be something else by now. */
 export function doubtAfter(heard: Heard, sequence: number): Heard {
+  if (heard.position <= sequence) return heard
   return {
     ...heard,
     position: sequence,

@@ -19,6 +19,7 @@ import { createRecording } from "../sync/link/recording.ts"
 import type { SyncPort } from "../sync/link/report.ts"
 import { createReporter } from "../sync/link/reporter.ts"
 import { rereadRefused } from "../sync/link/reread.ts"
+import { createRevokedErrand } from "../sync/link/revoked-errand.ts"
 import { sealSightings } from "../sync/link/sealed-sightings.ts"
 import { createSightingsErrand } from "../sync/link/sightings-errand.ts"
 import type { SyncOptions } from "../sync/options.ts"
@@ -56,11 +57,12 @@ export interface RunningMember {
 const recordedAtOnce = 128
 const statusMs = 60_000
 const receiptsMs = 5000
+const revokedMs = 15_000
 
 /** @returns `undefined` when the box belongs to no site, or is about to leave it */
 export function openMember(needs: MemberNeeds, options: SyncOptions): RunningMember | undefined {
   const { store, vault, gallery, people, metrics, log } = needs
-  const syncStore = openSyncStore(store, vault)
+  const syncStore = openSyncStore(store, vault, { log })
   const settings = { settings: syncStore.settings, transact: store.transact }
   const site = openSite(settings)
   if (site === undefined) return undefined
@@ -84,6 +86,7 @@ export function openMember(needs: MemberNeeds, options: SyncOptions): RunningMem
     receipts.errand,
     { name: "status", everyMs: statusMs, when: "after", run: sayStatus },
     keeping,
+    createRevokedErrand({ box, site, settings: syncStore.settings, everyMs: revokedMs, log }),
   ]
   if (options.sightings.enabled) {
     const read = sealSightings(needs.sightings, site.keys())

@@ -15,7 +15,13 @@ export function rereadRefused(box: Box, refused: readonly RefusedEntry[], refuse
       const sequences = missing.filter((entry) => entry.stream === stream).map(({ sequence }) => sequence)
       if (sequences.length === 0) continue
       const before = refused.length >= refusedMax ? 0 : Math.min(...sequences) - 1
-      if (before < tables.position(stream)) tables.setPosition(stream, before)
+      if (before >= tables.position(stream)) continue
+      tables.setPosition(stream, before)
+      // A marker behind it would prove to a verified pull that all up to there was read.
+      tables.setMarkers(
+        stream,
+        tables.markers(stream).filter(({ sequence }) => sequence <= before),
+      )
     }
   })
 }

@@ -3,7 +3,6 @@ import type { Box, Row, Tables } from "../box.ts"
 import type { GalleryStream } from "../hub.ts"
 import { createOpener, type SiteKeys, sealRecords } from "../sealing.ts"
 import type { SyncSettings } from "../store/settings.ts"
-import type { RefusedAt } from "../store/sync-store.ts"
 import { settle } from "./authority.ts"
 import type { Site } from "./site.ts"
 import { settingNames } from "./state.ts"
@@ -51,7 +50,7 @@ export async function clearRevoked(needs: RevokedNeeds): Promise<Cleared> {
       if (written.adopted === 0 && isPushed(needs.box)) settle(site, box, wallClockMs())
     } else if (standing.settled && !cleared.has(box)) {
       const left = await eachPage(needs, box, ({ record }) => (record.kind === "erase" ? "adopt" : "drop"))
-      if (left.dropped > 0) readFrom(needs.box, { erasures: 0, records: 0 })
+      if (left.dropped > 0) readAllAgain(needs.box)
       cleared.add(box)
       settings.set(settingNames.cleared, new TextEncoder().encode([...cleared].join(" ")))
       adopted += left.adopted
@@ -123,29 +122,11 @@ function adoptRows(tables: Tables, site: Site, rows: readonly Row[]): number {
   return drafts.length
 }
 
-function readFrom(box: Box, from: Readonly<Record<GalleryStream, number>>): void {
+function readAllAgain(box: Box): void {
   box.transact((tables) => {
     for (const stream of streams) {
-      if (tables.position(stream) <= from[stream]) continue
-      tables.setPosition(stream, from[stream])
-      tables.setMarkers(
-        stream,
-        tables.markers(stream).filter(({ sequence }) => sequence <= from[stream]),
-      )
+      tables.setPosition(stream, 0)
+      tables.setMarkers(stream, [])
     }
   })
-}
-
-/**
- * What could not be read before the roster said more (a newcomer's record, one under a new key) is read again from the first of it.
- * @param refused what the box has kept of refused entries (`SyncStore.refused`), all that there is
- * @param sinceMs when the roster before was taken: what was refused earlier was read again then
- * @param keptMax how many are kept: when it is as many, some may have been forgotten, and all is read again
- */
-export function readAgain(box: Box, refused: readonly RefusedAt[], sinceMs: number, keptMax: number): void {
-  const from = { erasures: Number.POSITIVE_INFINITY, records: Number.POSITIVE_INFINITY }
-  for (const { stream, sequence, kind, atMs } of refused)
-    if (atMs >= sinceMs && (kind === "no_key" || kind === "unknown_box")) from[stream] = Math.min(from[stream], sequence - 1)
-  if (refused.length >= keptMax) for (const stream of streams) if (Number.isFinite(from[stream])) from[stream] = 0
-  readFrom(box, from)
 }

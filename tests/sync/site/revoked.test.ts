@@ -2,18 +2,18 @@ import { describe, expect, test } from "bun:test"
 import { importRecords } from "../../../app/sync/courier.ts"
 import type { Entity } from "../../../app/sync/entity.ts"
 import { createJanitor } from "../../../app/sync/janitor.ts"
+import { rereadRefused } from "../../../app/sync/link/reread.ts"
 import type { Kind } from "../../../app/sync/merge.ts"
 import { createOpener, sealRecords } from "../../../app/sync/sealing.ts"
 import { round } from "../../../app/sync/session.ts"
 import { revoke } from "../../../app/sync/site/authority.ts"
-import { clearRevoked, readAgain } from "../../../app/sync/site/revoked.ts"
+import { clearRevoked } from "../../../app/sync/site/revoked.ts"
+import { refusedMax } from "../../../app/sync/store/lists.ts"
 import { writeChanges } from "../../../app/sync/write.ts"
 import { createHub } from "../../sim/hub.ts"
 import { openPlainBox } from "../store/support.ts"
 import { entity, utf8Of } from "../support.ts"
 import { accessOf, boxOne, boxThree, boxTwo, createJoinedSite, lineTo, openSiteBox, type SiteBox, tokenFor } from "./support.ts"
-
-const refusedMax = 200
 
 /** A member with tables and rounds; a gallery it has not. */
 function withGallery(member: SiteBox, hub: ReturnType<typeof createHub>) {
@@ -35,7 +35,7 @@ function withGallery(member: SiteBox, hub: ReturnType<typeof createHub>) {
     /** As the loop of a service does: announcements, a round, and what follows. */
     async work() {
       const { taken } = await member.talk()
-      if (taken.kind === "taken" && taken.isRosterNew) readAgain(box, member.sync.refused(refusedMax), 0, refusedMax)
+      if (taken.kind === "taken" && taken.isRosterNew) rereadRefused(box, member.sync.refused(refusedMax), refusedMax)
       const talked = await round(needs, { verify: true })
       return { talked, cleared: await clearRevoked({ box, site: member.site(), settings: member.sync.settings }) }
     },

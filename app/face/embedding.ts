@@ -32,7 +32,9 @@ export function toUnit(vector: ArrayLike<number>): Float32Array | undefined {
   for (let i = 0; i < vector.length; i++) sum += (vector[i] ?? 0) ** 2
   if (!Number.isFinite(sum) || sum < 1e-12) return undefined
   const factor = 1 / Math.sqrt(sum)
-  return Float32Array.from(vector, (part) => part * factor)
+  const unit = new Float32Array(vector.length)
+  for (let i = 0; i < vector.length; i++) unit[i] = (vector[i] ?? 0) * factor
+  return unit
 }
 
 /** Cosine of two unit vectors of one space, -1..1. */

@@ -53,6 +53,8 @@ export interface ExchangeNeeds {
   readonly chips: Chips
   readonly changes: Changes
   readonly moves: Pick<Moves, "moveNow">
+  /** So that it follows from now on. */
+  readonly openIndex: (space: Space) => void
   readonly wallClockMs: () => number
 }
 
@@ -65,7 +67,7 @@ export type Exchange = ReturnType<typeof openExchange>
  * What the synchronisation between boxes reads and writes of people and faces, under the ids that other boxes gave them. All of it
  * runs in the caller's transaction, and is written to the log of changes like any change: indexes follow after the commit.
  */
-export function openExchange({ store, faces, subjects, chips, changes, moves, wallClockMs }: ExchangeNeeds) {
+export function openExchange({ store, faces, subjects, chips, changes, moves, openIndex, wallClockMs }: ExchangeNeeds) {
   const selectIds = store.prepare<{ id: string }>("select id from subjects where id > ? order by id limit ?")
   const selectThere = store.prepare("select 1 from subjects where id = ?")
   const selectUpdated = store.prepare<{ atMs: number }>("select updated_at_ms as atMs from subjects where id = ?")
@@ -149,7 +151,11 @@ export function openExchange({ store, faces, subjects, chips, changes, moves, wa
     },
 
     /** The person is there, and nothing has the face's id. */
-    addFace: (face: ForeignFace, transaction: Transaction): void => faces.insertNow(face, wallClockMs(), transaction),
+    addFace(face: ForeignFace, transaction: Transaction): void {
+      faces.insertNow(face, wallClockMs(), transaction)
+      // An empty box is given a hundred thousand before anybody searches.
+      transaction.afterCommit(() => openIndex(face.space))
+    },
     removeFace: (id: string, transaction: Transaction): boolean => faces.deleteNow(id, transaction),
     moveFace(id: string, fromId: string, intoId: string, transaction: Transaction): void {
       moves.moveNow(fromId, [id], intoId, transaction)

@@ -74,6 +74,7 @@ export async function openGallery(store: Store, vault: Vault, options: GalleryOp
   const impostors = openImpostors(store, vault, openers, wallClockMs)
   const moves = openMoves(store, vault, { faces, chips, impostors, subjects, changes }, wallClockMs)
   let exchange: Exchange | undefined
+  const openIndex = (space: Space) => void indexOf(space, faces.spaceNumber(space) ?? 0)
   const membersOf = openGroupMembers(store, changes.lastSeq)
   const searchNeeds = {
     faces,
@@ -97,7 +98,7 @@ export async function openGallery(store: Store, vault: Vault, options: GalleryOp
     faceImage: chips.of,
     deleteFace: faces.delete,
     moves,
-    exchange: () => (exchange ??= openExchange({ store, faces, subjects, chips, changes, moves, wallClockMs })),
+    exchange: () => (exchange ??= openExchange({ store, faces, subjects, chips, changes, moves, openIndex, wallClockMs })),
     storedVector: faces.vectorOf,
     vectorIn: (faceId, space) => faces.vectorIn(faceId, space),
     faceIdsAfter: faces.idsAfter,

@@ -94,7 +94,9 @@ const isFace = (first: number) => (first & ~(sourceBit | qualityBit | personBit)
 
 function face(reader: ByteReader, flags: number): FaceContent | undefined {
   const [name, digest] = [reader.text(200), reader.raw(4).toHex()]
-  const vector = Int8Array.from(reader.block(vectorBytesMax), (byte) => (byte << 24) >> 24)
+  const block = reader.block(vectorBytesMax)
+  // A copy of its own: what it was read from is much longer.
+  const vector = new Int8Array(block.buffer, block.byteOffset, block.length).slice()
   const space = parseSpace(`${name}@${digest}/${vector.length}`)
   const quality = flags & qualityBit ? readQuality(reader) : undefined
   const details = flags & personBit ? readPerson(reader) : undefined

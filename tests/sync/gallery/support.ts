@@ -49,6 +49,8 @@ export interface GalleryBoxOptions {
   readonly isMember?: boolean
   readonly wallClockMs?: () => number
   readonly pageRecords?: number
+  /** False for a process that is killed before it does what follows from another box's erasures. */
+  readonly hearsErasures?: boolean
 }
 
 /** The same whenever a test opens its folder again. */
@@ -60,7 +62,14 @@ export async function openGalleryBox(
   hub: HubKeeping,
   options: GalleryBoxOptions = {},
 ): Promise<GalleryBox> {
-  const { isSealed = false, chips = false, isMember = true, wallClockMs = Date.now, pageRecords = 64 } = options
+  const {
+    isSealed = false,
+    chips = false,
+    isMember = true,
+    wallClockMs = Date.now,
+    pageRecords = 64,
+    hearsErasures = true,
+  } = options
   const folder = options.folder ?? tempFolder()
   const opened = openStore(folder.file(dataFolderFiles.database))
   if (opened.kind === "failed") throw new Error(opened.why)
@@ -81,7 +90,8 @@ export async function openGalleryBox(
   if (isMember) syncStore.enter(name)
   const erased = openErasedElsewhere(people, silentLog)
   const keys = site.keysOf(name)
-  const needs = { store, syncStore, gallery, keys: () => keys, chips, people: erased, log: silentLog, wallClockMs }
+  const heard = hearsErasures ? erased : { ...erased, erasedHere: () => undefined }
+  const needs = { store, syncStore, gallery, keys: () => keys, chips, people: heard, log: silentLog, wallClockMs }
   const side = openGallerySide(needs)
   const { open } = createOpener(keys)
   const session = { hub, box: side.box, open, pace: () => Promise.resolve(), pageRecords, windowRecords: 16 }

@@ -1,0 +1,95 @@
+import { describe, expect, test } from "bun:test"
+import { plant, space, tracesIn } from "../../people/support.ts"
+import { enrol, found, openGalleryBox, openSiteOf, pictureOf } from "./support.ts"
+
+describe.each([
+  ["in the clear", false],
+  ["sealed", true],
+])("erased, %s", (_, isSealed) => {
+  test("at one box: gone at the other with everything that it had seen, byte by byte, with receipts of both", async () => {
+    await using site = await openSiteOf(2, { isSealed, chips: true })
+    const [a, b] = [site.boxes[0]!, site.boxes[1]!]
+    const [leaving, staying] = [plant(a, 1), plant(a, 2)]
+    await site.agree()
+    expect(b.gallery.subject(leaving.subjectId)).toMatchObject({ name: leaving.name, faceCount: 2 })
+    // What the other box saw of the person by itself.
+    const frame = {
+      camera: "gate",
+      requestId: crypto.randomUUID(),
+      capturedAtMs: 1_700_000_000_000,
+      image: { width: 9, height: 9 },
+    }
+    const seen = { box: { x: 1, y: 1, width: 5, height: 5 }, score: 0.9, qualityScore: 0.8, similarity: 0.7 }
+    const face = { ...seen, decision: "match" as const, subjectId: leaving.subjectId }
+    const snapshot = crypto.getRandomValues(Buffer.alloc(4000))
+    expect(b.sightings.record({ ...frame, faces: [face], snapshot }).kind).toBe("recorded")
+    const traces = { ...leaving.traces, "seen elsewhere": snapshot }
+    if (!isSealed) expect(tracesIn(b.folder.path, [{ ...leaving, traces }]).length).toBeGreaterThan(3)
+
+    expect((await a.people.erase(leaving.subjectId, 20_000)).kind).toBe("erased")
+    await site.agree()
+    expect(b.gallery.subject(leaving.subjectId)).toBeUndefined()
+    expect((await b.people.erase(leaving.subjectId, 20_000)).kind).toBe("erased")
+    expect(b.people.erasure(leaving.subjectId)?.receipt?.body).toMatchObject({
+      subjectId: leaving.subjectId,
+      rows: { sightings: 1 },
+    })
+    for (const box of [a, b]) {
+      expect(tracesIn(box.folder.path, [{ ...leaving, traces }])).toEqual([])
+      expect(box.gallery.subject(staying.subjectId)?.faceCount).toBe(2)
+    }
+    expect(pictureOf(b)).toEqual(pictureOf(a))
+  })
+
+  test("while somebody else adds a face and changes the name, offline: gone everywhere all the same", async () => {
+    await using site = await openSiteOf(3, { isSealed })
+    const [a, b, c] = [site.boxes[0]!, site.boxes[1]!, site.boxes[2]!]
+    const nora = enrol(a, "Nora")
+    await site.agree()
+    await a.people.erase(nora.subjectId, 20_000)
+    b.gallery.updateSubject(nora.subjectId, { name: "Nora, later" })
+    c.people.rearrangements.merge(enrol(c, "Ines").subjectId, nora.subjectId)
+    await site.agree()
+    for (const box of site.boxes) {
+      expect(await found(box, nora.vector)).toBeUndefined()
+      expect(box.gallery.counts()).toMatchObject({ subjects: 0, faces: 0 })
+      expect(box.people.erasure(nora.subjectId)?.receipt).toBeDefined()
+    }
+  })
+})
+
+test("a kill between another box's word and the last trace: the next start goes on", async () => {
+  await using site = await openSiteOf(1)
+  const a = site.boxes[0]!
+  const nora = plant(a, 7)
+  await a.talk()
+  const b = await openGalleryBox("0b0b0b0b", site.keys, site.line)
+  using folder = b.folder
+  await b.talk()
+  b.sightings.record({
+    ...{ camera: "gate", requestId: "r", capturedAtMs: 1_700_000_000_000, image: { width: 9, height: 9 } },
+    faces: [
+      {
+        box: { x: 1, y: 1, width: 5, height: 5 },
+        score: 1,
+        qualityScore: 1,
+        decision: "match",
+        subjectId: nora.subjectId,
+        similarity: 1,
+      },
+    ],
+  })
+  await a.people.erase(nora.subjectId, 20_000)
+  await a.talk()
+  // As if killed right after the commit: nobody hears of it in this process.
+  const deaf = await openGalleryBox("0b0b0b0b", site.keys, site.line, { folder, hearsErasures: false })
+  await deaf.talk()
+  expect(await deaf.gallery.search(space, new Float32Array(64).fill(1), 1)).toEqual([])
+  expect(b.sightings.list({ subjectId: nora.subjectId }, 10).items).toHaveLength(1)
+  await Promise.all([deaf.close(), b.close()])
+
+  await using again = await openGalleryBox("0b0b0b0b", site.keys, site.line, { folder })
+  expect(again.gallery.subject(nora.subjectId)).toBeUndefined()
+  expect(again.sightings.list({}, 10).items).toHaveLength(0)
+  expect((await again.people.erase(nora.subjectId, 20_000)).kind).toBe("erased")
+})

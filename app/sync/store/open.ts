@@ -55,13 +55,16 @@ export function openSyncStore(store: Store, vault: Vault, options: SyncStoreOpti
         if (present === undefined) state.enter(box)
       }),
 
-    leave: () =>
+    leave() {
       store.transact<void>(() => {
         for (const table of tablesOfSite) store.prepare(`delete from ${table}`).run()
         // What the records were sealed with opens nothing that is left.
         store.prepare("delete from data_keys where owner >= 'records/' and owner < 'records0'").run()
         state.leave()
-      }),
+      })
+      // The keys of the site, in a folder in the clear: not for longer than somebody reads the log.
+      store.shrinkLog()
+    },
 
     openBox: (showing, { before, after }): Box => ({
       transact<Out>(body: (view: Tables) => Out): Out {

@@ -1,10 +1,11 @@
 import { describe, expect, test } from "bun:test"
-import { readdirSync, readFileSync } from "node:fs"
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { makeBackup } from "../../../app/backup/make.ts"
 import { restoreBackup } from "../../../app/backup/restore.ts"
 import { openShelf } from "../../../app/backup/shelf.ts"
 import { rotateMasterKey } from "../../../app/box/rotate.ts"
+import { dataFolderFiles } from "../../../app/store/data-folder.ts"
 import { applyFromHub } from "../../../app/sync/apply.ts"
 import { type Entity, entityOf } from "../../../app/sync/entity.ts"
 import { openSyncStore } from "../../../app/sync/store/open.ts"
@@ -136,7 +137,7 @@ describe.each([
     const offered = key === undefined ? [] : [key]
     ok(await restoreBackup(file, other, { replace: false, backupsFolder: "backups" }, { offered, makeMaster }))
     expect(readdirSync(other).sort()).toEqual(["gatehouse.db", "gatehouse.lock"])
-    await using box = await openFolder(other, "aes", key)
+    const box = await openFolder(other, "aes", key)
     const sync = openSyncStore(box.store, box.vault)
     const plain = openPlainBox(sync)
     const state = () =>
@@ -145,10 +146,20 @@ describe.each([
     expectRecords(sync, planted)
     plain.transact((tables) => tables.setErasuresRead())
     expect(state()[0]).toBe(false)
+    const second = plain.transact((tables) => tables.origin())
     // What was seen before belongs to the life before.
     const read = (after: number) => (after < 1 ? [{ number: 1, bytes: utf8Of("seen") }] : [])
     const rows = sync.sightings(read, 1e6)
     expect(rows.origins().map(String)).toEqual([origin])
+    await box[Symbol.asyncDispose]()
+
+    // Interrupted, as a kill leaves it, and run again: neither the old life nor the one in between goes on.
+    writeFileSync(join(other, dataFolderFiles.restoring), "")
+    ok(await restoreBackup(file, other, { replace: false, backupsFolder: "backups" }, { offered, makeMaster }))
+    await using again = await openFolder(other, "aes", key)
+    const tables = openSyncStore(again.store, again.vault).ownTables({ afterCommit: () => undefined })
+    expect(tables.mustReadErasures()).toBe(true)
+    expect([origin, String(second)]).not.toContain(String(tables.origin()))
   })
 
   test("a box that belongs to no site comes back as it was", async () => {

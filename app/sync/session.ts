@@ -30,23 +30,31 @@ const unsteadyMax = 5
 
 const order: readonly GalleryStream[] = ["erasures", "records"]
 
-/**
- * @param verify asks what the hub has lost: at each connection, and then about as often as markers are written. In between a round
- *   only reads what is new. A box that was restored always verifies.
- */
-export async function round(needs: SessionNeeds, { verify }: { readonly verify: boolean }): Promise<Round> {
+export interface RoundOptions {
+  /**
+   * Asks what the hub has lost: at each connection, and then about as often as markers are written. In between a round only reads
+   * what is new. A box that was restored always verifies.
+   */
+  readonly verify: boolean
+  /** Which streams are read, when it does not verify: a hub that tells of what is new need not be asked. All when not said. */
+  readonly reads?: ReadonlySet<GalleryStream>
+}
+
+export async function round(needs: SessionNeeds, { verify, reads }: RoundOptions): Promise<Round> {
   const state = needs.box.transact((tables) => ({ why: whyShrunken(tables.counts()), must: tables.mustReadErasures() }))
   if (state.why !== undefined) return { kind: "stopped", why: state.why }
   const sum = { applied: 0, stored: 0, offeredAgain: 0, refused: 0, withheld: 0 }
   for (const stream of order) {
-    const pulled = await pull(needs, stream, verify || state.must)
-    if (pulled.kind === "unreachable") return pulled
-    if (pulled.kind === "unsteady")
-      return { kind: "unreachable", why: `the hub lost the end of ${stream} ${unsteadyMax} times while it was read` }
-    if (stream === "erasures" && state.must) needs.box.transact((tables) => tables.setErasuresRead())
-    sum.applied += pulled.applied
-    sum.offeredAgain += pulled.offeredAgain
-    sum.refused += pulled.refused
+    if (verify || state.must || reads?.has(stream) !== false) {
+      const pulled = await pull(needs, stream, verify || state.must)
+      if (pulled.kind === "unreachable") return pulled
+      if (pulled.kind === "unsteady")
+        return { kind: "unreachable", why: `the hub lost the end of ${stream} ${unsteadyMax} times while it was read` }
+      if (stream === "erasures" && state.must) needs.box.transact((tables) => tables.setErasuresRead())
+      sum.applied += pulled.applied
+      sum.offeredAgain += pulled.offeredAgain
+      sum.refused += pulled.refused
+    }
     const pushed: Pushed = await push(needs, stream)
     if (pushed.kind === "unreachable") return pushed
     sum.stored += pushed.stored

@@ -115,6 +115,7 @@ export function openMember(needs: MemberNeeds, options: SyncOptions): RunningMem
     : undefined
   const recording = createRecording({
     drain: () => (whyNoMember() === undefined ? recorder.drainAlone(recordedAtOnce) : 0),
+    pageMax: recordedAtOnce,
     backlogPage: () =>
       link?.status().talkedAtMs !== undefined && whyNoMember() === undefined ? recorder.backlogPage(recordedAtOnce) : 0,
     hasChanged: changedElsewhere(store),

@@ -1,4 +1,5 @@
 import type { Log } from "../../base/log.ts"
+import { nowTickMs } from "../../base/ticks.ts"
 import { createAlarm } from "./alarm.ts"
 
 /**
@@ -6,8 +7,9 @@ import { createAlarm } from "./alarm.ts"
  * What a session meets before that is drained in its own transactions (see gallery/recorder.ts).
  */
 export interface RecordingNeeds {
-  /** A page of the gallery's changes, in a transaction of its own. How many changes it held; 0 when there are none. */
+  /** A page of the gallery's changes, in a transaction of its own. How many changes it held; fewer than `pageMax` when they were the last. */
   readonly drain: () => number
+  readonly pageMax: number
   /** A page of the people who were here before the box joined its site; 0 when there are none left. */
   readonly backlogPage: () => number
   /** Whether another process has changed the gallery since it was asked last. */
@@ -19,8 +21,10 @@ export interface RecordingNeeds {
 
 /** How soon another process' changes are seen: commands beside the service, imports. */
 const glanceMs = 250
-/** Whoever made a change is answered first, and what comes with it is written with it. */
-const restMs = 2
+/** Between pages others have their turn. */
+const restMs = 1
+/** Changes that follow each other so quickly are written together: many at once cost few commits, and a single one waits for nothing. */
+const togetherMs = 15
 /** A disk that is full or broken has said so to whoever wanted to write; recording goes on later. */
 const failedMs = 5000
 
@@ -30,10 +34,11 @@ export interface Recording {
   close(): Promise<void>
 }
 
-export function createRecording({ drain, backlogPage, hasChanged, recorded, log }: RecordingNeeds): Recording {
+export function createRecording({ drain, pageMax, backlogPage, hasChanged, recorded, log }: RecordingNeeds): Recording {
   const alarm = createAlarm()
   let isStopping = false
   let isChanged = true
+  let recordedTickMs = Number.NEGATIVE_INFINITY
 
   /** Whether there may be more. */
   function step(): boolean {
@@ -41,15 +46,27 @@ export function createRecording({ drain, backlogPage, hasChanged, recorded, log 
     const count = drain()
     // Who comes anew is known everywhere before those who were there already.
     const earlier = count > 0 ? 0 : backlogPage()
-    if (count + earlier > 0) recorded()
-    return count + earlier > 0
+    if (count + earlier > 0) {
+      recordedTickMs = nowTickMs()
+      recorded()
+      // Once more after a rest: there may be people from before.
+      isChanged = true
+    }
+    return count >= pageMax || earlier > 0
+  }
+
+  /** Whoever made the change is answered first. */
+  async function untilDue(): Promise<void> {
+    const sinceMs = nowTickMs() - recordedTickMs
+    if (sinceMs < togetherMs) await Bun.sleep(togetherMs - sinceMs)
+    else await new Promise<void>((resolve) => setImmediate(resolve))
   }
 
   async function run(): Promise<void> {
     while (!isStopping) {
       if (isChanged || hasChanged()) {
         try {
-          await Bun.sleep(restMs)
+          await untilDue()
           while (!isStopping && step()) await Bun.sleep(restMs)
         } catch (error) {
           log.error({ err: error }, "changes of the gallery could not be recorded for the site; it is tried again")

@@ -1,4 +1,4 @@
-import type { Unreachable } from "../hub.ts"
+import type { GalleryStream, Unreachable } from "../hub.ts"
 import type { SyncOptions } from "../options.ts"
 import { type Round, round } from "../session.ts"
 import { countedHub } from "./counted-hub.ts"
@@ -28,7 +28,9 @@ export function createTalk(
   let listening: Listening | undefined
   let generation = 0
   let verifiedTickMs = Number.NEGATIVE_INFINITY
-  let roundTickMs = Number.NEGATIVE_INFINITY
+  /** When all streams were read last; what the hub told of since. */
+  let readTickMs = Number.NEGATIVE_INFINITY
+  const news = new Set<GalleryStream>()
   /** Errands that failed, each told once. */
   const failing = new Map<string, string>()
   const beside = new Map<Errand, Promise<void>>()
@@ -36,10 +38,19 @@ export function createTalk(
 
   const verifyInMs = () => options.verifySeconds * 1000 - (nowTickMs() - verifiedTickMs)
 
-  function heard(news: News): void {
-    if (!traffic.isForeign(news)) return
-    plan.heard(news.stream)
+  function heard(told: News): void {
+    if (!traffic.isForeign(told)) return
+    plan.heard(told.stream)
+    if (told.stream === "erasures" || told.stream === "records") news.add(told.stream)
     ring()
+  }
+
+  /** Mostly a box knows what there is to read, and what it has to tell goes at once. */
+  function toRead(): ReadonlySet<GalleryStream> | undefined {
+    const isAllDue = listening === undefined || nowTickMs() - readTickMs >= options.pollSeconds * 1000
+    const told = new Set(news)
+    news.clear()
+    return isAllDue ? undefined : told
   }
 
   async function listen(): Promise<void> {
@@ -99,14 +110,19 @@ export function createTalk(
       const whyNot = mayNotTalk()
       if (whyNot !== undefined) return { kind: "stopped", why: whyNot }
       const verify = verifyInMs() <= 0
-      const done = await round(sessionNeeds, { verify })
-      if (done.kind !== "done") return done
-      roundTickMs = nowTickMs()
-      if (verify) verifiedTickMs = roundTickMs
+      const reads = toRead()
+      const askedTickMs = nowTickMs()
+      const done = await round(sessionNeeds, { verify, ...(reads && { reads }) })
+      if (done.kind !== "done") {
+        readTickMs = Number.NEGATIVE_INFINITY
+        return done
+      }
+      if (verify || reads === undefined) readTickMs = askedTickMs
+      if (verify) verifiedTickMs = askedTickMs
       return (await runErrands("after")) ?? done
     },
     nextInMs: (): number =>
-      Math.max(0, Math.min(options.pollSeconds * 1000 - (nowTickMs() - roundTickMs), verifyInMs(), plan.nextInMs())),
+      Math.max(0, Math.min(options.pollSeconds * 1000 - (nowTickMs() - readTickMs), verifyInMs(), plan.nextInMs())),
     async close(): Promise<void> {
       if (over.server() !== undefined) for (const errand of errands) await errand.leave?.()
       await listening?.close()

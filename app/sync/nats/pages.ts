@@ -23,6 +23,8 @@ interface Reader {
   readonly name: string
   readonly generation: number
   at: number
+  /** Whether there was no more the last time: then probably now, too, after a few. */
+  wasDry: boolean
 }
 
 interface Page {
@@ -71,7 +73,7 @@ export function createPages({ packages, line, site, box, timeoutMs, last }: Page
       mem_storage: true,
       num_replicas: 1,
     })
-    const reader = { name, generation: line.generation(), at: after }
+    const reader = { name, generation: line.generation(), at: after, wasDry: false }
     readers.set(stream, reader)
     return reader
   }
@@ -113,13 +115,17 @@ export function createPages({ packages, line, site, box, timeoutMs, last }: Page
     limit: number,
   ): Promise<Read | Unreachable | { readonly kind: "behind" }> {
     const reader = await readerAt(stream, after)
+    // Asked with the page where it will be wanted: what the leader had by then, the page has to show.
+    const early = reader.wasDry ? last(stream) : undefined
     const page = await next(stream, reader, limit)
+    const asked = await early
     if (page.kind === "unreachable") return page
+    reader.wasDry = page.isDry
     reader.at = page.messages.at(-1)?.sequence ?? after
     const entries = page.messages.flatMap((message) => entryOf(site, stream, message) ?? [])
     if (!page.isDry) return { kind: "read", entries, isEnd: false, left: page.messages.at(-1)?.pending ?? 0 }
     // A consumer reads what its own server has, which in a cluster may be less than what the leader has acknowledged.
-    const end = await last(stream)
+    const end = asked ?? (await last(stream))
     if (end.kind === "unreachable") return end
     if (end.sequence <= reader.at) return { kind: "read", entries, isEnd: true }
     return entries.length > 0 ? { kind: "read", entries, isEnd: false } : { kind: "behind" }

@@ -1,4 +1,4 @@
-import { resolve } from "node:path"
+import { join, resolve } from "node:path"
 import { Command } from "commander"
 import type { Result } from "../base/result.ts"
 import type { Reached } from "../sync/nats/setup/access.ts"
@@ -106,12 +106,12 @@ function changeCommand(context: CliContext, name: "add-box" | "remove-box", desc
 
 async function add(context: CliContext, name: string, options: FolderOptions): Promise<Outcome> {
   const { addBox, hubFolder } = await import("../sync/nats/setup/hub-folder.ts")
-  const { notYet, stepsAfterAdding } = await import("./hub/steps.ts")
+  const { afterwards, stepsAfterAdding } = await import("./hub/steps.ts")
   const added = await addBox(resolve(options.folder), name, new Date())
   if (added.kind === "failed") return added
   const { plan, box } = added.value
   const file = resolve(options.folder, hubFolder.box(name))
-  const said = `${name} is ${box} at the hub. ${file} is its access: for that box, and for nobody else.\n${notYet}`
+  const said = `${name} is ${box} at the hub. ${file} is its access: for that box, and for nobody else.\n${afterwards(name, box)}`
   tell(context, options, said, stepsAfterAdding(options.folder, plan, name), { name, box, file })
   return { kind: "yes" }
 }
@@ -156,9 +156,24 @@ function prepareCommand(context: CliContext): Command {
   return folderCommand("prepare", "go to the hub as its keeper and make the site's streams, where they are missing")
     .option(...waitOption)
     .action(async (options: FolderOptions & WaitOptions) => {
-      const { hubFolder } = await import("../sync/nats/setup/hub-folder.ts")
-      await end(context, options, guarded(reach(context, resolve(options.folder, hubFolder.keeper), options)))
+      await end(context, options, guarded(prepare(context, options)))
     })
+}
+
+async function prepare(context: CliContext, options: FolderOptions & WaitOptions): Promise<Outcome> {
+  const { hubFolder, renewAccounts } = await import("../sync/nats/setup/hub-folder.ts")
+  const { reloadSteps } = await import("./hub/steps.ts")
+  const folder = resolve(options.folder)
+  const reached = await reach(context, join(folder, hubFolder.keeper), options)
+  if (reached.kind !== "yes" && reached.kind !== "no") return reached
+  const renewed = await renewAccounts(folder)
+  if (renewed.kind === "failed") return renewed
+  const { plan, changed } = renewed.value
+  if (!changed) return reached
+  const steps = reloadSteps(options.folder, plan)
+  // Beside the result, which may be JSON.
+  context.terminal.err(`What boxes may do was written by an earlier version, and is written anew.\n\n${writeStepsOf(steps)}`)
+  return reached
 }
 
 function checkCommand(context: CliContext): Command {

@@ -10,9 +10,10 @@ export interface Step {
   readonly commands: readonly string[]
 }
 
-/** Said wherever somebody may expect it: what is set up here waits for it. */
-export const notYet =
-  "This version of the box does not synchronise yet: it does not read this file, and sends nothing to a hub. `gatehouse hub check` tries it."
+/** What its access is for: said in words, for it is done at other machines, and once the servers have read who is let in. */
+export const afterwards = (name: string, box: string) =>
+  `With it the site's first box makes the site: gatehouse sync create --access ${name}.json
+Any other joins it by a token of the first one: gatehouse sync invite --name ${name} --box ${box}`
 
 export function stepsAfterInit(folder: string, plan: HubPlan): readonly Step[] {
   return [

@@ -135,6 +135,19 @@ export async function removeBox(folder: string, name: string): Promise<Result<{ 
   return { kind: "ok", value: { plan, box: gone.box } }
 }
 
+/** Writes anew what boxes may do, where an earlier version wrote it otherwise: the servers have to read it again then. */
+export async function renewAccounts(folder: string): Promise<Result<{ plan: HubPlan; changed: boolean }>> {
+  const read = await readPlan(folder)
+  if (read.kind === "failed") return read
+  const plan = read.value
+  const text = accountsConfiguration(plan)
+  const files = plan.nodes.map((node) => Bun.file(join(folder, hubFolder.node(node, serverFile.accounts))))
+  const present = await Promise.all(files.map(async (file) => ((await file.exists()) ? file.text() : "")))
+  const changed = present.some((before) => before !== text)
+  if (changed) await putAccounts(putInto(folder), plan)
+  return { kind: "ok", value: { plan, changed } }
+}
+
 export async function readPlan(folder: string): Promise<Result<HubPlan>> {
   const file = Bun.file(join(folder, hubFolder.plan))
   if (!(await file.exists()))

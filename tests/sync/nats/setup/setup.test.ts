@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test"
-import { existsSync, readFileSync, statSync } from "node:fs"
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Step } from "../../../../app/cli/hub/steps.ts"
 import { connectLine, type Line } from "../../../../app/sync/nats/connection.ts"
@@ -47,6 +47,16 @@ describe("a hub of one server, set up as the printed steps say", () => {
     const reload = (await json<Added>("hub", "add-box", "gate-2", "--folder", machines.hub)).steps
     const checked = await machines.follow(reload)
     expect(checked.join()).toContain("lets gate-2 in")
+
+    // As a version wrote it that knew no announcements: preparing writes it anew, and says what is next.
+    const accounts = join(machines.hub, "nodes/hub-1/accounts.conf")
+    const written = readFileSync(accounts, "utf8")
+    writeFileSync(accounts, written.replaceAll(/.*k\.gate\..*\n/g, ""))
+    const again = await run("hub", "prepare", "--folder", machines.hub)
+    expect(again.err).toContain("is written anew")
+    expect(again.err).toContain("--signal reload=")
+    expect(readFileSync(accounts, "utf8")).toBe(written)
+    expect((await run("hub", "prepare", "--folder", machines.hub)).err).not.toContain("is written anew")
 
     const [one, two] = [accessIn(machines.hub, "boxes/gate-1.json"), accessIn(machines.hub, "boxes/gate-2.json")]
     expect([await whyOut(one), await whyOut(two)]).toEqual([undefined, undefined])

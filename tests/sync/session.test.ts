@@ -4,30 +4,13 @@ import { bundlePage, importRecords } from "../../app/sync/courier.ts"
 import type { Unreachable } from "../../app/sync/hub.ts"
 import { withMarker } from "../../app/sync/markers.ts"
 import { Crash } from "../sim/disk.ts"
-import { createTestSite } from "./site.ts"
+import { agree, createTestSite, settled } from "./site.ts"
 import { boxA, boxB, entity } from "./support.ts"
 
 /** Longer than any round below asks. */
 const callsMax = 60
 
-/** Two boxes that agree, with 20 people, some markers and an erasure; the last people came after the last marker. */
-async function agreed() {
-  const site = createTestSite([boxA, boxB])
-  const [a, b] = [site.boxes[0]!, site.boxes[1]!]
-  a.enrol(100, 8)
-  b.enrol(200, 6)
-  a.write("erase", entity(100))
-  await site.settle()
-  site.mark()
-  await site.settle()
-  a.enrol(300, 6)
-  await site.settle()
-  return { site, a, b }
-}
-
-function agree(digests: readonly (readonly string[])[]): void {
-  for (const digest of digests) expect(digest).toEqual(digests[0]!)
-}
+const agreed = () => settled(createTestSite([boxA, boxB]))
 
 describe("the hub loses its end before each of a round's questions, and others write in its place", () => {
   test.each([

@@ -1,3 +1,4 @@
+import { expect } from "bun:test"
 import { isErased } from "../../app/sync/apply.ts"
 import type { Box, Row } from "../../app/sync/box.ts"
 import type { Entity } from "../../app/sync/entity.ts"
@@ -117,4 +118,22 @@ export function createTestSiteOn<Disk extends TestDisk>(
       return [told.sort(), ...boxes.map((box) => box.digest())]
     },
   }
+}
+
+/** Two boxes that agree, with 20 people, some markers and an erasure; the last people came after the last marker. */
+export async function settled<Disk extends TestDisk>(site: ReturnType<typeof createTestSiteOn<Disk>>) {
+  const [a, b] = [site.boxes[0]!, site.boxes[1]!]
+  a.enrol(100, 8)
+  b.enrol(200, 6)
+  a.write("erase", entity(100))
+  await site.settle()
+  site.mark()
+  await site.settle()
+  a.enrol(300, 6)
+  await site.settle()
+  return { site, a, b }
+}
+
+export function agree(digests: readonly (readonly string[])[]): void {
+  for (const digest of digests) expect(digest).toEqual(digests[0]!)
 }

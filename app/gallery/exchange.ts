@@ -3,7 +3,7 @@ import type { Space } from "../face/embedding.ts"
 import type { FaceChip } from "../face/face.ts"
 import type { Quality } from "../face/quality.ts"
 import type { Store, Transaction } from "../store/store.ts"
-import { BrokenSeal } from "../vault/broken.ts"
+import { unlessBroken } from "../vault/broken.ts"
 import type { ChangeRow, Changes } from "./changes.ts"
 import type { Chips } from "./chips.ts"
 import { type Faces, toVector } from "./faces.ts"
@@ -170,15 +170,5 @@ export function openExchange({ store, faces, subjects, chips, changes, moves, op
       const place = selectPlace.get(faceId)
       if (place !== undefined) removeChip.run(place.number)
     },
-  }
-}
-
-/** One row that was damaged on the disk is left out, and stops nobody else: `gatehouse verify` names it. */
-function unlessBroken<Value>(read: () => Value): Value | undefined {
-  try {
-    return read()
-  } catch (error) {
-    if (error instanceof BrokenSeal) return undefined
-    throw error
   }
 }

@@ -1,6 +1,7 @@
 import type { ExchangedPerson } from "../../gallery/exchange.ts"
 import type { NewSubject } from "../../gallery/gallery.ts"
-import { encodeContent, parseContent } from "../content.ts"
+import { unlessBroken } from "../../vault/broken.ts"
+import { type Content, encodeContent, parseContent } from "../content.ts"
 import type { PersonDetails } from "../person.ts"
 import type { SyncRecord } from "../record.ts"
 import { openKept, type SiteKeys } from "../sealing.ts"
@@ -41,9 +42,14 @@ function sortedGroups({ groups }: PersonDetails): readonly string[] | undefined 
   return groups === undefined || groups.length === 0 ? undefined : [...new Set(groups)].sort()
 }
 
-/** What a record that is kept here says of its person: of itself, or beside a face. */
+/** What a record says that is kept here; `undefined` without the site's key of its time, and for one that was damaged on the disk. */
+export function contentOf(keys: Pick<SiteKeys, "suite" | "siteKey">, record: SyncRecord): Content | undefined {
+  const bytes = unlessBroken(() => openKept(keys, record.bytes))
+  return bytes && parseContent(bytes)
+}
+
+/** … of its person: of itself, or beside a face. */
 export function personIn(keys: Pick<SiteKeys, "suite" | "siteKey">, record: SyncRecord): PersonDetails | undefined {
-  const bytes = openKept(keys, record.bytes)
-  const content = bytes && parseContent(bytes)
+  const content = contentOf(keys, record)
   return content === undefined || content.about === "chip" ? undefined : content.person
 }

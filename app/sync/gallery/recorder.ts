@@ -83,6 +83,8 @@ export function createRecorder(needs: RecorderNeeds) {
     const rows = rowsOfPerson(tables, pathOf(subjectId))
     if (rows.person?.record.kind === "erase") return []
     if (!exchange.isThere(subjectId)) return goneChanges(rows, subjectId, touched)
+    // Being erased, part by part: nothing goes out of them, and their record is written when the last row has left.
+    if (needs.isErased(subjectId)) return []
     const person = exchange.person(subjectId)
     if (person === undefined) {
       needs.log.error({ subjectId }, "a person whose row does not open is not told to other boxes")

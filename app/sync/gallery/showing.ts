@@ -4,12 +4,14 @@ import type { Tables } from "../box.ts"
 import { type Content, type FaceContent, parseContent } from "../content.ts"
 import { chipPart, type Entity, idsOf } from "../entity.ts"
 import { type Version, wins } from "../merge.ts"
-import { openKept, type SiteKeys } from "../sealing.ts"
+import type { SyncRecord } from "../record.ts"
+import type { SiteKeys } from "../sealing.ts"
 import { stampMs } from "../stamp.ts"
 import type { Showing } from "../store/showing.ts"
 import type { ConflictList } from "../store/sync-store.ts"
 import { grow } from "../vector.ts"
 import type { Claims } from "./claims.ts"
+import { contentOf } from "./details.ts"
 import { isPut, isTold, pathOf, pathOfChip, rowsOfPerson, toldDetails } from "./person-rows.ts"
 
 export interface ShowingNeeds {
@@ -112,9 +114,9 @@ export function openShowing(needs: ShowingNeeds) {
       if (isPut(row) && exchange.placeOf(faceId)?.subjectId !== subjectId) showKept(row.record, transaction)
   }
 
-  function showKept(record: Version & { readonly bytes: Uint8Array }, transaction: Transaction): void {
-    const bytes = openKept(needs.keys(), record.bytes)
-    if (bytes !== undefined) show(record, parseContent(bytes), transaction)
+  function showKept(record: SyncRecord, transaction: Transaction): void {
+    const content = contentOf(needs.keys(), record)
+    if (content !== undefined) show(record, content, transaction)
   }
 
   function hideFace({ subjectId, faceId }: Path, transaction: Transaction): void {

@@ -1,6 +1,8 @@
 import type { SyncBox } from "./box.ts"
 import { difference, dueOf, type Holdings, holdingsOf } from "./compare.ts"
 
+const tellEverySeconds = 10
+
 export type Settled =
   | { readonly kind: "settled"; readonly seconds: number; readonly holdings: Holdings }
   | { readonly kind: "apart"; readonly why: string }
@@ -15,6 +17,7 @@ export async function settle(
   isEnough: (holdings: Holdings) => boolean = () => true,
 ): Promise<Settled> {
   const startTickMs = performance.now()
+  let toldSeconds = 0
   for (;;) {
     const all = boxes.map((box) => ({ name: box.name, holdings: holdingsOf(box), due: dueOf(box) }))
     const first = all[0]!
@@ -24,6 +27,10 @@ export async function settle(
     if (apart === undefined && late === undefined && isEnough(first.holdings))
       return { kind: "settled", seconds, holdings: first.holdings }
     if (seconds > secondsMax) return { kind: "apart", why: whyApart() }
+    if (seconds > toldSeconds + tellEverySeconds) {
+      toldSeconds = seconds
+      console.log(`not settled after ${Math.round(seconds)} s: ${whyApart()}`)
+    }
     await Bun.sleep(500)
 
     function whyApart(): string {

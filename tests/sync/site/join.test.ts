@@ -3,6 +3,7 @@ import { parseAnnouncement, signAnnouncement } from "../../../app/sync/announcem
 import { createOpener, sealRecords } from "../../../app/sync/sealing.ts"
 import { revoke } from "../../../app/sync/site/authority.ts"
 import { encodeJoinRequest, parseJoinRequest } from "../../../app/sync/site/join-request.ts"
+import { authorityKeyText, takeOverAuthority } from "../../../app/sync/site/takeover.ts"
 import { readToken } from "../../../app/sync/site/token.ts"
 import { createHub } from "../../sim/hub.ts"
 import { originOf, utf8Of, version } from "../support.ts"
@@ -232,5 +233,34 @@ describe("a box that was revoked", () => {
       for (const bytes of [oldest, newest])
         expect(createOpener(box.site().keys()).open(bytes)).toMatchObject({ kind: "opened" })
     for (const box of boxes) box[Symbol.dispose]()
+  })
+})
+
+describe("the authority", () => {
+  test("goes to another box by its key on paper, and the one before stands back", async () => {
+    const hub = createHub()
+    const [first, second] = await createJoinedSite(hub, "gm", [boxOne, "gate-1"], [boxTwo, "gate-2"])
+    if (first === undefined || second === undefined) throw new Error("two boxes")
+    const key = ok(authorityKeyText(first.site()))
+    expect(authorityKeyText(second.site())).toMatchObject({ kind: "failed", why: expect.stringContaining("do it at gate-1") })
+    const slip = `${key[0] === "7" ? "8" : "7"}${key.slice(1)}`
+    for (const wrong of ["", slip, "not a key"])
+      expect(takeOverAuthority(second.site(), wrong, 0)).toMatchObject({ kind: "failed" })
+    using stranger = openSiteBox(lineTo(createHub()), accessOf(boxOne, "gate-1"))
+    stranger.create("gm")
+    expect(takeOverAuthority(second.site(), ok(authorityKeyText(stranger.site())), 0)).toMatchObject({
+      kind: "failed",
+      why: expect.stringContaining("another site's authority"),
+    })
+    ok(takeOverAuthority(second.site(), key.toLowerCase(), second.nowMs()))
+    await second.talk()
+    await first.talk()
+    expect([first.site().isHolder(), second.site().isHolder()]).toEqual([false, true])
+    expect(first.invite("gate-3", boxThree)).toMatchObject({ kind: "failed", why: expect.stringContaining("do it at gate-2") })
+    using third = openSiteBox(lineTo(hub), accessOf(boxThree, "gate-3"))
+    ok(await third.join(tokenFor(second, third), () => second.talk(false)))
+    // Also the box that made the site can be sent away now.
+    ok(revoke(second.site(), "gate-1", second.nowMs()))
+    for (const box of [first, second]) box[Symbol.dispose]()
   })
 })

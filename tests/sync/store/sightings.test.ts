@@ -76,7 +76,7 @@ test("those that left before they went up are counted, once", async () => {
   await box.push()
   expect(box.held()).toEqual([...numbers(1, 3), ...numbers(11, 23)])
   expect(opened.sync.droppedSightings()).toBe(7)
-  box.hub.rollBack(3)
+  box.hub.rollBack(4)
   await box.push()
   expect(opened.sync.droppedSightings()).toBe(7)
 })

@@ -190,6 +190,19 @@ describe("of what is to be offered", () => {
     expect(() => box.transact((tables) => tables.row(entity(2, 2))?.record.bytes)).toThrow("sync_bytes.bytes")
   })
 
+  test("an older version in the place of the newer one is no less a change on the disk", () => {
+    const { opened, box, errors } = offering()
+    using _ = opened
+    const stored = opened.store.prepare<{ bytes: Uint8Array }>("select bytes from sync_bytes where number = 2").get()!.bytes
+    box.transact((tables) => take(tables, { entity: entity(2, 2) }, "face 2, later"))
+    box.transact((tables) => tables.write({ ...tables.row(entity(2, 2))!, standing: "due" }))
+    const later = () => box.transact((tables) => tables.rowsAfter("records", 0, 100).map(({ record }) => record.entity))
+    expect(later()).toContain(entity(2, 2))
+    opened.store.prepare("update sync_bytes set bytes = ? where number = 9").run(stored)
+    expect(later()).not.toContain(entity(2, 2))
+    expect(errors).toHaveLength(1)
+  })
+
   test("nothing goes out of somebody who is being erased", () => {
     const { opened, box, errors } = offering()
     using _ = opened
@@ -228,8 +241,12 @@ describe("lists for a person to look at", () => {
     expect(sync.fromTheFuture.list(10).map((entry) => entry.entity)).toEqual([1, 2, 3].map((i) => entity(i, i)))
     expect(sync.fromTheFuture.list(1)[0]).toMatchObject({ origin: originOf(boxB), atMs: wallMs })
     expect([sync.fromTheFuture.resolve(entity(2, 2)), sync.fromTheFuture.resolve(entity(2, 2))]).toEqual([true, false])
-    box.transact((tables) => take(tables, { entity: entity(3), kind: "erase" }))
-    expect(sync.fromTheFuture.list(10).map((entry) => entry.entity)).toEqual([entity(1, 1)])
+    box.transact((tables) => {
+      take(tables, { entity: entity(3), kind: "erase" })
+      take(tables, { entity: entity(1, 1), kind: "erase" })
+      take(tables, { entity: entity(5, 5), stamp: (wallMs + 2 * dayMs) * 1024 })
+    })
+    expect(sync.fromTheFuture.list(10).map((entry) => entry.entity)).toEqual([entity(5, 5)])
     expect(sync.counts().fromTheFuture).toBe(1)
   })
 

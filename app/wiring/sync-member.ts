@@ -21,6 +21,7 @@ import { createReporter } from "../sync/link/reporter.ts"
 import { rereadRefused } from "../sync/link/reread.ts"
 import { createRevokedErrand } from "../sync/link/revoked-errand.ts"
 import { sealSightings } from "../sync/link/sealed-sightings.ts"
+import { keepServiceStatus } from "../sync/link/service-status.ts"
 import { createSightingsErrand } from "../sync/link/sightings-errand.ts"
 import type { SyncOptions } from "../sync/options.ts"
 import { createOpener } from "../sync/sealing.ts"
@@ -74,7 +75,6 @@ export function openMember(needs: MemberNeeds, options: SyncOptions): RunningMem
   const { open } = createOpener(site.keys())
 
   let bundles: Promise<Bundles> | undefined
-  const receipts = createReceiptsErrand({ box, board, name: site.box, goneAtMs, everyMs: receiptsMs })
   const keeping = createKeepingErrand({ box, open, holder: `${site.box} ${crypto.randomUUID()}` }, options)
   const errands: Errand[] = [
     createBoardErrand({
@@ -83,7 +83,7 @@ export function openMember(needs: MemberNeeds, options: SyncOptions): RunningMem
       everyMs: options.pollSeconds * 1000,
       verifyMs: options.verifySeconds * 1000,
     }),
-    receipts.errand,
+    createReceiptsErrand({ box, board, name: site.box, goneAtMs, everyMs: receiptsMs }),
     { name: "status", everyMs: statusMs, when: "after", run: sayStatus },
     keeping,
     createRevokedErrand({ box, site, settings: syncStore.settings, everyMs: revokedMs, log }),
@@ -127,11 +127,11 @@ export function openMember(needs: MemberNeeds, options: SyncOptions): RunningMem
     site,
     board,
     box,
-    erased: receipts.erased,
     options,
     link,
     isBlind: () => isBlind,
   })
+  const told = keepServiceStatus(syncStore.settings, () => link?.status(), log)
 
   function whyNoMember(): string | undefined {
     const present = standing()
@@ -168,6 +168,7 @@ export function openMember(needs: MemberNeeds, options: SyncOptions): RunningMem
     refresh: () => void site.refresh(),
     committed: recording.changed,
     async close() {
+      told.close()
       await link?.close()
       await recording.close()
       await erased.settled()

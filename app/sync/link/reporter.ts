@@ -1,11 +1,12 @@
 import type { Box } from "../box.ts"
-import { type Entity, entityOf, idsOf } from "../entity.ts"
+import { entityOf, idsOf } from "../entity.ts"
 import type { GalleryStream } from "../hub.ts"
 import type { SyncOptions } from "../options.ts"
 import type { Board } from "../site/board.ts"
 import type { Site } from "../site/site.ts"
 import type { SyncStore } from "../store/sync-store.ts"
 import { parseBoxStatus } from "./box-status.ts"
+import { createErasedList } from "./erased-list.ts"
 import type { Link } from "./link.ts"
 import type { BoxReport, ErasureReport, SiteReport, SyncGauges, SyncPort } from "./report.ts"
 import type { LinkStatus } from "./status.ts"
@@ -16,9 +17,7 @@ export interface ReporterNeeds {
   readonly site: Site
   readonly board: Pick<Board, "statuses" | "confirmed">
   readonly box: Box
-  /** Everything that was erased, the oldest first. */
-  readonly erased: () => ReadonlySet<Entity>
-  readonly options: SyncOptions
+  readonly options: Pick<SyncOptions, "sightings">
   /** Absent where no service runs, or the configuration says so. */
   readonly link: Pick<Link, "status"> | undefined
   readonly isBlind: () => boolean
@@ -36,7 +35,8 @@ export type Reporter = ReturnType<typeof createReporter>
 
 /** @param isService whether a service runs, and not a command beside none */
 export function createReporter(needs: ReporterNeeds, isService = true) {
-  const { syncStore, site, board, box, erased, options, link, isBlind } = needs
+  const { syncStore, site, board, box, options, link, isBlind } = needs
+  const erased = createErasedList(box)
 
   function figures() {
     const { due, doubtful, ...counts } = syncStore.counts()
@@ -103,7 +103,7 @@ export function createReporter(needs: ReporterNeeds, isService = true) {
     const waiting: ErasureReport["waiting"][number][] = []
     let total = 0
     let everywhere = 0
-    for (const entity of [...erased()].reverse()) {
+    for (const entity of [...erased.all()].reverse()) {
       total++
       const missing = members.filter(({ box: name }) => confirmed.get(name)?.has(entity) !== true)
       if (missing.length === 0) everywhere++
@@ -146,5 +146,5 @@ export function createReporter(needs: ReporterNeeds, isService = true) {
       metrics.syncSightingsDropped.set(syncStore.droppedSightings())
     },
   }
-  return { port, figures }
+  return { port, figures, siteReport: report }
 }

@@ -131,8 +131,12 @@ export interface Site extends AsyncDisposable {
 
 export const boxNames = ["0a0a0a0a", "0b0b0b0b", "0c0c0c0c"] as const
 
+export function testSite(): TestSite {
+  return createSite(suiteOf("aes"), boxNames)
+}
+
 export async function openSiteOf(count: number, options: GalleryBoxOptions = {}): Promise<Site> {
-  const keys = createSite(suiteOf("aes"), boxNames)
+  const keys = testSite()
   const hub = createHub()
   const line = lineTo(hub)
   const boxes: GalleryBox[] = []

@@ -3,7 +3,7 @@ import { Command } from "commander"
 import { type BoxOptions, end, folderCommand, printJson } from "../command.ts"
 import type { CliContext } from "../needs.ts"
 import type { Outcome } from "../outcome.ts"
-import { withSite } from "./opened.ts"
+import { whyNotYet, withSite } from "./opened.ts"
 
 /** For the day on which the box that lets others in is lost. */
 export function authorityCommand(context: CliContext): Command {
@@ -36,12 +36,16 @@ function show(context: CliContext, options: BoxOptions): Promise<Outcome> {
 }
 
 function take(context: CliContext, options: BoxOptions): Promise<Outcome> {
-  return withSite(options, async ({ site }) => {
+  return withSite(options, async (opened) => {
+    const whyNot = whyNotYet(opened)
+    if (whyNot !== undefined) return whyNot
+    const { site, board } = opened
     const { takeOverAuthority } = await import("../../sync/site/takeover.ts")
     // Never from the command line itself: other users of the machine see that, and the shell keeps it.
     const text = process.stdin.isTTY ? (prompt("Key of the site's authority:") ?? "") : readFileSync(0, "utf8")
     const taken = takeOverAuthority(site, text, Date.now())
     if (taken.kind === "failed") return taken
+    board.beginAnew()
     if (options.json === true) printJson(context, { site: site.name, holder: site.box })
     else
       context.terminal.out(

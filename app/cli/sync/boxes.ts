@@ -4,7 +4,7 @@ import { type BoxOptions, end, folderCommand, printJson } from "../command.ts"
 import type { CliContext } from "../needs.ts"
 import type { Outcome } from "../outcome.ts"
 import { formatTable } from "../terminal.ts"
-import { countOf, type OpenedMember, withSite } from "./opened.ts"
+import { countOf, type OpenedMember, whyNotYet, withSite } from "./opened.ts"
 
 type InviteOptions = BoxOptions & { readonly name: string; readonly box: string; readonly hours: string }
 
@@ -19,8 +19,11 @@ export function inviteCommand(context: CliContext): Command {
 async function inviteOne(context: CliContext, options: InviteOptions): Promise<Outcome> {
   const hours = countOf("--hours", options.hours)
   if (hours.kind === "failed") return hours
-  return withSite(options, async ({ site }) => {
+  return withSite(options, async (opened) => {
+    const whyNot = whyNotYet(opened)
+    if (whyNot !== undefined) return whyNot
     const { invite } = await import("../../sync/site/authority.ts")
+    const { site } = opened
     const { name, box } = options
     const invited = invite(site, { name, box, lastsMs: hours.value * 3600 * 1000, nowMs: Date.now() })
     if (invited.kind === "failed") return invited
@@ -42,8 +45,11 @@ export function revokeCommand(context: CliContext): Command {
 }
 
 function revokeOne(context: CliContext, name: string, options: BoxOptions): Promise<Outcome> {
-  return withSite(options, async ({ site }) => {
+  return withSite(options, async (opened) => {
+    const whyNot = whyNotYet(opened)
+    if (whyNot !== undefined) return whyNot
     const { revoke } = await import("../../sync/site/authority.ts")
+    const { site } = opened
     const revoked = revoke(site, name, Date.now())
     if (revoked.kind === "failed") return revoked
     const { box, name: called } = revoked.value

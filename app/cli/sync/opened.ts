@@ -64,6 +64,19 @@ export function withSite(options: BoxOptions, work: (opened: OpenedMember) => Pr
   })
 }
 
+/**
+ * Why a restored box may not change who belongs to the site yet: others have joined and gone since its backup, and of two rosters with
+ * one number one is lost.
+ */
+export function whyNotYet({ store, sync }: OpenedSync): Outcome | undefined {
+  const isRestored = store.transact<boolean>((transaction) => sync.ownTables(transaction).mustReadErasures())
+  if (!isRestored) return undefined
+  return {
+    kind: "failed",
+    why: "this box was restored from a backup, and has not heard yet what happened since: let it run until `gatehouse sync status` says that it is connected",
+  }
+}
+
 /** What `gatehouse hub add-box` wrote for this box. */
 export async function readAccessFile(path: string): Promise<Result<HubAccess>> {
   const { readAccess } = await import("../../sync/nats/setup/access.ts")

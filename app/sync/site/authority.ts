@@ -30,6 +30,8 @@ export interface Invited {
 /** A token given out is remembered so long after it was used or expired, to tell which of the two. */
 const rememberedMs = 90 * 24 * 3600 * 1000
 const invitationsMax = 200
+/** A year: a token is for today, or for the next visit. */
+const lastsMsMax = 366 * 24 * 3600 * 1000
 const namePattern = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
 const boxPattern = /^[0-9a-f]{8}$/
 
@@ -50,6 +52,7 @@ export function invite(
     const { authority } = state
     const roster = rosterOf(state)
     const why = whyNotHere(site, state) ?? whyNoToken(roster, name, box)
+    if (lastsMs > lastsMsMax) return { out: { kind: "failed", why: "a token lasts a year at most: give out another one then" } }
     if (why !== undefined || authority === undefined) return { out: { kind: "failed", why: why ?? notHere(site, roster) } }
     const kept = authority.invitations.filter((one) => one.box !== box && nowMs - one.expiresAtMs < rememberedMs)
     if (kept.length >= invitationsMax)

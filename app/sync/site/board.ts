@@ -47,6 +47,8 @@ export interface Board {
   /** Requests that the box which holds the authority has to answer. */
   asking(): readonly { readonly box: string; readonly bytes: Uint8Array }[]
   answered(box: string, bytes: Uint8Array): void
+  /** The next `take` reads everything: a box that now has to answer others hears what they said before. */
+  beginAnew(): void
 }
 
 export type Taken =
@@ -336,6 +338,7 @@ export function openBoard({ settings, transact, site, wallClockMs = Date.now }: 
       return mine.every(({ sequence }) => sequence > 0) && roster.number >= site.roster().number
     },
     asking: () => readHeard(settings).asking,
+    beginAnew: () => void update((heard) => doubtAfter(heard, 0)),
     answered: (of, bytes) =>
       void update((heard) => ({
         ...heard,

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { silentLog } from "../../../app/base/log.ts"
+import { selfCommand } from "../../../app/base/self.ts"
 import { openBoxFolder } from "../../../app/box/open.ts"
 import { announcementKey, signAnnouncement } from "../../../app/sync/announcements.ts"
 import { type NatsHub, openNatsHub } from "../../../app/sync/nats/hub.ts"
@@ -78,6 +79,14 @@ async function serving<Out>(
   }
 }
 
+/** The key goes in by standard input, and so by a process of its own; all that it says. */
+async function taking(dataFolder: string, key: string): Promise<string> {
+  const argv = [...selfCommand(), "sync", "authority", "take", "--data", dataFolder]
+  const child = Bun.spawn(argv, { stdin: new Blob([key]), stdout: "pipe", stderr: "pipe" })
+  const [out, err] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited])
+  return `${out}${err}`
+}
+
 interface Boxes {
   readonly epoch: number
   readonly boxes: readonly { readonly name: string; readonly standing: string }[]
@@ -139,6 +148,18 @@ test("create, invite, join, revoke and leave by the commands; what is refused sa
     store.close()
     for (let tries = 0; tries < 200 && refused.size < 2; tries++) await Bun.sleep(10)
     expect([...refused].sort()).toEqual([`${two.box}.04 misplaced`, `${two.box}.05.00000000 malformed`])
+
+    // As after a restore, until the hub was heard.
+    const { store: restored } = openFolder(data("1"))
+    restored.prepare("update sync_state set must_read_erasures = 1").run()
+    expect((await sync("1", "revoke", "gate-2")).err).toContain("was restored from a backup")
+    restored.prepare("update sync_state set must_read_erasures = 0").run()
+    restored.close()
+
+    const shown = await json<{ authorityKey: string }>("sync", "authority", "show", "--data", data("1"))
+    expect((await sync("2", "authority", "show")).err).toContain("do it at gate-1")
+    expect(await taking(data("1"), "not the key")).toContain("not the key that `gatehouse sync authority show` printed")
+    expect(await taking(data("1"), shown.authorityKey)).toContain("this box lets others into the site gate from now on")
 
     expect(await sync("1", "revoke", "gate-2")).toMatchObject({
       code: 0,

@@ -25,7 +25,7 @@ export async function openBundlesAlone(config: Config): ReturnType<CliNeeds["ope
   const log = quietLog()
   const erased = openErasedElsewhere(people, log)
   const side = openGallerySide({ store, syncStore, gallery, keys: site.keys, chips: config.sync.chips, people: erased, log })
-  const bundles = openBundles({ site, side, pace: () => Promise.resolve() })
+  const bundles = openBundles({ site, side, pace: () => Promise.resolve(), pageRecords })
   return {
     kind: "ok",
     value: {
@@ -37,6 +37,9 @@ export async function openBundlesAlone(config: Config): ReturnType<CliNeeds["ope
     },
   }
 }
+
+/** The box that serves beside it waits for its turn to write for some tenths of a second, at most. */
+const pageRecords = 512
 
 const notInSite =
   "this box belongs to no site, and has nothing to share: `gatehouse sync create` makes a site, `gatehouse sync join` enters one"

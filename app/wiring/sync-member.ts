@@ -161,7 +161,7 @@ export function openMember(needs: MemberNeeds, options: SyncOptions): RunningMem
     bundles() {
       // One for all who ask: it is what lets one export and one import through at a time.
       bundles ??= import("../sync/bundle/open.ts").then(({ openBundles }) =>
-        openBundles({ site, side, pace: () => Bun.sleep(bundleRestMs) }),
+        openBundles({ site, side, pace: () => Bun.sleep(bundleRestMs), pageRecords: recordedAtOnce }),
       )
       return bundles
     },

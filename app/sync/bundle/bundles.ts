@@ -17,6 +17,7 @@ export interface BundlesNeeds {
   }
   readonly boxName: string
   readonly pace: (records: number) => Promise<void>
+  readonly pageRecords: number
   nowMs(): number
   /** Why this box has nothing to share, in words; `undefined` for a member of the site. */
   whyNoMember(): string | undefined

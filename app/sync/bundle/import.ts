@@ -18,6 +18,8 @@ export interface BundleImportNeeds {
   readonly boxName: string
   /** Resolves when more may be taken after so many records: others use the box meanwhile. */
   readonly pace: (records: number) => Promise<void>
+  /** So many are taken in one transaction, or a block's more: each waits for the disk once, and keeps others from writing. */
+  readonly pageRecords: number
   nowMs(): number
 }
 
@@ -50,6 +52,9 @@ export type ImportedBundle =
   /** The box is not in order: it takes nothing (see `whyShrunken`). */
   | { readonly kind: "stopped"; readonly why: string }
 
+/** Of records with pictures fewer are taken at once. */
+const pageBytesMax = 4 * 1024 * 1024
+
 /** Up to which change of an exporter, in one of its lives, this box has read its bundles without a gap. */
 const readOf = (exporter: Origin): Target => `bundle/of/${exporter}`
 
@@ -62,10 +67,15 @@ export async function importBundle(needs: BundleImportNeeds, source: BundleSourc
   const why = box.transact((tables) => whyShrunken(tables.counts()))
   if (why !== undefined) return { kind: "stopped", why }
   const refused = new Map<Refusal["kind"], RefusedRecords>()
-  let [changed, known] = [0, 0]
+  let [changed, known, waitingBytes] = [0, 0, 0]
   let open: ReturnType<typeof createOpener>["open"] | undefined
 
-  const read = await readBundle(source, site, async (records) => {
+  let waiting: Uint8Array[] = []
+
+  async function takeWaiting(): Promise<void> {
+    const records = waiting
+    waiting = []
+    waitingBytes = 0
     // Not before: the bundle's own notices may have brought keys.
     open ??= createOpener(site.keys()).open
     const page = importRecords(box, open, records, (refusal, bytes, tables) => {
@@ -78,7 +88,14 @@ export async function importBundle(needs: BundleImportNeeds, source: BundleSourc
     changed += page.changed
     known += page.known
     await pace(records.length)
+  }
+
+  const read = await readBundle(source, site, async (records) => {
+    waiting.push(...records)
+    waitingBytes += records.reduce((sum, { length }) => sum + length, 0)
+    if (waiting.length >= needs.pageRecords || waitingBytes >= pageBytesMax) await takeWaiting()
   })
+  if (waiting.length > 0) await takeWaiting()
 
   const counts: ImportCounts = { changed, known, refused: [...refused.values()] }
   if (read.kind !== "whole") {

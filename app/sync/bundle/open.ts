@@ -7,14 +7,13 @@ export interface OpenBundlesNeeds {
   /** Whose transactions begin with what was changed here, and end in the gallery. */
   readonly side: GallerySide
   readonly pace: (records: number) => Promise<void>
+  /** Records, changes or people that are taken or written down in one transaction. */
+  readonly pageRecords: number
   readonly wallClockMs?: () => number
 }
 
-/** Changes, or people, that are written down in one transaction. */
-const pageRecords = 128
-
 /** The bundles of a box that is a member of a site. The site's roster travels along: a box that no hub reaches hears who is new. */
-export function openBundles({ site, side, pace, wallClockMs = Date.now }: OpenBundlesNeeds): Bundles {
+export function openBundles({ site, side, pace, pageRecords, wallClockMs = Date.now }: OpenBundlesNeeds): Bundles {
   const standings = { member: "member", left: "member", revoked: "revoked" } as const
   return createBundles({
     box: side.box,
@@ -35,6 +34,7 @@ export function openBundles({ site, side, pace, wallClockMs = Date.now }: OpenBu
       },
     },
     pace,
+    pageRecords,
     async recordAll() {
       for (;;) {
         const recorded = side.recorder.drainAlone(pageRecords) + side.recorder.backlogPage(pageRecords)

@@ -207,7 +207,9 @@ export function createRecorder(needs: RecorderNeeds) {
 
     /** What the caller's transaction has changed up to here is not this box's to tell. */
     skip(): void {
-      recorded.setChangeSeq(exchange.lastSeq())
+      const last = exchange.lastSeq()
+      // A transaction that changes nothing does not wait for the disk: a stick that is imported twice has hundreds of them.
+      if (last !== recorded.changeSeq()) recorded.setChangeSeq(last)
     },
   }
 }

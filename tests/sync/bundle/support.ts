@@ -53,6 +53,7 @@ export function createBundleSite(
           takeNotices: () => {},
         },
         pace: () => Promise.resolve(),
+        pageRecords: 100,
         whyNoMember: () => undefined,
         recordAll: () => Promise.resolve(),
         nowMs: () => nowMs++,

@@ -131,10 +131,12 @@ function exportLines({ file, records, bytes, header, receipts }: Extract<Exporte
   const what = header.since === 0 ? "everything" : `what changed since change ${header.since}`
   return [
     ...receipts.flatMap((receipt) => receiptLines(receipt, header.exporter.slice(0, 8))),
-    `${file}: ${counted(records, "record")} (${what}), ${(bytes / 1e6).toFixed(1)} MB`,
+    `${file}: ${counted(records, "record")} (${what}), ${size(bytes)}`,
     `There: gatehouse bundle import <stick>/${file.slice(file.lastIndexOf("/") + 1)}; it leaves a receipt on the stick, for the next export here`,
   ]
 }
+
+const size = (bytes: number) => (bytes < 1e6 ? `${Math.ceil(bytes / 1000)} kB` : `${(bytes / 1e6).toFixed(1)} MB`)
 
 /** Nothing of receipts for other boxes: the stick goes on to them. */
 function receiptLines(receipt: ReadReceipt, box: string): string[] {

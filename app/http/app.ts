@@ -138,18 +138,18 @@ function observe({ log, metrics, tracer }: HttpNeeds) {
     c.set("route", "none")
     c.set("bytesIn", 0)
     c.set("bytesOut", 0)
+    // Before there is an answer: each header that is set later makes the answer anew, and a stream of its text.
+    c.header("x-request-id", requestId)
+    c.header("traceparent", toTraceparent(trace))
+    // Answers hold people: no cache on the way may keep one.
+    c.header("cache-control", "no-store")
+    c.header("x-content-type-options", "nosniff")
     metrics.requestsInFlight.inc()
     try {
       await next()
     } finally {
       metrics.requestsInFlight.dec()
     }
-
-    c.header("x-request-id", requestId)
-    c.header("traceparent", toTraceparent(trace))
-    // Answers hold people: no cache on the way may keep one.
-    c.header("cache-control", "no-store")
-    c.header("x-content-type-options", "nosniff")
 
     const { route, bytesIn, bytesOut } = c.var
     const { status } = c.res

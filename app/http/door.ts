@@ -88,7 +88,7 @@ type Read<Value> = { readonly kind: "ok"; readonly value: Value } | Problem
 type AnyPath = Call<string, unknown, unknown>["path"]
 
 function readPath(route: Route, { id, ...others }: Arrival["parameters"]): Read<AnyPath> {
-  const parsed = (route.parameters ?? nothing).safeParse(others)
+  const parsed = parseOrNothing(route.parameters ?? nothing, others)
   if (!parsed.success) return problem("bad_request", `the path: ${explain(parsed.error)}`)
   if (id === undefined) return { kind: "ok", value: parsed.data as AnyPath }
   const parsedId = uuid.safeParse(id)
@@ -96,20 +96,35 @@ function readPath(route: Route, { id, ...others }: Arrival["parameters"]): Read<
   return { kind: "ok", value: { ...parsed.data, id: parsedId.data.toLowerCase() } as AnyPath }
 }
 
+type Parsed = z.ZodSafeParseResult<Record<string, unknown>>
+
+const ofNothing = new WeakMap<z.ZodObject, Parsed>()
+
+/** Most requests say nothing in their path, query or headers, and then a schema's answer is always the same. */
+function parseOrNothing(schema: z.ZodObject, fields: Readonly<Record<string, unknown>>): Parsed {
+  if (Object.keys(fields).length > 0) return schema.safeParse(fields)
+  const known = ofNothing.get(schema)
+  if (known !== undefined) return known
+  const parsed = schema.safeParse({})
+  ofNothing.set(schema, parsed)
+  return parsed
+}
+
 /** Only what the schema names is looked at: every client sends headers of its own. */
 function readHeaders(schema: z.ZodObject, headers: Headers): Read<unknown> {
-  const told = Object.keys(schema.shape).flatMap((name) => {
+  const told: Record<string, string> = {}
+  for (const name in schema.shape) {
     const value = headers.get(name)
-    return value === null ? [] : [[name, value]]
-  })
-  const parsed = schema.safeParse(Object.fromEntries(told))
+    if (value !== null) told[name] = value
+  }
+  const parsed = parseOrNothing(schema, told)
   return parsed.success ? { kind: "ok", value: parsed.data } : problem("bad_request", `the headers: ${explain(parsed.error)}`)
 }
 
 function readQuery(schema: z.ZodObject, query: Arrival["query"]): Read<unknown> {
   const twice = Object.entries(query).find(([, values]) => values.length > 1)
   if (twice !== undefined) return problem("bad_request", `the query says ${twice[0]} ${twice[1].length} times; say it once`)
-  const parsed = schema.safeParse(Object.fromEntries(Object.entries(query).map(([name, [value]]) => [name, value])))
+  const parsed = parseOrNothing(schema, Object.fromEntries(Object.entries(query).map(([name, [value]]) => [name, value])))
   return parsed.success ? { kind: "ok", value: parsed.data } : problem("bad_request", `the query: ${explain(parsed.error)}`)
 }
 

@@ -26,7 +26,10 @@ export interface Found {
 
 export function packAnalysis(found: Found): Header & { readonly body: Uint8Array } {
   const { faces, snapshot, run } = found
-  const figures = Float64Array.from([...toRunFigures(found), ...faces.flatMap(toFigures)])
+  const figures = new Float64Array(runFiguresCount + faces.length * figuresCount)
+  const put = putInto(figures)
+  putRunFigures(found, put)
+  for (const face of faces) putFigures(face, put)
   const embeddings = faces.flatMap(({ embedding }) => (embedding === undefined ? [] : [bytesOf(embedding)]))
   const chips = faces.flatMap(({ chip }, face) => (chip === undefined ? [] : [toWireChip(chip, face)]))
   const jpegs = faces.flatMap(({ chip }) => (chip === undefined ? [] : [chip.jpeg]))
@@ -86,8 +89,17 @@ function toWireChip({ jpeg, size, landmarks, detected }: FaceChip, face: number)
 /** The size of the picture, four stages, when the run began and how long it took, the engine's memory. */
 const runFiguresCount = 2 + 4 + 2 + 1
 
-function toRunFigures({ image, timingsMs: { decode, detect, align, embed }, run, residentBytes }: Found): number[] {
-  return [image.width, image.height, decode, detect, align, embed, run.startedAtMs, run.tookMs, residentBytes]
+type Put = (...values: number[]) => void
+
+function putInto(figures: Float64Array): Put {
+  let at = 0
+  return (...values) => {
+    for (const value of values) figures[at++] = value
+  }
+}
+
+function putRunFigures({ image, timingsMs: { decode, detect, align, embed }, run, residentBytes }: Found, put: Put): void {
+  put(image.width, image.height, decode, detect, align, embed, run.startedAtMs, run.tookMs, residentBytes)
 }
 
 type Take = () => number
@@ -98,7 +110,7 @@ function takeFrom(figures: Float64Array): Take {
 }
 
 function fromRunFigures(take: Take): Pick<Found, "image" | "timingsMs" | "run" | "residentBytes"> {
-  // In the order in which they are written here, which is the order of `toRunFigures`.
+  // In the order in which they are written here, which is the order of `putRunFigures`.
   return {
     image: { width: take(), height: take() },
     timingsMs: { decode: take(), detect: take(), align: take(), embed: take() },
@@ -111,23 +123,18 @@ function fromRunFigures(take: Take): Pick<Found, "image" | "timingsMs" | "run" |
 const figuresCount = 4 + 1 + 10 + 9 + 1
 
 /** In the digits that mean something. */
-function toFigures({ box, score, landmarks, quality, embedding }: AnalyzedFace): number[] {
-  return [
-    ...[box.x, box.y, box.width, box.height].map((value) => round(value, 2)),
-    round(score, 4),
-    ...toWirePoints(landmarks).flat(),
-    round(quality.score, 3),
-    round(quality.faceWidthPx, 1),
-    round(quality.eyeDistancePx, 1),
-    ...[quality.brightness, quality.contrast, quality.sharpness].map((value) => round(value, 3)),
-    ...[quality.yaw, quality.pitch, quality.roll].map((value) => round(value, 1)),
-    embedding === undefined ? 0 : 1,
-  ]
+function putFigures({ box, score, landmarks, quality, embedding }: AnalyzedFace, put: Put): void {
+  put(round(box.x, 2), round(box.y, 2), round(box.width, 2), round(box.height, 2), round(score, 4))
+  for (const [x, y] of landmarks) put(round(x, 2), round(y, 2))
+  put(round(quality.score, 3), round(quality.faceWidthPx, 1), round(quality.eyeDistancePx, 1))
+  put(round(quality.brightness, 3), round(quality.contrast, 3), round(quality.sharpness, 3))
+  put(round(quality.yaw, 1), round(quality.pitch, 1), round(quality.roll, 1))
+  put(embedding === undefined ? 0 : 1)
 }
 
 function fromFigures(take: Take): { readonly face: Omit<AnalyzedFace, "embedding" | "chip">; readonly embedded: boolean } {
   const takePoint = (): Point => [take(), take()]
-  // As above: in the order of `toFigures`.
+  // As above: in the order of `putFigures`.
   return {
     face: {
       box: { x: take(), y: take(), width: take(), height: take() },

@@ -57,15 +57,17 @@ export function cacheAnswers(
     const known = alike !== undefined && alike.sha256 === sha256Of(work.picture) ? alike.analysis : undefined
     const cache = elapsedMs(startTickMs)
     metrics.cacheTotal.inc({ result: known === undefined ? "miss" : "hit" })
-    if (known !== undefined) return { ...known, cached: true, timingsMs: { ...noTime, cache } }
+    if (known !== undefined) {
+      const { run: _run, ...analysis } = known
+      return { ...analysis, cached: true, timingsMs: { ...noTime, cache } }
+    }
 
     const answering = analyze(work)
     const sha256 = sha256Of(work.picture)
     const answer = await answering
     if (answer.kind !== "ok") return answer
     if (answer.degraded.length === 0) {
-      const { run: _run, ...analysis } = answer
-      answers.set(key, { sha256, analysis })
+      answers.set(key, { sha256, analysis: answer })
       metrics.cacheEntries.set(answers.size)
     }
     return { ...answer, timingsMs: { ...answer.timingsMs, cache } }

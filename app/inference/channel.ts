@@ -1,5 +1,4 @@
 import type { Socket } from "bun"
-import type { z } from "zod"
 import { createDecoder, encodeHead, type FromEngine, type ToEngine } from "./wire.ts"
 
 /** One end of the socket between parent and engine. */
@@ -24,12 +23,12 @@ const joinedBytesMax = 65_536
  * for `drain`. What waits is bounded by the protocol: one picture down, one answer up.
  */
 export function channelHandlers<Incoming extends ToEngine | FromEngine, Outgoing extends ToEngine | FromEngine>(
-  schema: z.ZodType<Incoming>,
+  read: (header: unknown) => Incoming,
   ends: ChannelEnds<Incoming, Outgoing>,
 ) {
   let unsent: Uint8Array[] = []
   let ended = false
-  const decoder = createDecoder(schema, ends.received)
+  const decoder = createDecoder(read, ends.received)
 
   function end(why: string) {
     if (ended) return

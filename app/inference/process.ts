@@ -9,7 +9,7 @@ import type { ModelSet } from "./manifest.ts"
 import type { Seat } from "./placement/seats.ts"
 import { processorTicks } from "./processor-time.ts"
 import type { ProviderRefusal, RuntimePlan } from "./providers/plan.ts"
-import { type AnalyzeOptions, type EngineRun, type FromEngine, fromEngine, type ToEngine } from "./wire.ts"
+import { type AnalyzeOptions, type EngineRun, type FromEngine, readFromEngine, type ToEngine } from "./wire.ts"
 
 export type Ready = Extract<FromEngine, { kind: "ready" }>
 export type Progress = Extract<FromEngine, { kind: "progress" }>
@@ -136,7 +136,7 @@ export function startEngine({ command, set, threads, seat, limits, plan }: Engin
 
   const listener = Bun.listen({
     unix: socketPath,
-    socket: channelHandlers<FromEngine, ToEngine>(fromEngine, {
+    socket: channelHandlers<FromEngine, ToEngine>(readFromEngine, {
       opened: (opened) => {
         channel = opened
         forgetSocket()

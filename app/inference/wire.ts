@@ -154,6 +154,29 @@ export const fromEngine = z.discriminatedUnion("kind", [
 ])
 export type FromEngine = z.output<typeof fromEngine>
 
+/**
+ * As the schema reads it; but the plainest form of the message that comes with every picture is told by hand. A check of zod's
+ * that has slept since the last picture takes 50 µs for it.
+ */
+export function readToEngine(header: unknown): ToEngine {
+  return isPlain(header, "analyze") && typeof header.options === "string" && typeof header.traceparent === "string"
+    ? (header as ToEngine)
+    : toEngine.parse(header)
+}
+
+/** As `readToEngine`, for the answers. */
+export function readFromEngine(header: unknown): FromEngine {
+  return isPlain(header, "analysis") && typeof header.faces === "number" ? (header as FromEngine) : fromEngine.parse(header)
+}
+
+const plainFields = { analyze: 4, analysis: 3 } as const
+
+function isPlain(header: unknown, kind: keyof typeof plainFields): header is Record<string, unknown> {
+  if (typeof header !== "object" || header === null) return false
+  const fields = header as Record<string, unknown>
+  return fields.kind === kind && typeof fields.id === "number" && Object.keys(fields).length === plainFields[kind]
+}
+
 /** A header is small JSON; a body is at most one picture. More than this is a broken stream, not a message. */
 const headerBytesMax = 4 * 1024 * 1024
 const bodyBytesMax = 64 * 1024 * 1024
@@ -175,7 +198,7 @@ const prefixBytes = 8
  * with a body that belongs to the receiver. What arrived in one piece is not copied: `push` keeps the piece. Throws when the
  * stream is not ours.
  */
-export function createDecoder<Header>(schema: z.ZodType<Header>, receive: (header: Header, body: Uint8Array) => void) {
+export function createDecoder<Header>(read: (header: unknown) => Header, receive: (header: Header, body: Uint8Array) => void) {
   let header: Header | undefined
   let next: "prefix" | "header" | "body" = "prefix"
   let wantedBytes = prefixBytes
@@ -199,7 +222,7 @@ export function createDecoder<Header>(schema: z.ZodType<Header>, receive: (heade
         return expectPart("header", headerBytes)
       }
       case "header":
-        header = schema.parse(JSON.parse(part.toString("utf8")))
+        header = read(JSON.parse(part.toString("utf8")))
         return expectPart("body", bodyBytes)
       case "body": {
         const whole = header as Header

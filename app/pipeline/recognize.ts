@@ -41,12 +41,14 @@ export type Recognition =
 /** Who is in the picture. */
 export async function recognize(picture: Uint8Array, needs: RecognizeNeeds, options: RecognizeOptions): Promise<Recognition> {
   const startTickMs = nowTickMs()
-  const analysis = await lookAt(picture, needs, "all", options)
+  const looking = lookAt(picture, needs, "all", options)
+  // While an engine looks, and not when somebody waits for the answer: the thresholds are those of the moment of the question.
+  const judgement = needs.judge(options)
+  const analysis = await looking
   if (analysis.kind !== "ok") return analysis
 
   const searchTickMs = nowTickMs()
   const searching = options.trace?.begin("search")
-  const judgement = needs.judge(options)
   const faces = await Promise.all(analysis.faces.map((face) => recognizeFace(face, needs, judgement, options)))
   const search = elapsedMs(searchTickMs)
   searching?.end({ figures: { "gatehouse.faces": faces.length } })

@@ -1,11 +1,19 @@
 import { describe, expect, test } from "bun:test"
-import { createDecoder, encodeHead, type FromEngine, fromEngine } from "../../app/inference/wire.ts"
+import {
+  createDecoder,
+  encodeHead,
+  type FromEngine,
+  fromEngine,
+  readFromEngine,
+  readToEngine,
+  toEngine,
+} from "../../app/inference/wire.ts"
 
 const pong = (id: number): FromEngine => ({ kind: "pong", id, residentBytes: 1 })
 
 function decodeAll(stream: Uint8Array, cutBytes: number) {
   const received: { header: FromEngine; body: Uint8Array }[] = []
-  const decoder = createDecoder(fromEngine, (header, body) => received.push({ header, body }))
+  const decoder = createDecoder(readFromEngine, (header, body) => received.push({ header, body }))
   for (let at = 0; at < stream.length; at += cutBytes) decoder.push(stream.subarray(at, at + cutBytes))
   return received
 }
@@ -34,4 +42,24 @@ describe("the wire between parent and engine", () => {
     head.writeUInt32LE(json.length, 0)
     expect(() => decodeAll(Buffer.concat([head, json]), 100)).toThrow()
   })
+
+  const traceparent = `00-${"a".repeat(32)}-${"b".repeat(16)}-00`
+  test.each([
+    ["a picture", readToEngine, toEngine, { kind: "analyze", id: 1, options: "{}", traceparent }],
+    ["one of several", readToEngine, toEngine, { kind: "analyze", id: 1, options: "{}", traceparent, more: true }],
+    ["an answer", readFromEngine, fromEngine, { kind: "analysis", id: 1, faces: 2 }],
+    ["one with a picture", readFromEngine, fromEngine, { kind: "analysis", id: 1, faces: 2, snapshotBytes: 3, snapshotMs: 1 }],
+  ])(
+    "%s is read as its schema reads it, and refused with a field that is missing, wrong or too many",
+    (_, read, schema, header) => {
+      expect(read(header)).toEqual(schema.parse(header))
+      for (const name of Object.keys(header)) {
+        expect(() => read({ ...header, [name]: {} })).toThrow()
+        expect(() => read({ ...header, [`${name}2`]: 1 })).toThrow()
+      }
+      const { id: _id, ...nameless } = header
+      expect(() => read(nameless)).toThrow()
+      expect(() => read({ ...nameless, id2: 1 })).toThrow()
+    },
+  )
 })

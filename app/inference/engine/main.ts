@@ -3,7 +3,7 @@ import { elapsedMs, nowTickMs } from "../../base/ticks.ts"
 import { wallMs } from "../../base/trace.ts"
 import { type Found, packAnalysis } from "../analysis-body.ts"
 import { type Channel, channelHandlers } from "../channel.ts"
-import { type AnalyzeOptions, createOptionsReader, type FromEngine, type ToEngine, toEngine } from "../wire.ts"
+import { type AnalyzeOptions, createOptionsReader, type FromEngine, readToEngine, type ToEngine } from "../wire.ts"
 import { ProviderFault } from "./guard.ts"
 import { type Analysis, type Analyzer, openAnalyzer } from "./run.ts"
 
@@ -24,7 +24,7 @@ export async function runEngine(socketPath: string, openModels = openAnalyzer): 
 
   await Bun.connect({
     unix: socketPath,
-    socket: channelHandlers<ToEngine, FromEngine>(toEngine, {
+    socket: channelHandlers<ToEngine, FromEngine>(readToEngine, {
       opened: (opened) => {
         channel = opened
       },

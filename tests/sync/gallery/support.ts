@@ -135,12 +135,20 @@ export function testSite(): TestSite {
   return createSite(suiteOf("aes"), boxNames)
 }
 
-export async function openSiteOf(count: number, options: GalleryBoxOptions = {}): Promise<Site> {
+/** @param clocksOffMs of each box, from the time there is */
+export async function openSiteOf(
+  count: number,
+  options: GalleryBoxOptions = {},
+  clocksOffMs: readonly number[] = [],
+): Promise<Site> {
   const keys = testSite()
   const hub = createHub()
   const line = lineTo(hub)
   const boxes: GalleryBox[] = []
-  for (const name of boxNames.slice(0, count)) boxes.push(await openGalleryBox(name, keys, line, options))
+  for (const [i, name] of boxNames.slice(0, count).entries()) {
+    const wallClockMs = () => Date.now() + (clocksOffMs[i] ?? 0)
+    boxes.push(await openGalleryBox(name, keys, line, { wallClockMs, ...options }))
+  }
   return {
     ...{ keys, hub, line, boxes },
     async agree() {

@@ -14,6 +14,8 @@ export interface Restored {
   readonly manifest: Manifest
   /** Of a sealed one. */
   readonly unsealed?: Unsealed
+  /** The box belongs to a site: it hears first who was erased since, and recognises nobody before. */
+  readonly hearsErasuresFirst?: true
   /** Where what was there before has been put; absent when there was nothing. */
   readonly asideFolder?: string
 }
@@ -72,6 +74,7 @@ export async function restoreBackup(
       value: {
         manifest,
         ...(unsealed?.kind === "ok" && { unsealed: unsealed.value }),
+        ...(prepared.value && { hearsErasuresFirst: true as const }),
         ...(asideFolder !== undefined && { asideFolder }),
       },
     }

@@ -98,11 +98,15 @@ async function run(context: CliContext, config: Config, file: string, options: R
     makeMaster: () => makeMaster(config),
   })
   if (restored.kind === "failed") return restored
-  const { manifest, asideFolder, unsealed } = restored.value
+  const { manifest, asideFolder, unsealed, hearsErasuresFirst } = restored.value
   if (options.json === true) printJson(context, { dataFolder: config.dataFolder, ...restored.value })
   else {
     context.terminal.out(`${config.dataFolder} holds ${describe(manifest)}`)
     if (unsealed !== undefined) context.terminal.out(describeKeys(unsealed, config))
+    if (hearsErasuresFirst)
+      context.terminal.out(
+        "The box belongs to a site: it recognises nobody until it has heard from the hub who was erased since, or has left the site (gatehouse sync leave)",
+      )
     if (asideFolder !== undefined)
       context.terminal.out(`What was there before lies in ${asideFolder}; delete it when it is not needed`)
   }

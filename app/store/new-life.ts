@@ -9,21 +9,22 @@ const firstSchema = 12
  * Of a database that is to be put in the place of another one: an older state of a box that has gone on since. The numbers it gave
  * to what it wrote are given away already, so it counts anew under another name; and until it has heard who was erased meanwhile it
  * recognises nobody. Nothing is done to a box that belongs to no site. Its schema stays as it is, and it is a single file again.
+ * @returns whether it is the database of a box that belongs to a site
  */
-export function beginNewLife(path: string, schema: number): Result<void> {
-  if (schema < firstSchema) return { kind: "ok", value: undefined }
+export function beginNewLife(path: string, schema: number): Result<boolean> {
+  if (schema < firstSchema) return { kind: "ok", value: false }
   let database: Database | undefined
   try {
     database = new Database(path, { readwrite: true, create: false })
     using member = database.prepare("select 1 from sync_state where box is not null")
-    if (member.get() === null) return { kind: "ok", value: undefined }
+    if (member.get() === null) return { kind: "ok", value: false }
     database.run("pragma journal_mode = delete")
     database.run("pragma synchronous = full")
     database.run("pragma secure_delete = on")
     database.transaction((steps: readonly string[]) => {
       for (const step of steps) database?.run(step)
     })(steps)
-    return { kind: "ok", value: undefined }
+    return { kind: "ok", value: true }
   } catch (error) {
     return { kind: "failed", why: `${path}: ${wordsFor(error)}` }
   } finally {

@@ -135,7 +135,8 @@ describe.each([
     }
     const makeMaster = () => ({ kind: "failed", why: "no place for a master key" }) as const
     const offered = key === undefined ? [] : [key]
-    ok(await restoreBackup(file, other, { replace: false, backupsFolder: "backups" }, { offered, makeMaster }))
+    const restored = ok(await restoreBackup(file, other, { replace: false, backupsFolder: "backups" }, { offered, makeMaster }))
+    expect(restored.hearsErasuresFirst).toBe(true)
     expect(readdirSync(other).sort()).toEqual(["gatehouse.db", "gatehouse.lock"])
     const box = await openFolder(other, "aes", key)
     const sync = openSyncStore(box.store, box.vault)
@@ -171,7 +172,8 @@ describe.each([
     }
     const makeMaster = () => ({ kind: "failed", why: "no place for a master key" }) as const
     const keys = { offered: key === undefined ? [] : [key], makeMaster }
-    ok(await restoreBackup(file, other, { replace: false, backupsFolder: "backups" }, keys))
+    const restored = ok(await restoreBackup(file, other, { replace: false, backupsFolder: "backups" }, keys))
+    expect(restored.hearsErasuresFirst).toBeUndefined()
     await using box = await openFolder(other, "aes", key)
     expect(box.store.prepare("select must_read_erasures as must, incarnation from sync_state").all()).toEqual([
       { must: 0, incarnation: null },

@@ -5,7 +5,7 @@ import type { Entity } from "../../../app/sync/entity.ts"
 import type { Version } from "../../../app/sync/merge.ts"
 import { syncHolding } from "../../../app/sync/store/holding.ts"
 import { conflictsMax, refusedMax } from "../../../app/sync/store/lists.ts"
-import { siteBoxOf } from "../../../app/sync/store/state.ts"
+import { openSiteBox } from "../../../app/sync/store/state.ts"
 import { boxA, boxB, entity, originOf, utf8Of } from "../support.ts"
 import { openPlainBox, openTestSyncStore } from "./support.ts"
 
@@ -59,13 +59,13 @@ describe("a box's place in a site", () => {
   test("is nowhere at first, then a name and a life of its own; leaving takes all of it", () => {
     using opened = openTestSyncStore({ isSealed: true })
     const { store, sync } = opened
-    expect([sync.box(), siteBoxOf(store), sync.recorded.backlog()]).toEqual([undefined, undefined, undefined])
+    expect([sync.box(), openSiteBox(store)(), sync.recorded.backlog()]).toEqual([undefined, undefined, undefined])
     store.prepare("insert into changes (entity, kind, entity_id, at_ms) values ('subject', 'added', 'x', 1)").run()
     sync.enter(boxA)
     const { origin } = sync.ownTables(noTransaction)
     const first = origin()
     expect(first).toMatch(/^0a0a0a0a\.[0-9a-f]{12}$/)
-    expect([sync.box(), siteBoxOf(store), sync.recorded.backlog(), sync.recorded.changeSeq()]).toEqual([boxA, boxA, "", 1])
+    expect([sync.box(), openSiteBox(store)(), sync.recorded.backlog(), sync.recorded.changeSeq()]).toEqual([boxA, boxA, "", 1])
     sync.enter(boxA)
     expect(origin()).toBe(first)
     expect(() => sync.enter(boxB)).toThrow("0a0a0a0a already")

@@ -197,6 +197,7 @@ describe("a box that was revoked", () => {
     expect(second.site().standing()).toBe("revoked")
     expect(createOpener(second.site().keys()).open(after)).toMatchObject({ kind: "no_key" })
     expect(second.site().epoch()).toBe(1)
+    expect(first.site().keys().siteKey(2)).not.toEqual(second.site().keys().siteKey(1))
     for (const bytes of [before, seal(second, "later")])
       expect(createOpener(third.site().keys()).open(bytes)).toMatchObject({
         kind: "revoked_box",

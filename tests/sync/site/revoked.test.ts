@@ -45,6 +45,12 @@ function withGallery(member: SiteBox, hub: ReturnType<typeof createHub>) {
       if (row === undefined) throw new Error(`no ${path}`)
       return row.record.bytes
     },
+    /** What whoever comes new would read there. */
+    readAtHub(path: Entity): string {
+      const latest = hub.latest("records", path)
+      const opened = latest.kind === "found" ? open(latest.entry.bytes) : latest
+      return opened.kind === "opened" ? new TextDecoder().decode(opened.content) : opened.kind
+    },
     /** What it holds of the paths: kind, writer and content. */
     says: (...paths: readonly Entity[]) =>
       paths.map((path) => {
@@ -87,15 +93,20 @@ describe("what a revoked box wrote", () => {
     two.write("del", entity(2, 1))
     two.write("put", entity(3, 1), "Mary")
     two.write("erase", entity(3))
+    two.write("put", entity(4, 1), "Joan")
     for (const box of [two, one, three, two]) await box.work()
     // Somebody else's word about one of them, which the revocation must not undo.
     three.write("put", entity(1, 1), "Ada L.", three.member.nowMs() + 1000)
     for (const box of [three, one]) await box.work()
+    // … and one that its box does not know of yet.
+    three.write("put", entity(4, 1), "Joan C.", three.member.nowMs() + 1000)
 
     expect(revoke(one.member.site(), "gate-2", one.member.nowMs()).kind).toBe("ok")
-    const paths = [entity(1, 1), entity(2, 1), entity(3)]
+    const paths = [entity(1, 1), entity(2, 1), entity(3), entity(4, 1)]
+    await one.work()
+    await one.work()
     for (let i = 0; i < 3; i++) for (const box of [one, three]) await box.work()
-    const expected = [`put ${boxThree} Ada L.`, `del ${boxOne}`, `erase ${boxOne}`]
+    const expected = [`put ${boxThree} Ada L.`, `del ${boxOne}`, `erase ${boxOne}`, `put ${boxThree} Joan C.`]
     expect(one.says(...paths)).toEqual(expected)
     expect(three.says(...paths)).toEqual(expected)
     expect(one.member.site().member(boxTwo)?.standing).toMatchObject({ kind: "revoked", settled: true })
@@ -124,6 +135,8 @@ describe("what a revoked box wrote", () => {
     expect(revoke(one.member.site(), "gate-2", one.member.nowMs()).kind).toBe("ok")
     for (let i = 0; i < 4; i++) for (const box of [one, three]) await box.work()
     for (const box of [one, three]) expect(box.says(entity(1, 1), entity(9, 1))).toEqual([`put ${boxOne} Ada`, "nothing"])
+    // At the hub, too, where box three had put it meanwhile.
+    expect(one.readAtHub(entity(1, 1))).toBe("Ada")
     // And again, to one that has heard.
     expect(three.take(forged)).toMatchObject({ changed: 0, refused: 2 })
   })

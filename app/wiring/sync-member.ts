@@ -134,6 +134,7 @@ export function openMember(needs: MemberNeeds, options: SyncOptions): RunningMem
   const told = keepServiceStatus(syncStore.settings, () => link?.status(), log)
 
   function whyNoMember(): string | undefined {
+    if (syncStore.box() !== site?.box) return "this box belongs to its site no more"
     const present = standing()
     if (present === "member") return undefined
     return present === "left"

@@ -1,7 +1,7 @@
 import type { Bundles } from "../sync/bundle/bundles.ts"
 import type { SyncPort } from "../sync/link/report.ts"
 import type { SyncOptions } from "../sync/options.ts"
-import { siteBoxOf } from "../sync/store/state.ts"
+import { openSiteBox } from "../sync/store/state.ts"
 import type { MemberNeeds, RunningMember } from "./sync-member.ts"
 
 /** The box's part in a site, if it belongs to one. */
@@ -23,6 +23,7 @@ const lookEveryMs = 1000
  */
 export async function keepSync(needs: MemberNeeds, options: SyncOptions): Promise<KeptSync> {
   const { store, log } = needs
+  const siteBox = openSiteBox(store)
   let member: RunningMember | undefined
   let seen = store.dataVersion()
   let looking: Promise<void> | undefined
@@ -36,7 +37,7 @@ export async function keepSync(needs: MemberNeeds, options: SyncOptions): Promis
   }
 
   async function look(): Promise<void> {
-    const belongs = siteBoxOf(store) !== undefined
+    const belongs = siteBox() !== undefined
     if (belongs && member !== undefined) member.refresh()
     else if (belongs) await open()
     else if (member !== undefined) {
@@ -59,7 +60,7 @@ export async function keepSync(needs: MemberNeeds, options: SyncOptions): Promis
   }, lookEveryMs)
   timer.unref()
 
-  if (siteBoxOf(store) !== undefined) await open()
+  if (siteBox() !== undefined) await open()
   return {
     port: () => member?.port,
     bundles: async () => member?.bundles(),

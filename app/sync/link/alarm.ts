@@ -6,6 +6,18 @@ export interface Alarm {
   wait(ms: number): Promise<void>
 }
 
+/** Resolves after so many milliseconds, or when the signal says that there is nothing to wait for any more. */
+export async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted || ms <= 0) return
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, ms)
+  const wake = () => resolve()
+  signal.addEventListener("abort", wake, { once: true })
+  await promise
+  clearTimeout(timer)
+  signal.removeEventListener("abort", wake)
+}
+
 export function createAlarm(): Alarm {
   let rang = false
   let wake: (() => void) | undefined

@@ -1,15 +1,16 @@
 import { type BackoffOptions, nextDelayMs } from "../../base/backoff.ts"
 import type { Log } from "../../base/log.ts"
 import type { Result } from "../../base/result.ts"
+import { StorageTrouble } from "../../base/storage-trouble.ts"
 import { nowTickMs as tickMs } from "../../base/ticks.ts"
 import type { SyncOptions } from "../options.ts"
 import { createPace } from "../pace.ts"
 import type { Round, SessionNeeds } from "../session.ts"
-import { createAlarm } from "./alarm.ts"
+import { createAlarm, pause } from "./alarm.ts"
 import type { Errand } from "./errand.ts"
 import type { LinkHub } from "./hub.ts"
 import { createLinkBook, type LinkStatus } from "./status.ts"
-import { createTalk } from "./talk.ts"
+import { createTalk, type Talk } from "./talk.ts"
 
 /**
  * The talk of a box with its hub, as long as the box serves: it connects, comes back after a break, and holds one round after the
@@ -45,22 +46,24 @@ const stoppedMs = 60_000
 /** So many failures over a line that stands: the hub may have been set up anew, and opening it says what is wrong. */
 const failuresMax = 12
 const glanceMs = 250
+/** After a round that ended by a bug: others may go well, and nobody is to wait for a restart. */
+const brokenMs = 10_000
 /** A box that stops waits so long for answers under way. */
 const leavingMs = 1000
 
 export function createLink(needs: LinkNeeds, options: SyncOptions): Link {
   const { log, nowTickMs = tickMs } = needs
   const alarm = createAlarm()
-  const stopAlarm = createAlarm()
+  const stopping = new AbortController()
+  const { signal } = stopping
   const book = createLinkBook(nowTickMs)
-  const paceNeeds = { nowTickMs, sleepMs: (ms: number) => stopAlarm.wait(ms) }
+  const paceNeeds = { nowTickMs, sleepMs: (ms: number) => pause(ms, signal) }
   const paceBytes = createPace(options.bytesPerSecondMax ?? undefined, paceNeeds)
   const pace = createPace(options.catchUpRecordsPerSecondMax ?? undefined, paceNeeds)
-  let isStopping = false
   let open: LinkHub | undefined
 
   async function run(): Promise<void> {
-    for (let failures = 0; !isStopping; ) {
+    for (let failures = 0; !signal.aborted; ) {
       const connected = await needs.connect()
       if (connected.kind === "ok") {
         failures = 0
@@ -68,7 +71,7 @@ export function createLink(needs: LinkNeeds, options: SyncOptions): Link {
       } else {
         failures++
         say(connected.why)
-        await stopAlarm.wait(nextDelayMs(failures, dialBackoff))
+        await pause(nextDelayMs(failures, dialBackoff), signal)
       }
     }
   }
@@ -79,9 +82,9 @@ export function createLink(needs: LinkNeeds, options: SyncOptions): Link {
     const talk = createTalk(hub, needs, { paceBytes, pace, options, ring: alarm.ring, nowTickMs })
     book.connected(hub, talk.traffic)
     try {
-      for (let failures = 0; !isStopping && (failures < failuresMax || hub.server() === undefined); ) {
+      for (let failures = 0; !signal.aborted && (failures < failuresMax || hub.server() === undefined); ) {
         const generation = hub.generation()
-        const talked = await talk.step()
+        const talked = await stepOver(talk)
         needs.talked?.(talked)
         book.talked(talked)
         if (talked.kind === "unreachable") {
@@ -93,7 +96,7 @@ export function createLink(needs: LinkNeeds, options: SyncOptions): Link {
         failures = 0
         if (talked.kind === "stopped") {
           say(talked.why)
-          await stopAlarm.wait(stoppedMs)
+          await pause(stoppedMs, signal)
         } else {
           heal()
           await alarm.wait(talk.nextInMs())
@@ -107,11 +110,26 @@ export function createLink(needs: LinkNeeds, options: SyncOptions): Link {
     }
   }
 
+  /** A disk that does not take what was read is as good as a hub that says nothing: it is asked again. */
+  async function stepOver(talk: Talk): Promise<Round> {
+    try {
+      return await talk.step()
+    } catch (error) {
+      // A command beside the service took the site away under it.
+      const whyNot = needs.mayNotTalk?.()
+      if (whyNot !== undefined) return { kind: "stopped", why: whyNot }
+      if (error instanceof StorageTrouble) return { kind: "unreachable", why: `this box's own disk: ${error.message}` }
+      log.error({ err: error }, "a bug: a round with the hub ended in the middle; it is tried again")
+      await pause(brokenMs, signal)
+      return { kind: "unreachable", why: "a bug ended the last round: the log has the cause" }
+    }
+  }
+
   /** Own changes are no reason to ask a hub that is not there; that it is back is one. */
   async function whileFailing(hub: LinkHub, generation: number, ms: number): Promise<void> {
     const untilTickMs = nowTickMs() + ms
-    while (!isStopping && nowTickMs() < untilTickMs && hub.generation() === generation)
-      await stopAlarm.wait(Math.min(glanceMs, untilTickMs - nowTickMs()))
+    while (!signal.aborted && nowTickMs() < untilTickMs && hub.generation() === generation)
+      await pause(Math.min(glanceMs, untilTickMs - nowTickMs()), signal)
   }
 
   let told: string | undefined
@@ -138,9 +156,8 @@ export function createLink(needs: LinkNeeds, options: SyncOptions): Link {
     status: book.status,
     nudge: alarm.ring,
     async close() {
-      isStopping = true
+      stopping.abort()
       alarm.ring()
-      stopAlarm.ring()
       await Promise.race([running, Bun.sleep(leavingMs)])
       // What is under way still gets no answer any more.
       await open?.close()

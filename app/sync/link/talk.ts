@@ -14,6 +14,8 @@ export interface TalkOptions {
   readonly nowTickMs: () => number
 }
 
+export type Talk = ReturnType<typeof createTalk>
+
 /** What a box does over one opened hub, step by step. */
 export function createTalk(
   over: LinkHub,
@@ -58,7 +60,7 @@ export function createTalk(
     const begun = await over.listen(heard)
     listening = begun.kind === "ok" ? begun.value : undefined
     // Without it the box asks now and then: later, and no less.
-    if (begun.kind === "failed") log.warn({ why: begun.why }, "the hub does not tell what is new")
+    note("listening", begun.kind === "ok" ? undefined : begun.why)
   }
 
   async function runErrands(when: "before" | "after"): Promise<Unreachable | undefined> {
@@ -66,13 +68,13 @@ export function createTalk(
       const ran = await errand.run(hub)
       if (ran.kind === "unreachable") return ran
       plan.ran(errand)
-      note(errand, ran)
+      note(errand.name, whyOf(ran))
     }
     return undefined
   }
 
-  function note({ name }: Errand, ran: Ran): void {
-    const why = ran.kind === "done" ? undefined : ran.why
+  /** Once for each reason. */
+  function note(name: string, why: string | undefined): void {
     if (why !== undefined && failing.get(name) !== why) log.warn({ why, errand: name }, "at the hub of the site")
     if (why === undefined) failing.delete(name)
     else failing.set(name, why)
@@ -85,7 +87,7 @@ export function createTalk(
       const running = errand
         .run(apart)
         .then(
-          (ran) => note(errand, ran),
+          (ran) => note(errand.name, whyOf(ran)),
           (error) => log.error({ err: error, errand: errand.name }, "a bug: an errand at the hub of the site ended"),
         )
         .finally(() => beside.delete(errand))
@@ -97,10 +99,13 @@ export function createTalk(
     traffic,
     /** One round, and the errands that are due. */
     async step(): Promise<Round> {
-      if (over.generation() !== generation || listening?.isHeard() === false) {
+      if (over.generation() !== generation || listening?.isHeard() !== true) {
         // First: what is written from now on is told, and what was before is read by the round.
         await listen()
-        if (over.generation() !== generation) verifiedTickMs = Number.NEGATIVE_INFINITY
+        readTickMs = Number.NEGATIVE_INFINITY
+      }
+      if (over.generation() !== generation) {
+        verifiedTickMs = Number.NEGATIVE_INFINITY
         generation = over.generation()
         plan.allDue()
       }
@@ -130,3 +135,5 @@ export function createTalk(
     },
   }
 }
+
+const whyOf = (ran: Ran): string | undefined => (ran.kind === "done" ? undefined : ran.why)

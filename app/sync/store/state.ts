@@ -15,8 +15,9 @@ interface StateRow {
 }
 
 /** The box's name without anything of sync being opened: `undefined` for a box that belongs to no site. */
-export function siteBoxOf(store: Store): string | undefined {
-  return store.prepare<{ box: string | null }>("select box from sync_state").get()?.box ?? undefined
+export function openSiteBox(store: Store): () => string | undefined {
+  const select = store.prepare<{ box: string | null }>("select box from sync_state")
+  return () => select.get()?.box ?? undefined
 }
 
 export type State = ReturnType<typeof openState>

@@ -230,6 +230,24 @@ describe("lists for a person to look at", () => {
     expect(opened.sync.counts().refused).toBe(refusedMax)
   })
 
+  test("what was refused leaves the list when it is read again, and is taken then", () => {
+    using opened = openTestSyncStore()
+    opened.sync.enter(boxA)
+    const box = openPlainBox(opened.sync)
+    const entry = { key: "k", kind: "no_key", why: "no key yet" }
+    box.transact((tables) => {
+      for (const stream of ["erasures", "records"] as const)
+        for (const sequence of [3, 7]) tables.refused({ ...entry, stream, sequence })
+      tables.setPosition("records", 9)
+    })
+    const listed = () => opened.sync.refused(10).map(({ stream, sequence }) => `${stream} ${sequence}`)
+    expect(listed()).toHaveLength(4)
+    box.transact((tables) => tables.setPosition("records", 5))
+    expect(listed()).toEqual(["records 3", "erasures 7", "erasures 3"])
+    box.transact((tables) => tables.setPosition("records", 9))
+    expect(listed()).toHaveLength(3)
+  })
+
   test("versions from the future are listed until somebody has looked, or a better one came", () => {
     using opened = openTestSyncStore({ wallClockMs: () => wallMs })
     const { sync } = opened

@@ -161,6 +161,15 @@ describe("what is not taken", () => {
       const imported = await b.bundles.import(inPieces(Buffer.concat([opening, ...pieces])))
       expect([what, imported.kind === "not_taken" && imported.refusal.kind]).toEqual([what, "tampered"])
     }
+    // Whoever knows the site's key alone could seal a block, and not sign it.
+    for (const i of frames.keys()) {
+      const unsigned = frames.map((frame) => Buffer.from(frame))
+      unsigned[i]![unsigned[i]!.length - 1]! ^= 1
+      const importer = site.box("gate-2")
+      const imported = await importer.bundles.import(inPieces(Buffer.concat([opening, ...unsigned])))
+      expect(imported).toMatchObject({ kind: "not_taken", refusal: { kind: "tampered" } })
+      expect(importer.disk.rows().size).toBeLessThanOrEqual(i * 128)
+    }
     const b = site.box("gate-2")
     const mixed = await b.bundles.import(inPieces(Buffer.concat([other.opening, ...frames])))
     expect(mixed).toMatchObject({ kind: "not_taken", refusal: { kind: "tampered" }, changed: 0 })

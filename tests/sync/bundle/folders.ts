@@ -12,7 +12,8 @@ import { openSuite } from "../../../app/vault/suites.ts"
 import { openAlone } from "../../../app/wiring/alone.ts"
 import { openBundlesAlone } from "../../../app/wiring/bundles.ts"
 import { createHub } from "../../sim/hub.ts"
-import { accessOf, dayMs, lineTo } from "../site/support.ts"
+import { lineTo } from "../../sim/line.ts"
+import { accessOf, dayMs } from "../site/support.ts"
 
 type OpenedFolder = Extract<Awaited<ReturnType<typeof openAlone>>, { readonly kind: "ok" }>["value"]
 

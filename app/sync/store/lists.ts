@@ -1,6 +1,7 @@
 import type { Store } from "../../store/store.ts"
 import type { RefusedEntry } from "../box.ts"
 import type { Entity } from "../entity.ts"
+import type { GalleryStream } from "../hub.ts"
 import type { Origin } from "../merge.ts"
 import type { SyncRecord } from "../record.ts"
 import { isFromTheFuture, type Stamp } from "../stamp.ts"
@@ -12,12 +13,13 @@ export const refusedMax = 200
 export const conflictsMax = 1000
 
 export function openRefused(store: Store, wallClockMs: () => number) {
-  // A verified pull meets it again each time: it stands there once.
+  // A round that was cut off meets it again: it stands there once.
   const upsert = store.prepare(`
     insert into sync_refused (stream, hub_sequence, key, kind, why, at_ms) values (?, ?, ?, ?, ?, ?)
     on conflict do update set key = excluded.key, kind = excluded.kind, why = excluded.why, at_ms = excluded.at_ms`)
   const trim = store.prepare(`
     delete from sync_refused where number <= (select number from sync_refused order by number desc limit 1 offset ?)`)
+  const removeAfter = store.prepare("delete from sync_refused where stream = ? and hub_sequence > ?")
   const select = store.prepare<RefusedAt>(`
     select stream, hub_sequence as sequence, key, kind, why, at_ms as atMs from sync_refused order by number desc limit ?`)
   return {
@@ -25,6 +27,7 @@ export function openRefused(store: Store, wallClockMs: () => number) {
       upsert.run(stream, sequence, key, kind, why, wallClockMs())
       trim.run(refusedMax)
     },
+    removeAfter: (stream: GalleryStream, sequence: number): void => void removeAfter.run(stream, sequence),
     list: (limit: number): readonly RefusedAt[] => select.all(limit),
   }
 }

@@ -147,7 +147,11 @@ export function openTables({ store, vault, state, refused, future, log }: Tables
     lastSequence: state.lastSequence,
     beginLife: state.newLife,
     position: state.position,
-    setPosition: state.setPosition,
+    setPosition(stream, sequence) {
+      // What was refused behind it is met again, or is not there any more.
+      if (sequence < state.position(stream)) refused.removeAfter(stream, sequence)
+      state.setPosition(stream, sequence)
+    },
     markers: state.markers,
     setMarkers: state.setMarkers,
     doubtAfter: (stream, sequence) => void doubt.run(stream, sequence),

@@ -20,6 +20,8 @@ export interface PageNeeds {
 
 /** A consumer and where it is. */
 interface Reader {
+  /** How many messages it was sent. */
+  order: number
   readonly name: string
   readonly generation: number
   at: number
@@ -36,6 +38,8 @@ interface Page {
 
 interface Delivered {
   readonly sequence: number
+  /** Counts what the consumer sent, from 1: where one is missing, a message was lost on the way. */
+  readonly order: number
   readonly pending: number
   readonly subject: string
   readonly data: Uint8Array
@@ -73,7 +77,7 @@ export function createPages({ packages, line, site, box, timeoutMs, last }: Page
       mem_storage: true,
       num_replicas: 1,
     })
-    const reader = { name, generation: line.generation(), at: after, wasDry: false }
+    const reader = { name, generation: line.generation(), at: after, order: 0, wasDry: false }
     readers.set(stream, reader)
     return reader
   }
@@ -120,6 +124,12 @@ export function createPages({ packages, line, site, box, timeoutMs, last }: Page
     const page = await next(stream, reader, limit)
     const asked = await early
     if (page.kind === "unreachable") return page
+    if (page.messages.some(({ order }, i) => order !== reader.order + i + 1)) {
+      // It was sent once, and is not again: another consumer shows it.
+      readers.delete(stream)
+      return { kind: "behind" }
+    }
+    reader.order += page.messages.length
     reader.wasDry = page.isDry
     reader.at = page.messages.at(-1)?.sequence ?? after
     const entries = page.messages.flatMap((message) => entryOf(site, stream, message) ?? [])
@@ -165,8 +175,8 @@ function withMessage(messages: Delivered[], message: Msg, limit: number): Page |
   if (delivered === undefined)
     return { kind: "unreachable", why: `the hub delivered what was not asked for: ${message.subject}` }
   messages.push(delivered)
-  const isDry = delivered.pending === 0
-  return isDry || messages.length === limit ? { kind: "page", messages, isDry } : undefined
+  // Not when nothing is pending: until the server has said that nothing follows, what is stored just now may come as well.
+  return messages.length === limit ? { kind: "page", messages, isDry: delivered.pending === 0 } : undefined
 }
 
 /** The name of each delivery tells where it is from: server/consumer.go, ackReplySubject. Newer servers put two more words before. */
@@ -174,8 +184,8 @@ function deliveredOf({ subject, reply, data }: Msg): Delivered | undefined {
   const words = reply?.split(".") ?? []
   if (words[0] !== "$JS" || words[1] !== "ACK" || words.length < 9) return undefined
   const from = words.length > 9 ? 2 : 0
-  const [sequence, pending] = [Number(words[5 + from]), Number(words[8 + from])]
-  return Number.isSafeInteger(sequence) && Number.isSafeInteger(pending) ? { sequence, pending, subject, data } : undefined
+  const [sequence, order, pending] = [5, 6, 8].map((at) => Number(words[at + from])) as [number, number, number]
+  return [sequence, order, pending].every(Number.isSafeInteger) ? { sequence, order, pending, subject, data } : undefined
 }
 
 function entryOf(site: string, stream: Stream, { sequence, subject, data }: Delivered): HubEntry | undefined {

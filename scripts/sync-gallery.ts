@@ -47,7 +47,7 @@ async function openBox(name: string, isMember: boolean) {
   const syncStore = openSyncStore(store, vault)
   if (isMember) syncStore.enter(name)
   const keys = site.keysOf(name)
-  const people = { isErased: () => false, noteErasure: () => undefined, erasedHere: () => undefined }
+  const people = { isErased: () => false, noteErasure: () => false, erasedHere: () => undefined }
   const side = openGallerySide({ store, syncStore, gallery, keys: () => keys, chips: false, people, log: silentLog })
   const { open } = createOpener(keys)
   return {

@@ -23,10 +23,12 @@ export interface People {
    */
   erase(subjectId: string, waitMs?: number, faceIds?: readonly string[]): Promise<Erased>
   /**
-   * In the caller's transaction: somebody who is here was erased at another box. `erase` is to follow after it; the next start does so
-   * where a kill comes first.
+   * In the caller's transaction: somebody was erased at another box. `erase` is to follow after it; the next start does so where a kill
+   * comes first.
+   * @param isHere whether there is a row of the person
+   * @returns false when nothing is held of the person, so that there is nothing to erase
    */
-  noteErasure(subjectId: string): void
+  noteErasure(subjectId: string, isHere: boolean): boolean
   erasures(): readonly Erasure[]
   erasure(subjectId: string): Erasure | undefined
   readonly rearrangements: Rearrangements
@@ -94,6 +96,12 @@ export async function openPeople(needs: PeopleNeeds, ledgerPath: string | undefi
     // Before anything else: whatever is killed from here on, the next start ends it.
     ledger.record({ subjectId, askedAtMs: ledger.get(subjectId)?.askedAtMs ?? wallClockMs() })
     unfinished.set(subjectId, await eraser.erase(subjectId, faceIds))
+  }
+
+  /** By another box, and nothing has been done about it yet. */
+  function isNoted(subjectId: string): boolean {
+    const erasure = ledger.get(subjectId)
+    return erasure !== undefined && erasure.receipt === undefined && !unfinished.has(subjectId)
   }
 
   function finishSoon(): Promise<void> {
@@ -175,12 +183,16 @@ export async function openPeople(needs: PeopleNeeds, ledgerPath: string | undefi
       return zipWithManifest(filesOf(eraser.personOf(subjectId)), about, exportedAtMs)
     },
 
-    noteErasure: (subjectId) => ledger.note({ subjectId, askedAtMs: wallClockMs() }),
+    noteErasure(subjectId, isHere) {
+      if (!isHere && !rearrangements.remembers(subjectId)) return false
+      ledger.note({ subjectId, askedAtMs: wallClockMs() })
+      return true
+    },
 
     async erase(subjectId, waitMs = waitMsDefault, faceIds) {
       const running = underWay.get(subjectId)
       if (running !== undefined) await running
-      else if (eraser.isThere(subjectId)) {
+      else if (eraser.isThere(subjectId) || isNoted(subjectId)) {
         const begun = begin(subjectId, faceIds).finally(() => underWay.delete(subjectId))
         underWay.set(subjectId, begun)
         await begun
@@ -206,8 +218,11 @@ export async function openPeople(needs: PeopleNeeds, ledgerPath: string | undefi
   }
 }
 
-/** Of whom the person was made, or who was taken out of them. It leaves with the person's row. */
-function rearrangementsHolding({ of }: Pick<Rearrangements, "of">): Holding {
+/**
+ * Of whom the person was made, or who was taken out of them: it leaves with the person's row. What it takes to make the person anew, who
+ * became part of somebody else, has to be taken there.
+ */
+function rearrangementsHolding({ of, forget }: Pick<Rearrangements, "of" | "forget">): Holding {
   return {
     name: "rearrangements",
     tables: ["rearrangements"],
@@ -215,5 +230,6 @@ function rearrangementsHolding({ of }: Pick<Rearrangements, "of">): Holding {
       const all = of(subjectId)
       if (all.length > 0) yield jsonFile("rearrangements.json", all)
     },
+    erase: ({ subjectId }) => forget(subjectId),
   }
 }

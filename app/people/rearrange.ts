@@ -58,6 +58,8 @@ export function openRearrangements(
   )
   const select = store.prepare<Row>(`select ${columns}, memo from rearrangements where id = ?`)
   const remove = store.prepare("delete from rearrangements where id = ?")
+  const selectOther = store.prepare("select 1 from rearrangements where other_id = ? limit 1")
+  const removeOther = store.prepare("delete from rearrangements where other_id = ?")
   const removeOld = store.prepare("delete from rearrangements where at_ms < ?")
 
   function moveAll(fromId: string, toId: string): Memo["moved"] {
@@ -127,6 +129,10 @@ export function openRearrangements(
 
     /** Newest first. */
     of: (subjectId: string): readonly Rearrangement[] => selectOf.all(subjectId, subjectId),
+    /** Whether somebody can be made anew who is not here any more. */
+    remembers: (subjectId: string): boolean => selectOther.get(subjectId) !== undefined,
+    /** Whoever is erased is not to be made anew by whoever undoes a merge. How many memos it took. */
+    forget: (subjectId: string): number => removeOther.run(subjectId),
     /** What was done before this can be undone no more. */
     forgetBefore: (atMs: number): number => removeOld.run(atMs),
   }

@@ -21,8 +21,8 @@ export interface ShowingNeeds {
   readonly keys: () => Pick<SiteKeys, "suite" | "siteKey">
   /** Pictures of faces that other boxes send are kept here. */
   readonly keepsChips: boolean
-  /** Somebody who is here was erased elsewhere: in the transaction, so that a kill after it forgets nobody. */
-  readonly noteErasure: (subjectId: string) => void
+  /** Somebody was erased elsewhere: in the transaction, so that a kill after it forgets nobody. False when nothing is held of them. */
+  readonly noteErasure: (subjectId: string, isHere: boolean) => boolean
   /** … and after it: everything else that is held of the person here has to go. */
   readonly erasedHere: (subjectId: string, faceIds: readonly string[]) => void
 }
@@ -148,11 +148,9 @@ export function openShowing(needs: ShowingNeeds) {
   }
 
   function erase(subjectId: string, transaction: Transaction): void {
-    if (exchange.isThere(subjectId)) {
-      const faceIds = exchange.stripPerson(subjectId, transaction)
-      needs.noteErasure(subjectId)
-      transaction.afterCommit(() => needs.erasedHere(subjectId, faceIds))
-    }
+    const isHere = exchange.isThere(subjectId)
+    const faceIds = isHere ? exchange.stripPerson(subjectId, transaction) : []
+    if (needs.noteErasure(subjectId, isHere)) transaction.afterCommit(() => needs.erasedHere(subjectId, faceIds))
     claims.freed(subjectId)
     settleDisputes(subjectId, transaction)
   }

@@ -24,8 +24,12 @@ export interface GallerySideNeeds {
 export interface ErasedPeople {
   /** Whether somebody who is gone was erased here: as asked for, or by age. */
   isErased(subjectId: string): boolean
-  /** Somebody who is here was erased elsewhere. In a transaction. */
-  noteErasure(subjectId: string): void
+  /**
+   * Somebody was erased elsewhere. In a transaction.
+   * @param isHere whether there is a row of the person
+   * @returns false when nothing is held of the person here
+   */
+  noteErasure(subjectId: string, isHere: boolean): boolean
   /** … and after it. The person's faces are gone by now; the rest of what is held here is to go. */
   erasedHere(subjectId: string, faceIds: readonly string[]): void
 }

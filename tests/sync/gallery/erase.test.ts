@@ -58,6 +58,24 @@ describe.each([
   })
 })
 
+test("whoever was merged at one box and comes back by another's edit is erased for good: to undo the merge makes nobody anew", async () => {
+  await using site = await openSiteOf(2)
+  const [a, b] = [site.boxes[0]!, site.boxes[1]!]
+  const [nora, ines] = [enrol(a, "Nora"), enrol(a, "Ines")]
+  await site.agree()
+  const merged = a.people.rearrangements.merge(nora.subjectId, ines.subjectId)
+  if (merged.kind !== "done") throw new Error(merged.kind)
+  await Bun.sleep(3)
+  b.gallery.updateSubject(nora.subjectId, { name: "Nora again" })
+  await b.talk()
+  expect((await b.people.erase(nora.subjectId, 20_000)).kind).toBe("erased")
+  await site.agree()
+  expect(a.people.rearrangements.undo(merged.rearrangement.id)).toEqual({ kind: "no_rearrangement" })
+  expect((await a.people.erase(nora.subjectId, 20_000)).kind).toBe("erased")
+  await site.agree()
+  for (const box of [a, b]) expect(box.gallery.subject(nora.subjectId)).toBeUndefined()
+})
+
 test("a kill between another box's word and the last trace: the next start goes on", async () => {
   await using site = await openSiteOf(1)
   const a = site.boxes[0]!

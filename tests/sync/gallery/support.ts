@@ -18,6 +18,7 @@ import type { Vault } from "../../../app/vault/vault.ts"
 import { openErasedElsewhere } from "../../../app/wiring/erased-elsewhere.ts"
 import { randomFrom, randomVector, spaceOf } from "../../gallery/support.ts"
 import { createHub } from "../../sim/hub.ts"
+import { lineTo } from "../../sim/line.ts"
 import { suiteOf } from "../../sim/suite.ts"
 import { type TempFolder, tempFolder } from "../../support/shared.ts"
 import { plainVaultOf, sealedVaultOf } from "../../support/vault.ts"
@@ -157,18 +158,6 @@ export async function openSiteOf(
     async [Symbol.asyncDispose]() {
       for (const box of boxes) await box[Symbol.asyncDispose]()
     },
-  }
-}
-
-export function lineTo(hub: ReturnType<typeof createHub>): HubKeeping {
-  return {
-    read: async (...asked) => hub.read(...asked),
-    write: async (...asked) => hub.write(...asked),
-    latest: async (...asked) => hub.latest(...asked),
-    markerAt: async (...asked) => hub.markerAt(...asked),
-    newestMarker: async (...asked) => hub.newestMarker(...asked),
-    mark: async (...asked) => hub.mark(...asked),
-    remove: async (...asked) => hub.remove(...asked),
   }
 }
 

@@ -138,6 +138,17 @@ describe("what is not taken", () => {
     }
   })
 
+  test("a bundle that ends between two of its blocks", async () => {
+    using stick = tempFolder()
+    const { site, file } = await exported(stick)
+    const { opening, frames } = framesOf(readFileSync(file))
+    for (const count of frames.keys()) {
+      const b = site.box("gate-2")
+      const cut = Buffer.concat([opening, ...frames.slice(0, count)])
+      expect(await b.bundles.import(inPieces(cut))).toMatchObject({ kind: "not_taken", refusal: { kind: "truncated" } })
+    }
+  })
+
   test("blocks that were swapped, doubled, left out or taken from another bundle, an end moved forward, bytes behind it", async () => {
     using stick = tempFolder()
     const { site, a, file } = await exported(stick)

@@ -15,15 +15,16 @@ export function beginNewLife(path: string, schema: number): Result<boolean> {
   if (schema < firstSchema) return { kind: "ok", value: false }
   let database: Database | undefined
   try {
-    database = new Database(path, { readwrite: true, create: false })
-    using member = database.prepare("select 1 from sync_state where box is not null")
+    const opened = new Database(path, { readwrite: true, create: false })
+    database = opened
+    using member = opened.prepare("select 1 from sync_state where box is not null")
     if (member.get() === null) return { kind: "ok", value: false }
-    database.run("pragma journal_mode = delete")
-    database.run("pragma synchronous = full")
-    database.run("pragma secure_delete = on")
-    database.transaction((steps: readonly string[]) => {
-      for (const step of steps) database?.run(step)
-    })(steps)
+    opened.run("pragma journal_mode = delete")
+    opened.run("pragma synchronous = full")
+    opened.run("pragma secure_delete = on")
+    opened.transaction(() => {
+      for (const step of steps) opened.run(step)
+    })()
     return { kind: "ok", value: true }
   } catch (error) {
     return { kind: "failed", why: `${path}: ${wordsFor(error)}` }

@@ -3,8 +3,9 @@ import { parseAnnouncement, signAnnouncement } from "../../../app/sync/announcem
 import type { Entity } from "../../../app/sync/entity.ts"
 import { revoke } from "../../../app/sync/site/authority.ts"
 import { createHub } from "../../sim/hub.ts"
+import { lineTo } from "../../sim/line.ts"
 import { entity, utf8Of } from "../support.ts"
-import { accessOf, boxOne, boxThree, boxTwo, createJoinedSite, lineTo, openSiteBox, type SiteBox } from "./support.ts"
+import { accessOf, boxOne, boxThree, boxTwo, createJoinedSite, openSiteBox, type SiteBox } from "./support.ts"
 
 async function createPair() {
   const hub = createHub()

@@ -6,8 +6,9 @@ import { encodeJoinRequest, parseJoinRequest } from "../../../app/sync/site/join
 import { authorityKeyText, takeOverAuthority } from "../../../app/sync/site/takeover.ts"
 import { readToken } from "../../../app/sync/site/token.ts"
 import { createHub } from "../../sim/hub.ts"
+import { lineTo } from "../../sim/line.ts"
 import { originOf, utf8Of, version } from "../support.ts"
-import { accessOf, boxOne, boxThree, boxTwo, createJoinedSite, dayMs, lineTo, openSiteBox, tokenFor } from "./support.ts"
+import { accessOf, boxOne, boxThree, boxTwo, createJoinedSite, dayMs, openSiteBox, tokenFor } from "./support.ts"
 
 const ok = <Value>(
   result: { readonly kind: "ok"; readonly value: Value } | { readonly kind: "failed"; readonly why: string },

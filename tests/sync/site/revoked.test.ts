@@ -11,9 +11,10 @@ import { clearRevoked } from "../../../app/sync/site/revoked.ts"
 import { refusedMax } from "../../../app/sync/store/lists.ts"
 import { writeChanges } from "../../../app/sync/write.ts"
 import { createHub } from "../../sim/hub.ts"
+import { lineTo } from "../../sim/line.ts"
 import { openPlainBox } from "../store/support.ts"
 import { entity, utf8Of } from "../support.ts"
-import { accessOf, boxOne, boxThree, boxTwo, createJoinedSite, lineTo, openSiteBox, type SiteBox, tokenFor } from "./support.ts"
+import { accessOf, boxOne, boxThree, boxTwo, createJoinedSite, openSiteBox, type SiteBox, tokenFor } from "./support.ts"
 
 /** A member with tables and rounds; a gallery it has not. */
 function withGallery(member: SiteBox, hub: ReturnType<typeof createHub>) {

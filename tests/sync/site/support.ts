@@ -6,6 +6,7 @@ import { joinSite } from "../../../app/sync/site/join.ts"
 import { createSite, openSite } from "../../../app/sync/site/site.ts"
 import { openSuite } from "../../../app/vault/suites.ts"
 import type { SimulatedHub } from "../../sim/hub.ts"
+import { lineTo } from "../../sim/line.ts"
 import { openTestSyncStore } from "../store/support.ts"
 
 export const dayMs = 24 * 3600 * 1000
@@ -21,19 +22,6 @@ export const accessOf = (box: string, name: string, site = "gate"): HubAccess =>
   replicas: 1,
   sightingsBytesMax: 1,
 })
-
-/** A line to a hub without a network. */
-export function lineTo(hub: SimulatedHub): HubKeeping {
-  return {
-    read: async (...asked) => hub.read(...asked),
-    write: async (...asked) => hub.write(...asked),
-    latest: async (...asked) => hub.latest(...asked),
-    markerAt: async (...asked) => hub.markerAt(...asked),
-    newestMarker: async (...asked) => hub.newestMarker(...asked),
-    mark: async (...asked) => hub.mark(...asked),
-    remove: async (...asked) => hub.remove(...asked),
-  }
-}
 
 /** A box with its own database, on its way into a site or in it. */
 export function openSiteBox(hub: HubKeeping, access: HubAccess) {

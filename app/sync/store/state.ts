@@ -34,7 +34,8 @@ export function openState(store: Store) {
     select box || '.' || incarnation, coalesce(seq, 0), coalesce(seq, 0), 0
     from sync_state left join sqlite_sequence on name = 'sightings'`)
   const setRead = store.prepare("update sync_state set must_read_erasures = 0")
-  const setChangeSeq = store.prepare("update sync_state set change_seq = ?")
+  // Asked for after every transaction: one that has only read is not to wait for the disk.
+  const setChangeSeq = store.prepare("update sync_state set change_seq = ?1 where change_seq <> ?1")
   const setBacklog = store.prepare("update sync_state set backlog = ?")
   const enter = store.prepare(`
     update sync_state set box = ?, backlog = '', change_seq = (select coalesce(max(seq), 0) from changes)`)
@@ -42,13 +43,15 @@ export function openState(store: Store) {
     update sync_state set box = null, incarnation = null, sequence = 0, must_read_erasures = 0, change_seq = 0, backlog = null`)
   const selectPosition = store.prepare<{ position: number }>("select position from sync_streams where stream = ?")
   const upsertPosition = store.prepare(`
-    insert into sync_streams (stream, position, markers) values (?, ?, '[]') on conflict do update set position = excluded.position`)
+    insert into sync_streams (stream, position, markers) values (?, ?, '[]')
+    on conflict do update set position = excluded.position where position <> excluded.position`)
   const selectMarkers = store.prepare<{ markers: string }>("select markers from sync_streams where stream = ?")
   const upsertMarkers = store.prepare(`
-    insert into sync_streams (stream, position, markers) values (?, 0, ?) on conflict do update set markers = excluded.markers`)
+    insert into sync_streams (stream, position, markers) values (?, 0, ?)
+    on conflict do update set markers = excluded.markers where markers <> excluded.markers`)
   const selectCursor = store.prepare<{ change: number }>("select change from sync_cursors where target = ?")
   const upsertCursor = store.prepare(
-    "insert into sync_cursors (target, change) values (?, ?) on conflict do update set change = excluded.change",
+    "insert into sync_cursors (target, change) values (?, ?) on conflict do update set change = excluded.change where change <> excluded.change",
   )
 
   function state(): StateRow {

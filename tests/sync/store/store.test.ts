@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test"
+import { statSync } from "node:fs"
 import { applyFromHub } from "../../../app/sync/apply.ts"
 import { type Tables, whyShrunken } from "../../../app/sync/box.ts"
 import type { Entity } from "../../../app/sync/entity.ts"
@@ -100,6 +101,28 @@ describe("a box's place in a site", () => {
     expect([sync.recorded.changeSeq(), sync.recorded.backlog()]).toEqual([12, "0199"])
     sync.recorded.setBacklog(undefined)
     expect(sync.recorded.backlog()).toBeUndefined()
+  })
+
+  test("a transaction that finds everything as it was writes nothing", () => {
+    using opened = openTestSyncStore()
+    const { sync, store, path } = opened
+    sync.enter(boxA)
+    const box = openPlainBox(sync)
+    const same = () =>
+      box.transact((tables) => {
+        sync.recorded.setChangeSeq(3)
+        tables.setPosition("records", 4)
+        tables.setMarkers("records", [{ sequence: 2, name: "mark" }])
+        tables.setCursor("hub/records", 5)
+        tables.doubtAfter("records", 4)
+        return tables.row(entity(1, 1))
+      })
+    same()
+    expect(store.shrinkLog()).toBe(true)
+    same()
+    expect(statSync(`${path}-wal`).size).toBe(0)
+    box.transact((tables) => tables.setPosition("records", 5))
+    expect(statSync(`${path}-wal`).size).toBeGreaterThan(0)
   })
 
   test("what comes before and after a body is in its transaction, and shows nothing", () => {

@@ -6,6 +6,9 @@ import { benchOf, putScaling, scalingBytes } from "./simd/kernels.ts"
 /** The loop reads pixels in words of eight bytes. */
 const slackBytes = 16
 
+/** What the upright loop keeps of a column of samples. */
+const columnBytes = 20
+
 /** What two neighbours weigh together in the loop. */
 const wholeWeight = 16_384
 
@@ -32,20 +35,25 @@ export function warpInto(
   const [x, y] = [a * first - b * first + tx, b * first + a * first + ty]
   const planePx = sizePx * sizePx
   const { red, green, blue } = planesOf(scaling, 0, planePx)
-  const region = regionUnder(x, y, (a * (sizePx * samples - 1)) / samples, (b * (sizePx * samples - 1)) / samples, picture)
+  const [acrossX, acrossY] = [(a * (sizePx * samples - 1)) / samples, (b * (sizePx * samples - 1)) / samples]
+  const region = regionUnder(x, y, acrossX, acrossY, picture)
   if (region === undefined) {
     for (const plane of [red, green, blue]) tensor.fill(plane.bias, start + plane.start, start + plane.start + planePx)
     return
   }
   const regionBytes = region.width * region.height * 3 + slackBytes
   const planesAt = Math.ceil((scalingBytes + regionBytes) / 4)
-  const bench = benchOf(4 * (planesAt + 3 * planePx))
+  const columnsAt = 4 * (planesAt + 3 * planePx)
+  const bench = benchOf(columnsAt + columnBytes * sizePx * samples)
   copyRegion(bench.bytes, region, picture)
   putScaling(bench, { red, green, blue }, samples * samples * wholeWeight)
   const { width, height } = region
-  const along = [x - region.x, y - region.y, a / samples, b / samples] as const
+  const [fromX, fromY] = [x - region.x, y - region.y]
   const planes = [4 * (planesAt + red.start), 4 * (planesAt + green.start), 4 * (planesAt + blue.start)] as const
-  bench.kernels.warp(scalingBytes, width, height, sizePx, samples, ...along, 0, ...planes)
+  const isUpright = b === 0 && a > 0
+  if (isUpright && fromX >= 0 && fromY >= 0 && fromX + acrossX < width - 1 && fromY + acrossX < height - 1)
+    bench.kernels.warpUpright(scalingBytes, width, sizePx, samples, fromX, fromY, a / samples, columnsAt, 0, ...planes)
+  else bench.kernels.warp(scalingBytes, width, height, sizePx, samples, fromX, fromY, a / samples, b / samples, 0, ...planes)
   tensor.set(bench.floats.subarray(planesAt, planesAt + 3 * planePx), start)
 }
 

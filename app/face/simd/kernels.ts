@@ -16,6 +16,13 @@ export interface Kernels {
       ...[scaling: number, red: number, green: number, blue: number],
     ]
   ): void
+  warpUpright(
+    ...asked: [
+      ...[region: number, width: number, size: number, samples: number],
+      ...[x: number, y: number, along: number, columns: number],
+      ...[scaling: number, red: number, green: number, blue: number],
+    ]
+  ): void
 }
 
 /** The loops, and the memory they see: pixels are copied in, part by part, so that it stays small. */

@@ -64,14 +64,17 @@ export function createJanitor(needs: JanitorNeeds) {
 
   /** Removes of a page what is left over, and comes back with how much that was. */
   async function sweepPage(records: readonly HubRecord[], proved: Proved): Promise<Swept> {
-    const leftOver = records.flatMap((entry) => {
-      const opened = openPlaced(open, "records", entry)
-      // What a revoked box wrote counts for nobody, and leaves for anything that does.
-      if (opened.kind !== "opened" && opened.kind !== "revoked_box") return []
-      const record = opened.kind === "opened" ? opened.record : undefined
-      const isLeft = box.transact((tables) => isLeftOver(tables, entry, record, proved))
-      return isLeft ? [{ entry, record }] : []
-    })
+    const leftOver = box.transact((tables) =>
+      records.flatMap((entry) => {
+        // Nearly all of a page is what this box holds itself, and need not be opened for that.
+        if (!mayBeLeftOver(tables, entry, proved)) return []
+        const opened = openPlaced(open, "records", entry)
+        // What a revoked box wrote counts for nobody, and leaves for anything that does.
+        if (opened.kind !== "opened" && opened.kind !== "revoked_box") return []
+        const record = opened.kind === "opened" ? opened.record : undefined
+        return isLeftOver(tables, entry, record, proved) ? [{ entry, record }] : []
+      }),
+    )
     if (leftOver.length === 0) return { kind: "swept", removed: 0 }
     const before = await isProved(proved)
     if (before.kind !== "proved") return before
@@ -122,14 +125,27 @@ export function createJanitor(needs: JanitorNeeds) {
   }
 }
 
+const isProved = (row: Row | undefined, marker: Marker | undefined): row is Row =>
+  row !== undefined && marker !== undefined && row.standing === "held" && row.hubSequence <= marker.sequence
+
+/** Whether the entry is erased, by a record that is proved by a marker. */
+function isErasedFor(tables: Tables, key: string, proved: Proved): boolean {
+  const entity = key as Entity
+  return [entity, ...above(entity)].some((path) => {
+    const row = tables.row(path)
+    return row?.record.kind === "erase" && isProved(row, proved.erasures)
+  })
+}
+
+function mayBeLeftOver(tables: Tables, { key, sequence }: HubRecord, proved: Proved): boolean {
+  const hubSequence = tables.row(key as Entity)?.hubSequence ?? 0
+  return hubSequence > sequence || isErasedFor(tables, key, proved)
+}
+
 /** Erased, or an older version of what lies further on; either proved by a marker. */
 function isLeftOver(tables: Tables, { key, sequence }: HubRecord, record: SyncRecord | undefined, proved: Proved): boolean {
-  const entity = key as Entity
-  const isProved = (row: Row | undefined, marker: Marker | undefined): row is Row =>
-    row !== undefined && marker !== undefined && row.standing === "held" && row.hubSequence <= marker.sequence
-  const erasures = [entity, ...above(entity)].map((path) => tables.row(path)).filter((row) => row?.record.kind === "erase")
-  if (erasures.some((row) => isProved(row, proved.erasures))) return true
-  const row = tables.row(entity)
+  if (isErasedFor(tables, key, proved)) return true
+  const row = tables.row(key as Entity)
   if (!isProved(row, proved.records) || row.record.kind === "erase") return false
   if (record === undefined) return row.hubSequence > sequence
   return row.hubSequence > sequence && !wins(record, row.record)

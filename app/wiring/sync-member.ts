@@ -75,7 +75,10 @@ export function openMember(needs: MemberNeeds, options: SyncOptions): RunningMem
   const { open } = createOpener(site.keys())
 
   let bundles: Promise<Bundles> | undefined
-  const keeping = createKeepingErrand({ box, open, holder: `${site.box} ${crypto.randomUUID()}` }, options)
+  const keeping = createKeepingErrand(
+    { box, open, holder: `${site.box} ${crypto.randomUUID()}`, erasures: () => syncStore.counts().erased },
+    options,
+  )
   const errands: Errand[] = [
     createBoardErrand({
       ...{ site, board, nowTickMs, log },

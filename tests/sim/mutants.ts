@@ -170,6 +170,7 @@ export const mutants: readonly Mutant[] = [
     name: "the janitor removes the last version, too",
     edits: [
       edit("app/sync/janitor.ts", "row.hubSequence > sequence && !wins(record, row.record)", "row.hubSequence >= sequence"),
+      edit("app/sync/janitor.ts", "hubSequence > sequence || isErasedFor", "hubSequence >= sequence || isErasedFor"),
     ],
   },
 ]

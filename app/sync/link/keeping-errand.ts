@@ -12,6 +12,8 @@ export interface KeepingErrandNeeds extends Pick<PullNeeds, "open"> {
   readonly box: Box
   /** Of this process at this hub: a box that starts anew is another holder. */
   readonly holder: string
+  /** How many erasures this box holds. */
+  readonly erasures: () => number
 }
 
 /** A box that is gone is replaced after so long. */
@@ -20,14 +22,14 @@ const stepMs = leaseMs / 3
 const markMs = 60_000
 
 export function createKeepingErrand(needs: KeepingErrandNeeds, options: SyncOptions): Errand & { isJanitor(): boolean } {
-  const { box, open, holder } = needs
+  const { box, open, holder, erasures } = needs
   let role: { readonly hub: LinkHub; readonly lease: ReturnType<typeof createLease>; step(): Promise<Ran> } | undefined
 
   function roleAt(hub: LinkHub) {
     const lease = createLease(hub.lease, { holder, leaseMs })
     const markerName = () => `${Date.now()}.${crypto.randomUUID()}`
     const janitor = createJanitor({ hub, box, open, pageRecords: options.pageRecords, markerName })
-    const keeping = createKeeping({ lease, janitor, markMs, sweepMs: options.sweepMinutes * 60_000 })
+    const keeping = createKeeping({ lease, janitor, markMs, sweepMs: options.sweepMinutes * 60_000, erasures })
     const step = async (): Promise<Ran> => {
       const kept = await keeping.step()
       switch (kept.kind) {

@@ -9,6 +9,8 @@ export interface KeepingNeeds {
   readonly janitor: ReturnType<typeof createJanitor>
   readonly markMs: number
   readonly sweepMs: number
+  /** How many erasures this box holds: after another one a pass comes sooner, when markers vouch for it. */
+  readonly erasures?: () => number
   readonly nowMs?: () => number
 }
 
@@ -20,9 +22,22 @@ export type Kept =
   | { readonly kind: "refused"; readonly why: string }
   | Unreachable
 
-export function createKeeping({ lease, janitor, markMs, sweepMs, nowMs = nowTickMs }: KeepingNeeds) {
+/** After an erasure so many markers' time: one is written, the box has read it, and the hub has it still. */
+const provedMarks = 2.5
+
+export function createKeeping({ lease, janitor, markMs, sweepMs, erasures = () => 0, nowMs = nowTickMs }: KeepingNeeds) {
   let markedAtMs = Number.NEGATIVE_INFINITY
   let sweptAtMs = nowMs()
+  let erasuresSeen: number | undefined
+  let erasedAtMs: number | undefined
+
+  function isSweepDue(): boolean {
+    const present = erasures()
+    if (erasuresSeen !== undefined && present !== erasuresSeen) erasedAtMs ??= nowMs()
+    erasuresSeen = present
+    if (nowMs() - sweptAtMs >= sweepMs) return true
+    return erasedAtMs !== undefined && nowMs() - erasedAtMs >= provedMarks * markMs
+  }
 
   return {
     /** One step: several times within the lease. */
@@ -37,7 +52,9 @@ export function createKeeping({ lease, janitor, markMs, sweepMs, nowMs = nowTick
         markedAtMs = nowMs()
       }
       // A pass may outlast the lease; what two boxes remove at a time is the same.
-      if (nowMs() - sweptAtMs < sweepMs || !lease.isHeld()) return { kind: "kept", marked: isMarkDue, removed: 0 }
+      if (!isSweepDue() || !lease.isHeld()) return { kind: "kept", marked: isMarkDue, removed: 0 }
+      // What is erased during the pass is for the next one.
+      erasedAtMs = undefined
       const swept = await janitor.sweep(0)
       if (swept.kind !== "swept") return swept
       sweptAtMs = nowMs()

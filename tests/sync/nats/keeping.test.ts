@@ -75,3 +75,37 @@ test("what was overwritten or erased is nowhere in the server's files after the 
   for (const box of [a, b]) await settled(box)
   expect(a.digest()).toBe(b.digest())
 }, 60_000)
+
+test("after an erasure a pass comes sooner, once a marker can vouch for it", async () => {
+  let [nowMs, erasures, swept, marked] = [0, 3, 0, 0]
+  const keeping = createKeeping({
+    lease: { step: async () => ({ kind: "held" }), isHeld: () => true, resign: async () => undefined },
+    janitor: {
+      async mark() {
+        marked++
+        return { kind: "marked" }
+      },
+      sweep: async () => ({ kind: "swept", removed: ++swept }),
+    },
+    markMs: 60_000,
+    sweepMs: 3_600_000,
+    erasures: () => erasures,
+    nowMs: () => nowMs,
+  })
+  const run = async (untilMs: number) => {
+    for (; nowMs < untilMs; nowMs += 10_000) await keeping.step()
+  }
+  await run(1_000_000)
+  // Those that were there when the box began are for the usual pass.
+  expect(swept).toBe(0)
+  erasures++
+  await run(1_140_000)
+  expect(swept).toBe(0)
+  await run(1_200_000)
+  expect(swept).toBe(1)
+  await run(3_000_000)
+  expect(swept).toBe(1)
+  await run(4_900_000)
+  expect(swept).toBe(2)
+  expect(marked).toBeGreaterThan(70)
+})

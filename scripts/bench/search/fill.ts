@@ -13,6 +13,8 @@ export interface FillOptions {
   readonly vectors: (from: number, count: number) => Float32Array
   /** Groups of a person, by their number from 0. */
   readonly groupsOf?: (person: number) => readonly string[]
+  /** "Person" and their number, if nobody says otherwise. */
+  readonly name?: (person: number) => string
 }
 
 const pageFaces = 10_000
@@ -22,7 +24,7 @@ const pageFaces = 10_000
  * of its own takes minutes for 100,000.
  */
 export function fillGallery(store: Store, vault: Vault, options: FillOptions): void {
-  const { space, dimension, facesPerPerson, faces } = options
+  const { space, dimension, facesPerPerson, faces, name = (person) => `Person ${person}` } = options
   const insertSpace = store.prepare("insert into spaces (name) values (?) on conflict do nothing")
   const selectSpace = store.prepare<{ number: number }>("select number from spaces where name = ?")
   const insertSubject = store.prepare(`
@@ -46,7 +48,7 @@ export function fillGallery(store: Store, vault: Vault, options: FillOptions): v
         if ((from + i) % facesPerPerson === 0) {
           subjectId = Bun.randomUUIDv7()
           vault.createKey(ownerOfSubject(subjectId))
-          insertSubject.run(subjectId, ...valuesOf(vault, subjectId, { name: `Person ${person}` }), atMs, atMs)
+          insertSubject.run(subjectId, ...valuesOf(vault, subjectId, { name: name(person) }), atMs, atMs)
           for (const group of options.groupsOf?.(person) ?? []) insertGroup.run(group, subjectId)
         }
         const id = Bun.randomUUIDv7()

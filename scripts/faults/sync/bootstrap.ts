@@ -1,16 +1,13 @@
-import { mkdirSync, readdirSync, statSync } from "node:fs"
+import { readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { z } from "zod"
-import { parseSpace } from "../../../app/face/embedding.ts"
-import { openStore } from "../../../app/store/store.ts"
-import { plainVaultOf } from "../../../tests/support/vault.ts"
 import { natsVersion } from "../../../tests/sync/nats/server.ts"
-import { fillGallery } from "../../bench/search/fill.ts"
 import { readUsage } from "../../bench/support/processes.ts"
 import { roundTo, summarise } from "../../bench/support/statistics.ts"
 import { check, conclude } from "../support/verdict.ts"
 import type { SyncBox } from "./box.ts"
 import { countsOf, dueOf } from "./compare.ts"
+import { fill } from "./fill.ts"
 import { createPeople, type People, systemOf, whoIs } from "./people.ts"
 import type { Program } from "./program.ts"
 import { openTestedSite } from "./site.ts"
@@ -29,7 +26,7 @@ export async function runBootstrap(program: Program, faces: number, asked: numbe
   const { box: full } = await site.join("gate-1", {
     prepare: async (box) => {
       people = await peopleOf(box)
-      fill(box, people, faces)
+      fill(box, people, 0, faces)
     },
   })
   if (people === undefined) throw new Error("nobody to enrol")
@@ -115,22 +112,6 @@ async function peopleOf(box: SyncBox): Promise<People> {
   const { space } = (await systemOf(box)).models
   await box.stop()
   return createPeople(space)
-}
-
-/** Somebody who had their faces before there was a site. */
-function fill(box: SyncBox, people: People, faces: number): void {
-  mkdirSync(box.folder, { recursive: true, mode: 0o700 })
-  const opened = openStore(join(box.folder, "gatehouse.db"))
-  if (opened.kind === "failed") throw new Error(opened.why)
-  const space = parseSpace(people.space)!
-  const dimension = people.vectorOf(0).length
-  const vectors = (from: number, count: number) => {
-    const all = new Float32Array(count * dimension)
-    for (let i = 0; i < count; i++) all.set(people.vectorOf(from + i), i * dimension)
-    return all
-  }
-  fillGallery(opened.store, plainVaultOf(opened.store), { space, dimension, faces, facesPerPerson: 1, vectors })
-  opened.store.close()
 }
 
 async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {

@@ -1,12 +1,11 @@
-import { Database } from "bun:sqlite"
-import { join } from "node:path"
 import { natsVersion } from "../../../tests/sync/nats/server.ts"
 import { roundTo } from "../../bench/support/statistics.ts"
 import { check, conclude } from "../support/verdict.ts"
 import type { SyncBox } from "./box.ts"
 import { countsOf, dueOf, holdingsOf } from "./compare.ts"
-import { createPeople, systemOf, whoIs, writeVectors } from "./people.ts"
-import { done, type Program } from "./program.ts"
+import { fill } from "./fill.ts"
+import { createPeople, systemOf, whoIs } from "./people.ts"
+import type { Program } from "./program.ts"
 import { settledOrThrow } from "./settle.ts"
 import { openTestedSite } from "./site.ts"
 
@@ -26,8 +25,11 @@ export async function runMonth(program: Program, days: number, perDay: number): 
   const people = createPeople((await systemOf(here)).models.space)
   const count = days * perDay
   line.cut()
-  await enrolOver(site.file("here.ndjson"), here, 1)
-  await enrolOver(site.file("away.ndjson"), away, count + 1)
+  for (const [i, box] of [here, away].entries()) {
+    await box.stop()
+    fill(box, people, 1 + i * count, count, days * dayMs)
+  }
+  await here.start()
   // What was recorded here while nobody was there has gone to the hub before the month is over.
   await untilSaid(here, count)
   await away.start()
@@ -73,19 +75,6 @@ export async function runMonth(program: Program, days: number, perDay: number): 
       check("over the line", `${Math.round(bytes.up / count)} bytes a record up, ${Math.round(bytes.down / count)} down`, true),
     ],
   )
-
-  /** Enrols while the box does not run, and dates the enrolments back. */
-  async function enrolOver(file: string, box: SyncBox, from: number): Promise<void> {
-    await writeVectors(file, people, from, count)
-    await box.stop()
-    await done(box.run("enrol", "--vectors", file), `enrol at ${box.name}`)
-    using database = new Database(join(box.folder, "gatehouse.db"))
-    database.run(`update changes set at_ms = ? + (seq - (select min(seq) from changes)) * ? / (select count(*) from changes)`, [
-      Date.now() - days * dayMs,
-      days * dayMs,
-    ])
-    if (box === here) await box.start()
-  }
 }
 
 const waitMsMax = 600_000

@@ -81,14 +81,3 @@ export async function whoIs(
   const [first] = (await box.askJson(searchBody, "/v1/search", asked)).candidates
   return first !== undefined && first.similarity > sameSimilarityMin ? first : undefined
 }
-
-/** Lines for `gatehouse enrol --vectors`, of the people with these numbers. */
-export async function writeVectors(file: string, people: People, from: number, count: number): Promise<void> {
-  const sink = Bun.file(file).writer()
-  for (let number = from; number < from + count; number++) {
-    const embedding = Array.from(people.vectorOf(number), (part) => Number(part.toPrecision(7)))
-    sink.write(`${JSON.stringify({ name: people.nameOf(number), embedding, space: people.space })}\n`)
-    if (number % 1000 === 0) await sink.flush()
-  }
-  await sink.end()
-}

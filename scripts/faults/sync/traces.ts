@@ -3,7 +3,6 @@ import { join } from "node:path"
 import { entityOf } from "../../../app/sync/entity.ts"
 import { openNatsHub } from "../../../app/sync/nats/hub.ts"
 import type { HubAccess } from "../../../app/sync/nats/setup/access.ts"
-import { shrink } from "../../../app/sync/vector.ts"
 import { filesWith } from "../../../tests/sync/nats/residue.ts"
 import type { SyncBox } from "./box.ts"
 import type { People } from "./people.ts"
@@ -22,15 +21,13 @@ export interface Somebody {
 /** Long enough that nothing else looks like it. */
 const traceBytes = 64
 
-/** The name as it lies in the database, and the face's numbers, as they are enrolled and as they travel. Of folders that are not sealed. */
+/** The name as it lies in the database, and the face's numbers. Of folders that are not sealed. */
 export function plainTraces(people: People, number: number): readonly Trace[] {
   const vector = people.vectorOf(number)
   const floats = new Uint8Array(vector.buffer, vector.byteOffset, vector.byteLength)
-  const parts = new Uint8Array(shrink(vector).buffer)
   return [
     { what: `name of ${number}`, bytes: new TextEncoder().encode(`"${people.nameOf(number)}"`) },
     { what: `vector of ${number}`, bytes: floats.slice(400, 400 + traceBytes) },
-    { what: `shrunk vector of ${number}`, bytes: parts.slice(100, 100 + traceBytes) },
   ]
 }
 

@@ -131,6 +131,13 @@ export function openFaces(
     for (const space of new Set(keys.map((key) => key.space))) transaction.afterCommit(() => changed(space))
   }
 
+  function numberOf(space: Space): number {
+    const known = selectSpace.get(space)
+    if (known !== undefined) return known.number
+    insertSpace.run(space)
+    return selectSpace.get(space)?.number ?? 0
+  }
+
   /** In the caller's transaction. The person is there, and nothing has this id. */
   function insertNow(
     face: NewFace & { readonly id: string; readonly createdAtMs: number },
@@ -139,8 +146,7 @@ export function openFaces(
   ): void {
     const { id, subjectId, space, source, createdAtMs } = face
     const quality = face.quality === undefined ? null : JSON.stringify(face.quality)
-    insertSpace.run(space)
-    const spaceNumber = selectSpace.get(space)?.number ?? 0
+    const spaceNumber = numberOf(space)
     const vector = sealVector(vault, { id, subjectId, space }, toBytes(face.vector))
     const row = insert.get(id, subjectId, spaceNumber, vector, source, quality, createdAtMs, null)
     assert(row !== undefined, "a new face has a number")
@@ -219,8 +225,7 @@ export function openFaces(
       const unit = toUnit(vector)
       assert(unit !== undefined, "an engine's vector has a direction")
       return store.transact<boolean>((transaction) => {
-        insertSpace.run(space)
-        const spaceNumber = selectSpace.get(space)?.number ?? 0
+        const spaceNumber = numberOf(space)
         const present = selectWithTwins.all(faceId)
         const [face] = present
         if (face === undefined || present.some((one) => one.spaceNumber === spaceNumber)) return false

@@ -79,6 +79,10 @@ export function openSubjects(
 
   function writeGroups(id: string, groups: readonly string[] = []): void {
     deleteGroups.run(id)
+    insertGroups(id, groups)
+  }
+
+  function insertGroups(id: string, groups: readonly string[] = []): void {
     for (const group of new Set(groups)) insertGroup.run(group, id)
   }
 
@@ -93,7 +97,7 @@ export function openSubjects(
   function insertNow(id: string, fields: NewSubject, claimed: string | undefined, createdAtMs: number, atMs: number): void {
     vault.createKey(ownerOfSubject(id))
     insert.run(id, ...valuesOf(vault, id, fields, claimed), createdAtMs, atMs)
-    writeGroups(id, fields.groups)
+    insertGroups(id, fields.groups)
     changes.recordSubject("added", id, atMs)
   }
 

@@ -1,23 +1,23 @@
 import { parseArgs } from "node:util"
-import { silentLog } from "../app/base/log.ts"
-import { createRandom } from "../app/base/random.ts"
-import { openGallery } from "../app/gallery/open.ts"
-import { openStore } from "../app/store/store.ts"
-import { applyFromHub } from "../app/sync/apply.ts"
-import { openGallerySide } from "../app/sync/gallery/side.ts"
-import { createOpener } from "../app/sync/sealing.ts"
-import { openSyncStore } from "../app/sync/store/open.ts"
-import { openSuite } from "../app/vault/suites.ts"
-import { spaceOf } from "../tests/gallery/support.ts"
-import { tempFolder } from "../tests/support/shared.ts"
-import { plainVaultOf, sealedVaultOf } from "../tests/support/vault.ts"
-import { createSite } from "../tests/sync/support.ts"
+import { silentLog } from "../../app/base/log.ts"
+import { createRandom } from "../../app/base/random.ts"
+import { openGallery } from "../../app/gallery/open.ts"
+import { openStore } from "../../app/store/store.ts"
+import { applyFromHub } from "../../app/sync/apply.ts"
+import { openGallerySide } from "../../app/sync/gallery/side.ts"
+import { createOpener } from "../../app/sync/sealing.ts"
+import { openSyncStore } from "../../app/sync/store/open.ts"
+import { openSuite } from "../../app/vault/suites.ts"
+import { spaceOf } from "../../tests/gallery/support.ts"
+import { tempFolder } from "../../tests/support/shared.ts"
+import { plainVaultOf, sealedVaultOf } from "../../tests/support/vault.ts"
+import { createSite } from "../../tests/sync/support.ts"
 
 /**
  * What it costs a gallery to belong to a site, without a network: enrolments in a second with a recorder beside them and without, and
  * records of others that are put into an empty gallery in a second, by pages.
  *
- *     bun scripts/sync-gallery.ts [--faces 20000] [--enrolments 500] [--page 128] [--suite aes] [--plain]
+ *     bun scripts/bench/sync-gallery.ts [--faces 20000] [--enrolments 500] [--page 128] [--suite aes] [--plain]
  */
 
 const { values } = parseArgs({

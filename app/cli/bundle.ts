@@ -56,8 +56,9 @@ function importCommand(context: CliContext): Command {
       const work = async (bundles: OpenedBundles): Promise<Outcome> => {
         const imported = await bundles.importFile(file)
         if (imported.kind === "busy" || imported.kind === "stopped") return { kind: "failed", why: imported.why }
-        if (options.json === true) printJson(context, imported)
-        else for (const line of importLines(file, imported)) context.terminal.out(line)
+        // Of a failure `end` prints its own document, and there is to be one.
+        if (options.json === true && imported.kind === "imported") printJson(context, imported)
+        if (options.json !== true) for (const line of importLines(file, imported)) context.terminal.out(line)
         if (imported.kind === "not_taken") return { kind: "failed", why: `${file} is not taken: ${imported.refusal.why}` }
         return { kind: imported.refused.length === 0 && imported.missing === undefined ? "yes" : "no" }
       }
@@ -94,8 +95,8 @@ async function toldHeader(context: CliContext, file: string, options: InspectOpt
 }
 
 function told(context: CliContext, file: string, options: InspectOptions, inspected: Inspected): Outcome {
-  if (options.json === true) printJson(context, inspected)
   if (inspected.kind !== "whole") return { kind: "failed", why: `${file}: ${inspected.why}` }
+  if (options.json === true) printJson(context, inspected)
   const { header, records, refused } = inspected
   if (options.json !== true) {
     for (const line of headerLines(header)) context.terminal.out(line)

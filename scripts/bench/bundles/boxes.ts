@@ -1,3 +1,4 @@
+import { Database } from "bun:sqlite"
 import { mkdir } from "node:fs/promises"
 import { join } from "node:path"
 import { z } from "zod"
@@ -5,9 +6,9 @@ import { silentLog } from "../../../app/base/log.ts"
 import { projectRoot } from "../../../app/base/paths.ts"
 import { nowTickMs } from "../../../app/base/ticks.ts"
 import { type OpenedFolder, openBoxFolder } from "../../../app/box/open.ts"
+import { exitCodes } from "../../../app/cli/outcome.ts"
 import { readConfig } from "../../../app/config/config.ts"
 import { parseSpace } from "../../../app/face/embedding.ts"
-import { openSyncStore } from "../../../app/sync/store/open.ts"
 import type { SuiteName } from "../../../app/vault/suite.ts"
 import { createStickFolders } from "../../../tests/sync/bundle/folders.ts"
 import { fillGallery } from "../search/fill.ts"
@@ -22,6 +23,8 @@ export interface BenchOptions {
 export interface Ran<Told> {
   readonly code: number
   readonly ms: number
+  /** Of all its threads: on a machine with others at work it tells more. */
+  readonly processorMs: number
   /** Resident, at its highest. */
   readonly peakBytes: number
   readonly told: Told
@@ -58,9 +61,10 @@ export async function createBundleBench(folder: string, { faces, suite }: BenchO
       child.exited,
     ])
     const ms = nowTickMs() - startTickMs
-    const told = schema.safeParse(JSON.parse(text.slice(0, text.indexOf("\n}") + 2) || "null"))
+    const told = schema.safeParse(JSON.parse(text))
     if (!told.success) throw new Error(`${argv.join(" ")} ended with ${code}: ${trouble}`)
-    return { code, ms, peakBytes: child.resourceUsage()?.maxRSS ?? 0, told: told.data }
+    const used = child.resourceUsage()
+    return { code, ms, peakBytes: used?.maxRSS ?? 0, processorMs: Number(used?.cpuTime.total ?? 0) / 1000, told: told.data }
   }
   const start = (argv: readonly string[]) =>
     Bun.spawn([process.execPath, join(projectRoot, "app/main.ts"), ...argv, "--json"], { stdout: "pipe", stderr: "pipe" })
@@ -85,26 +89,33 @@ export async function createBundleBench(folder: string, { faces, suite }: BenchO
 
   return {
     exportFrom: (name: string) => run(exportTold, "bundle", "export", "--to", stick, "--data", dataOf(name)),
+    /** Whether the command refuses the file, as one that cannot be taken. */
+    async isRefused(name: string, file: string): Promise<boolean> {
+      const { code } = await run(z.object({ error: z.unknown() }), "bundle", "import", file, "--data", dataOf(name))
+      return code === exitCodes.failed
+    },
     importInto: (name: string, file: string) => run(importTold, "bundle", "import", file, "--data", dataOf(name)),
+    /** What any command on this data folder takes. */
+    openAndClose: (name: string) => run(z.array(z.unknown()), "people", "erasures", "--data", dataOf(name)),
     digestOf,
 
-    /** How many records. */
-    async heldBy(name: string): Promise<number> {
-      let held = 0
-      await withFolder(dataOf(name), ({ store, vault }) => {
-        const { people, faces: all, parts } = openSyncStore(store, vault).counts()
-        held = people + all + parts
-      })
-      return held
-    },
-
-    /** Kills the command at once, so long after it began. */
-    async killWhileImporting(name: string, file: string, afterMs: number): Promise<void> {
+    /** Kills the command at once, when it has brought so many records and a little more. How many the box holds then. */
+    async killWhileImporting(name: string, file: string, records: number, afterMs: number): Promise<number> {
+      using watched = watch(dataOf(name))
+      const { held } = watched
+      const wanted = held() + records
       const child = start(["bundle", "import", file, "--data", dataOf(name)])
-      // Bun itself takes this long to load the program.
-      await Bun.sleep(startMs + afterMs)
+      while (held() < wanted && child.exitCode === null) await Bun.sleep(1)
+      await Bun.sleep(afterMs)
       child.kill("SIGKILL")
       await child.exited
+      return held()
+    },
+
+    /** How many records the box holds. */
+    heldBy(name: string): number {
+      using watched = watch(dataOf(name))
+      return watched.held()
     },
 
     /** Whether so many people, drawn evenly, are the first that a search with their own vector finds. */
@@ -120,7 +131,12 @@ export async function createBundleBench(folder: string, { faces, suite }: BenchO
   }
 }
 
-const startMs = 400
+/** Looks into the database of another process. */
+function watch(dataFolder: string): { held(): number } & Disposable {
+  const database = new Database(join(dataFolder, "gatehouse.db"), { readonly: true })
+  const count = database.query<{ held: number | null }, []>("select sum(rows) as held from sync_counts")
+  return { held: () => count.get()?.held ?? 0, [Symbol.dispose]: () => database.close() }
+}
 
 async function withFolder(dataFolder: string, work: (folder: OpenedFolder) => void): Promise<void> {
   const config = readConfig({ dataFolder })

@@ -1,4 +1,3 @@
-import type { Result } from "../../../app/base/result.ts"
 import type { Errand } from "../../../app/sync/link/errand.ts"
 import type { LinkHub, News } from "../../../app/sync/link/hub.ts"
 import { createLink } from "../../../app/sync/link/link.ts"
@@ -48,7 +47,7 @@ export function createLines() {
 
   return {
     state,
-    connect(box: TestBox): Promise<Result<LinkHub>> {
+    connect(box: TestBox): Promise<{ readonly kind: "ok"; readonly value: LinkHub }> {
       state.opened++
       return Promise.resolve({ kind: "ok", value: over(box) })
     },

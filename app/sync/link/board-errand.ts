@@ -1,6 +1,7 @@
 import type { Log } from "../../base/log.ts"
 import { answerAsking } from "../site/authority.ts"
-import type { Board, RefusedAnnouncement } from "../site/board.ts"
+import type { RefusedAnnouncement } from "../site/believed.ts"
+import type { Board } from "../site/board.ts"
 import type { Site } from "../site/site.ts"
 import type { Errand, Ran } from "./errand.ts"
 import type { LinkHub } from "./hub.ts"

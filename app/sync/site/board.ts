@@ -3,7 +3,6 @@ import {
   type Announcement,
   type AnnouncementKind,
   announcementKey,
-  isPlaced,
   parseAnnouncement,
   signAnnouncement,
 } from "../announcements.ts"
@@ -12,6 +11,7 @@ import type { Hub, HubEntry, HubRecord, Marker, Unreachable } from "../hub.ts"
 import { withMarker } from "../markers.ts"
 import { sequenceOf, unchangedUpTo } from "../pull.ts"
 import type { SyncSettings } from "../store/settings.ts"
+import { believed, type RefusedAnnouncement } from "./believed.ts"
 import { doubtAfter, type Heard, readHeard, writeHeardIn } from "./heard.ts"
 import { put } from "./put.ts"
 import { batchName, encodeReceipts, parseReceipts, type Receipt, receiptsInBatch } from "./receipts.ts"
@@ -63,20 +63,6 @@ export type Taken =
   | { readonly kind: "unsteady" }
   | Unreachable
 
-export interface RefusedAnnouncement {
-  readonly key: string
-  readonly kind:
-    | "malformed"
-    | "other_site"
-    | "other_suite"
-    | "misplaced"
-    | "unknown_box"
-    | "revoked_box"
-    | "bad_signature"
-    | "other_authority"
-  readonly why: string
-}
-
 /** By the hub's rules: it would say so again. */
 interface Refused {
   readonly kind: "refused"
@@ -126,41 +112,6 @@ export function openBoard({ settings, transact, site, wallClockMs = Date.now }: 
     const key = announcementKey(announcement)
     settings.setIn(settingNames.own + key, bytes)
     return { ...heard, own: [...heard.own.filter((one) => one.key !== key), { key, sequence: 0 }] }
-  }
-
-  /** Whose key has to have signed it; or why nobody's is good enough. */
-  function signerOf({ kind, box: of }: Announcement): Uint8Array | RefusedAnnouncement["kind"] | undefined {
-    // A newcomer's own key stands in what it asks, and is looked at by whoever answers.
-    if (kind === "join") return undefined
-    if (kind === "roster" || kind === "answer") return site.roster().authorityKey
-    const member = site.member(of)
-    if (member === undefined) return "unknown_box"
-    return member.standing.kind === "revoked" ? "revoked_box" : member.signingKey
-  }
-
-  function whyRefused(entry: HubRecord): RefusedAnnouncement | Announcement {
-    const parsed = parseAnnouncement(entry.bytes)
-    const refuse = (kind: RefusedAnnouncement["kind"], why: string) => ({ key: entry.key, kind, why })
-    if (parsed.kind === "malformed") return refuse("malformed", parsed.why)
-    const { announcement } = parsed
-    if (announcement.site !== site.name) return refuse("other_site", `said to the site ${announcement.site}`)
-    if (parsed.suite !== suite.name)
-      return refuse("other_suite", `signed by the suite ${parsed.suite}; this site uses ${suite.name}`)
-    if (!isPlaced(announcement, entry.key)) return refuse("misplaced", `it belongs at ${announcementKey(announcement)}`)
-    const signer = signerOf(announcement)
-    if (signer === "unknown_box" || signer === "revoked_box")
-      return refuse(
-        signer,
-        `said by the box ${announcement.box}, which ${signer === "unknown_box" ? "is no member of the site" : "was revoked"}`,
-      )
-    if (signer instanceof Uint8Array && !parsed.isBy(suite, signer)) {
-      const by =
-        announcement.kind === "roster" || announcement.kind === "answer"
-          ? "the site's authority"
-          : `the box ${announcement.box}, which it names`
-      return refuse("bad_signature", `not signed by ${by}`)
-    }
-    return announcement
   }
 
   /** What an announcement means to this box, in the transaction of its page. */
@@ -218,7 +169,7 @@ export function openBoard({ settings, transact, site, wallClockMs = Date.now }: 
             heard = { ...heard, markers: withMarker(heard.markers, entry.marker) }
           continue
         }
-        const said = whyRefused(entry.record)
+        const said = believed(site, entry.record)
         if ("why" in said) {
           if (!refused.some(({ key }) => key === said.key)) refused.push(said)
         } else heard = hear(heard, said, entry.record)

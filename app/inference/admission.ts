@@ -61,7 +61,9 @@ interface Item {
   readonly sinceTickMs: number
   readonly settle: (answer: Answer) => void
   readonly leave: () => void
-  readonly timer: Timer
+  /** Until its deadline, once it really waits. */
+  timer: Timer | undefined
+  isReleased: boolean
 }
 
 export function openAdmission({ waitingMax, engines, atOnce, runMs, metrics }: AdmissionNeeds): Admission {
@@ -85,10 +87,12 @@ export function openAdmission({ waitingMax, engines, atOnce, runMs, metrics }: A
           sinceTickMs,
           settle,
           leave: () => takeOut(item, { kind: "abandoned" }),
-          timer: setTimeout(() => expire(item), work.deadlineTickMs - sinceTickMs),
+          timer: undefined,
+          isReleased: false,
         }
-        work.signal?.addEventListener("abort", item.leave, { once: true })
         admit(item)
+        // Mostly an engine is free and takes it at once: then nobody has to watch over it.
+        queueMicrotask(() => watchOver(item))
       })
     },
 
@@ -126,6 +130,13 @@ export function openAdmission({ waitingMax, engines, atOnce, runMs, metrics }: A
       longestMs = 0
       return answer
     },
+  }
+
+  function watchOver(item: Item) {
+    if (item.isReleased) return
+    if (item.work.signal?.aborted === true) return item.leave()
+    item.timer = setTimeout(() => expire(item), item.work.deadlineTickMs - nowTickMs())
+    item.work.signal?.addEventListener("abort", item.leave, { once: true })
   }
 
   function admit(item: Item) {
@@ -184,9 +195,11 @@ export function openAdmission({ waitingMax, engines, atOnce, runMs, metrics }: A
     item.settle(counted(answer))
   }
 
-  function release({ timer, work, leave }: Item) {
-    clearTimeout(timer)
-    work.signal?.removeEventListener("abort", leave)
+  function release(item: Item) {
+    item.isReleased = true
+    if (item.timer === undefined) return
+    clearTimeout(item.timer)
+    item.work.signal?.removeEventListener("abort", item.leave)
   }
 
   function counted(answer: Refusal): Refusal {

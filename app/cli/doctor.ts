@@ -13,6 +13,7 @@ import { checkEngines, checkGallery, checkModels, checkNewSealing, checkRecovery
 import { checkDataFolder } from "./doctor/data-folder.ts"
 import { type Finding, fail, formatFindings, ok } from "./doctor/finding.ts"
 import { checkClock, checkMachine, checkProfile, readMachineFacts } from "./doctor/machine.ts"
+import { checkSite } from "./doctor/site.ts"
 import type { CliContext, CliNeeds } from "./needs.ts"
 import type { Outcome } from "./outcome.ts"
 
@@ -110,7 +111,8 @@ async function examineGallery(
     const findings = checkGallery(opened, inUse, spaces)
     if (opened.kind !== "ok") return findings
     const { exposure, lacksRecoveryKey } = opened.value
-    return [...findings, checkSealing(exposure), ...checkRecoveryKey(lacksRecoveryKey)]
+    const site = await opened.value.site()
+    return [...findings, checkSealing(exposure), ...checkRecoveryKey(lacksRecoveryKey), ...(site ? [checkSite(site)] : [])]
   } finally {
     if (opened.kind === "ok") await opened.value.close()
   }

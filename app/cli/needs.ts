@@ -10,6 +10,7 @@ import type { EnginePool } from "../inference/pool.ts"
 import type { ProbeAnswer, ProbeQuestion } from "../inference/providers/probe.ts"
 import type { People } from "../people/people.ts"
 import type { Bundles } from "../sync/bundle/bundles.ts"
+import type { SiteReport } from "../sync/link/report.ts"
 import type { Exposure } from "../vault/exposure.ts"
 import type { Locked, Misconfigured } from "./outcome.ts"
 import type { Terminal } from "./terminal.ts"
@@ -27,6 +28,8 @@ export type OpenedGallery = Gallery & {
   readonly exposure: Exposure
   /** Sealed, and its backups would be lost with the master key. */
   readonly lacksRecoveryKey: boolean
+  /** How the box gets on with its site; `undefined` when it belongs to none. */
+  readonly site: () => Promise<SiteReport | undefined>
 }
 
 /** Who is known in a data folder, with everything else that is held of them. */

@@ -13,7 +13,7 @@ export const syncOptions = z.strictObject({
   /** Records read in a second by a box that was away; `null` is no limit. */
   catchUpRecordsPerSecondMax: z.int().min(10).nullable().default(null),
   /** Read in one go and written in one transaction: this long the box does nothing else. */
-  pageRecords: z.int().min(1).max(1000).default(128),
+  pageRecords: z.int().min(1).max(1000).default(64),
   /** On their way to the hub at one time. */
   windowRecords: z.int().min(1).max(1000).default(128),
   /** Asks the hub for what is new, also when it did not tell. */

@@ -18,9 +18,12 @@ import { holdCrashes } from "../inference/providers/compiled-folder.ts"
 import { createEraser } from "../people/eraser.ts"
 import { readLedgerFile } from "../people/ledger.ts"
 import { dataFolderFiles, openDataFolder } from "../store/data-folder.ts"
+import type { Store } from "../store/store.ts"
 import { openVaultRows } from "../store/vault-rows.ts"
+import type { SiteReport } from "../sync/link/report.ts"
+import { openSiteBox } from "../sync/store/state.ts"
 import { openSuite } from "../vault/suites.ts"
-import { plainVault } from "../vault/vault.ts"
+import { plainVault, type Vault } from "../vault/vault.ts"
 import { locate, openEnginePool, quietLog } from "./models.ts"
 import { openRights } from "./rights.ts"
 
@@ -56,7 +59,21 @@ export async function openGalleryAlone(config: Config, seals = true): ReturnType
   const { store, vault, gallery, close } = opened.value
   const { exposure } = vault
   const lacksRecoveryKey = needsRecoveryKey({ store, vault })
-  return { kind: "ok", value: { ...gallery, checksums: openChecksums(store, vault), exposure, lacksRecoveryKey, close } }
+  const site = () => siteReportOf(store, vault, config)
+  return { kind: "ok", value: { ...gallery, checksums: openChecksums(store, vault), exposure, lacksRecoveryKey, site, close } }
+}
+
+/** Loaded where the box belongs to a site. */
+async function siteReportOf(store: Store, vault: Vault, { sync: options }: Config): Promise<SiteReport | undefined> {
+  if (openSiteBox(store)() === undefined) return undefined
+  const { openSyncStore } = await import("../sync/store/open.ts")
+  const { openSite } = await import("../sync/site/site.ts")
+  const { openBoard } = await import("../sync/site/board.ts")
+  const { reportOfFolder } = await import("../sync/link/folder-report.ts")
+  const sync = openSyncStore(store, vault)
+  const needs = { settings: sync.settings, transact: store.transact }
+  const site = openSite(needs)
+  return site && reportOfFolder({ store, sync, site, board: openBoard({ ...needs, site }) }, options)
 }
 
 export async function openPeopleAlone(config: Config): ReturnType<CliNeeds["openPeople"]> {

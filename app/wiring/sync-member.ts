@@ -55,7 +55,7 @@ export interface RunningMember {
 }
 
 /** Changes, or people, that are written down in one transaction. */
-const recordedAtOnce = 128
+const recordedAtOnce = 64
 const statusMs = 60_000
 const receiptsMs = 5000
 const revokedMs = 15_000

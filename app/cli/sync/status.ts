@@ -1,5 +1,4 @@
 import type { Command } from "commander"
-import type { Box, Tables } from "../../sync/box.ts"
 import type { SiteReport } from "../../sync/link/report.ts"
 import { type BoxOptions, configOf, end, folderCommand, printJson } from "../command.ts"
 import type { CliContext } from "../needs.ts"
@@ -26,30 +25,11 @@ async function status(context: CliContext, options: BoxOptions, opened: OpenedMe
   return { kind: report.state === "connected" ? "yes" : "no" }
 }
 
-async function reportOf(options: BoxOptions, { store, sync, site, board }: OpenedMember): Promise<SiteReport> {
-  const { createReporter } = await import("../../sync/link/reporter.ts")
-  const { readServiceStatus } = await import("../../sync/link/service-status.ts")
+async function reportOf(options: BoxOptions, opened: OpenedMember): Promise<SiteReport> {
+  const { reportOfFolder } = await import("../../sync/link/folder-report.ts")
   const { syncOptions } = await import("../../sync/options.ts")
   const config = configOf(options)
-  const service = readServiceStatus(sync.settings, Date.now())
-  const told = service?.status
-  const box: Box = {
-    transact<Out>(body: (tables: Tables) => Out): Out {
-      const out: Out[] = []
-      store.transact<void>((transaction) => void out.push(body(sync.ownTables(transaction))))
-      return out[0] as Out
-    },
-  }
-  const reporter = createReporter(
-    {
-      ...{ syncStore: sync, site, board, box },
-      options: config.kind === "ok" ? config.value.sync : syncOptions.parse({}),
-      link: told && { status: () => told },
-      isBlind: () => box.transact((tables) => tables.mustReadErasures()),
-    },
-    service !== undefined,
-  )
-  return reporter.siteReport()
+  return reportOfFolder(opened, config.kind === "ok" ? config.value.sync : syncOptions.parse({}))
 }
 
 function textOf(report: SiteReport, nowMs: number): string {

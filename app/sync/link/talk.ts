@@ -28,6 +28,8 @@ export function createTalk(
   const sessionNeeds = { ...session, hub, pace, pageRecords, windowRecords }
   const plan = createErrandPlan(errands, nowTickMs)
   let listening: Listening | undefined
+  let listeningTickMs = Number.POSITIVE_INFINITY
+  let beginning: Promise<void> | undefined
   let generation = 0
   let verifiedTickMs = Number.NEGATIVE_INFINITY
   /** When all streams were read last; what the hub told of since. */
@@ -49,18 +51,35 @@ export function createTalk(
 
   /** Mostly a box knows what there is to read, and what it has to tell goes at once. */
   function toRead(): ReadonlySet<GalleryStream> | undefined {
-    const isAllDue = listening === undefined || nowTickMs() - readTickMs >= options.pollSeconds * 1000
+    const isAllDue =
+      listening === undefined || readTickMs < listeningTickMs || nowTickMs() - readTickMs >= options.pollSeconds * 1000
     const told = new Set(news)
     news.clear()
     return isAllDue ? undefined : told
   }
 
-  async function listen(): Promise<void> {
-    await listening?.close()
+  /** Not waited for: a cluster that has just lost a server takes its time with it, and answers questions long before. */
+  function listenSoon(): void {
+    if (beginning !== undefined) return
+    const old = listening
+    listening = undefined
+    beginning = listen(old)
+      .catch((error) => log.error({ err: error }, "a bug: the box does not listen to the hub of the site"))
+      .finally(() => {
+        beginning = undefined
+      })
+  }
+
+  async function listen(old: Listening | undefined): Promise<void> {
+    await old?.close()
     const begun = await over.listen(heard)
-    listening = begun.kind === "ok" ? begun.value : undefined
     // Without it the box asks now and then: later, and no less.
     note("listening", begun.kind === "ok" ? undefined : begun.why)
+    if (begun.kind === "failed") return
+    listening = begun.value
+    // What was written before is read now.
+    listeningTickMs = nowTickMs()
+    ring()
   }
 
   async function runErrands(when: "before" | "after"): Promise<Unreachable | undefined> {
@@ -99,11 +118,7 @@ export function createTalk(
     traffic,
     /** One round, and the errands that are due. */
     async step(): Promise<Round> {
-      if (over.generation() !== generation || listening?.isHeard() !== true) {
-        // First: what is written from now on is told, and what was before is read by the round.
-        await listen()
-        readTickMs = Number.NEGATIVE_INFINITY
-      }
+      if (over.generation() !== generation || listening?.isHeard() !== true) listenSoon()
       if (over.generation() !== generation) {
         verifiedTickMs = Number.NEGATIVE_INFINITY
         generation = over.generation()
@@ -130,6 +145,7 @@ export function createTalk(
       Math.max(0, Math.min(options.pollSeconds * 1000 - (nowTickMs() - readTickMs), verifyInMs(), plan.nextInMs())),
     async close(): Promise<void> {
       if (over.server() !== undefined) for (const errand of errands) await errand.leave?.()
+      await beginning
       await listening?.close()
       await Promise.all(beside.values())
     },

@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync } from "node:fs"
 import { join } from "node:path"
+import { chipPart } from "../../../app/sync/entity.ts"
 import { lfwPeople } from "../../../tests/support/lfw.ts"
 import { natsVersion } from "../../../tests/sync/nats/server.ts"
 import { roundTo } from "../../bench/support/statistics.ts"
@@ -46,7 +47,11 @@ export async function runErase(program: Program, boxCount: number, sealed: boole
   }
   if (pictured !== undefined) {
     if (!sealed) traces.push({ what: "photograph", bytes: pictured.jpeg.slice(2000, 2064) })
-    traces.push(await recordTrace(hub.keeper(), pictured), ...boxes.flatMap((box) => storedTraces(box, pictured)))
+    traces.push(
+      await recordTrace(hub.keeper(), pictured),
+      await recordTrace(hub.keeper(), pictured, chipPart),
+      ...boxes.flatMap((box) => storedTraces(box, pictured)),
+    )
   }
   const folders = [...boxes.map(({ name, folder }) => ({ name, folder })), { name: "hub", folder: hub.store("hub-1") }]
   const search = () => filesWithTraces(traces, folders)

@@ -31,14 +31,20 @@ export function plainTraces(people: People, number: number): readonly Trace[] {
   ]
 }
 
-/** The record of the face as it lies at the hub, and on boxes that are not sealed. */
-export async function recordTrace(keeper: HubAccess, { subjectId, faceId }: Somebody): Promise<Trace> {
+/**
+ * The record of the face as it lies at the hub, and on boxes that are not sealed.
+ * @param part of the face, its chip
+ */
+export async function recordTrace(keeper: HubAccess, { subjectId, faceId }: Somebody, part?: string): Promise<Trace> {
   const opened = await openNatsHub(keeper)
   if (opened.kind === "failed") throw new Error(opened.why)
   try {
-    const latest = await opened.value.latest("records", entityOf(subjectId, faceId)!)
+    const latest = await opened.value.latest("records", entityOf(subjectId, faceId, ...(part === undefined ? [] : [part]))!)
     if (latest.kind !== "found") throw new Error(`the hub has no record of ${faceId}`)
-    return { what: `record of ${subjectId}`, bytes: latest.entry.bytes.slice(200, 200 + traceBytes) }
+    return {
+      what: `record of ${subjectId}${part === undefined ? "" : ", its chip"}`,
+      bytes: latest.entry.bytes.slice(200, 200 + traceBytes),
+    }
   } finally {
     await opened.value.close()
   }

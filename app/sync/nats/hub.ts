@@ -69,7 +69,7 @@ async function hubOver(packages: NatsPackages, line: Line, options: NatsHubOptio
   /** As the stream's leader has it: followers are not asked. */
   async function stored(
     stream: string,
-    query: { seq: number } | { last_by_subj: string },
+    query: { seq: number } | { last_by_subj: string } | { seq: number; next_by_subj: string },
   ): Promise<Found<{ message: StoredMsg }> | None | Unreachable> {
     const answer = await ask(async () => {
       const message = await manager.streams.getMessage(stream, query)
@@ -107,7 +107,10 @@ async function hubOver(packages: NatsPackages, line: Line, options: NatsHubOptio
     return { kind: "last", sequence: answer.kind === "none" ? 0 : answer.message.seq } as const
   }
 
-  const read = () => createPages({ packages, line, site, box, timeoutMs, last: lastOf }).read
+  const nextOf = (stream: Stream, after: number) =>
+    stored(streamName(site, stream), { seq: after + 1, next_by_subj: anySubject(site) })
+
+  const read = () => createPages({ packages, line, site, box, timeoutMs, last: lastOf, next: nextOf }).read
 
   const hub: NatsHub = {
     read: read(),

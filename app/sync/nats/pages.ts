@@ -1,3 +1,4 @@
+import type { StoredMsg } from "@nats-io/jetstream"
 import type { Msg } from "@nats-io/transport-node"
 import type { HubEntry, Read, Stream, Unreachable } from "../hub.ts"
 import type { Line } from "./connection.ts"
@@ -14,6 +15,11 @@ export interface PageNeeds {
   readonly site: string
   readonly box: string
   readonly timeoutMs: number
+  /** The first message behind a number, by the stream's leader. */
+  readonly next: (
+    stream: Stream,
+    after: number,
+  ) => Promise<{ readonly kind: "found"; readonly message: StoredMsg } | { readonly kind: "none" } | Unreachable>
   /** The number of the last message that is there, by the stream's leader; 0 for none. */
   readonly last: (stream: Stream) => Promise<{ readonly kind: "last"; readonly sequence: number } | Unreachable>
 }
@@ -52,8 +58,10 @@ const deliveredPerTimeout = 256
 /** So often a consumer that is behind its leader is made anew before the hub counts as out of reach. */
 const behindMax = 20
 const behindNapMs = 100
+/** Up to so many are asked for one by one: that takes the stream's leader alone, while a consumer needs one that lives, and the cluster's. */
+const fewMax = 4
 
-export function createPages({ packages, line, site, box, timeoutMs, last }: PageNeeds) {
+export function createPages({ packages, line, site, box, timeoutMs, last, next: nextMessage }: PageNeeds) {
   const { createInbox } = packages.transport
   const readers = new Map<Stream, Reader>()
   let made = 0
@@ -141,8 +149,28 @@ export function createPages({ packages, line, site, box, timeoutMs, last }: Page
     return entries.length > 0 ? { kind: "read", entries, isEnd: false } : { kind: "behind" }
   }
 
+  /** What a reader who is nearly at the end asks for; `undefined` when there is more than a few. */
+  async function readFew(stream: Stream, from: number, limit: number): Promise<Read | Unreachable | undefined> {
+    const entries: HubEntry[] = []
+    for (let after = from, count = 0; ; count++) {
+      const found = await nextMessage(stream, after)
+      if (found.kind === "unreachable") return found
+      if (found.kind === "none") return { kind: "read", entries, isEnd: true }
+      const { seq: sequence, subject, data } = found.message
+      const entry = entryOf(site, stream, { sequence, subject, data })
+      if (entry !== undefined) entries.push(entry)
+      after = sequence
+      if (count + 1 >= Math.min(fewMax, limit)) return undefined
+    }
+  }
+
   return {
     async read(stream: Stream, after: number, limit: number): Promise<Read | Unreachable> {
+      const reader = readers.get(stream)
+      if (reader?.at !== after || reader.wasDry) {
+        const few = await readFew(stream, after, limit)
+        if (few !== undefined) return few
+      }
       for (let tries = 0; tries < behindMax; tries++) {
         if (!line.isUp()) return { kind: "unreachable", why: line.why() }
         try {
@@ -188,7 +216,11 @@ function deliveredOf({ subject, reply, data }: Msg): Delivered | undefined {
   return [sequence, order, pending].every(Number.isSafeInteger) ? { sequence, order, pending, subject, data } : undefined
 }
 
-function entryOf(site: string, stream: Stream, { sequence, subject, data }: Delivered): HubEntry | undefined {
+function entryOf(
+  site: string,
+  stream: Stream,
+  { sequence, subject, data }: Pick<Delivered, "sequence" | "subject" | "data">,
+): HubEntry | undefined {
   const place = placeOf(site, stream, subject)
   if (place?.kind === "marker") return { kind: "marker", marker: { sequence, name: new TextDecoder().decode(data) } }
   // What is neither is skipped by whoever reads, and its number with it.

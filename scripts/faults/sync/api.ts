@@ -3,7 +3,6 @@ import type { SyncBox } from "./box.ts"
 
 /** What the runs need of what a box says of its site; it says more. */
 const syncBody = z.object({
-  state: z.string(),
   why: z.string().optional(),
   hub: z.object({ server: z.object({ address: z.string() }).optional() }),
   erasures: z.object({
@@ -15,10 +14,9 @@ const syncBody = z.object({
 
 export const syncOf = (box: SyncBox): Promise<z.output<typeof syncBody>> => box.askJson(syncBody, "/v1/sync")
 
-/** The server that a box has its line to; `undefined` while it has none. */
+/** The server that a box has its line to; `undefined` while it has none. Whether that server has a leader for its streams is another matter. */
 export async function connectedTo(box: SyncBox): Promise<string | undefined> {
-  const { state, hub } = await syncOf(box)
-  return state === "connected" ? hub.server?.address : undefined
+  return (await syncOf(box)).hub.server?.address
 }
 
 const openBody = z.object({ refused: z.array(z.object({ stream: z.string(), sequence: z.int(), why: z.string() })) })

@@ -8,15 +8,12 @@
  *
  * Sets whose weights are not here are left out and named.
  */
-import { resolve } from "node:path"
 import { z } from "zod"
-import { projectRoot } from "../../app/base/paths.ts"
 import type { ModelSet } from "../../app/inference/manifest.ts"
-import { locateModelSet } from "../../app/inference/models.ts"
-import { recognitionOptions } from "../../app/pipeline/options.ts"
 import type { DemoBox } from "../demo/box.ts"
 import { type SetDetails, setDetailsSchema } from "./recognise/details.ts"
-import { type Floor, openFloor } from "./recognise/floor.ts"
+import type { Floor } from "./recognise/floor.ts"
+import { locateBenchSet, startFloor } from "./recognise/floor-process.ts"
 import { type Pairs, recogniseRequest, summarisePairs, timePairs, warmUp } from "./recognise/latency.ts"
 import { openBox } from "./support/boxes.ts"
 import { ask } from "./support/client.ts"
@@ -70,11 +67,7 @@ const picture = await cameraFrame()
 const details: SetDetails[] = []
 const figures: Figure[] = []
 for (const name of options.sets.split(",")) {
-  const located = await locateModelSet({
-    modelsFolder: resolve(projectRoot, "models"),
-    searchFolders: [process.env.GATEHOUSE_MODEL_DIR ?? resolve(projectRoot, "../shared/models")],
-    set: name,
-  })
+  const located = await locateBenchSet(name)
   if (located.kind === "failed") {
     console.log(`${name} is left out: ${located.why}`)
     continue
@@ -98,8 +91,7 @@ console.log(await writeResult(options.out, result))
 printTargets(targets)
 
 async function measureSet(set: ModelSet, picture: Picture): Promise<{ details: SetDetails; figures: Figure[] }> {
-  const { faceWidthPxMin, facesMax } = recognitionOptions.parse({})
-  const opened = await openFloor(set, picture.jpeg, { faceWidthPxMin, facesMax, embed: "all" })
+  const opened = await startFloor(set)
   if (opened.kind === "failed") throw new Error(opened.why)
   const floor = opened.value
   const one = await openBox({ engines: 1, set: set.name })

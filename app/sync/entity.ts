@@ -21,6 +21,12 @@ export function entityOf(...ids: readonly string[]): Entity | undefined {
   return plain.join(".") as Entity
 }
 
+/** Whether it is a path as `entityOf` writes it. A member of the site can write at the hub whatever lies below its subjects. */
+export function isEntity(key: string): key is Entity {
+  const ids = key.split(".")
+  return ids.length <= entityDepthMax && ids.every((id) => idPattern.test(id))
+}
+
 /** The ids of the path as UUIDs, with dashes. */
 export function idsOf(entity: Entity): readonly string[] {
   return entity.split(".").map((id) => id.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-"))

@@ -1,5 +1,5 @@
 import type { Box, Row, Tables } from "./box.ts"
-import { above, type Entity } from "./entity.ts"
+import { above, type Entity, isEntity } from "./entity.ts"
 import type { GalleryStream, HubKeeping, HubRecord, Marker, Unreachable } from "./hub.ts"
 import { wins } from "./merge.ts"
 import { openPlaced, type PullNeeds } from "./pull.ts"
@@ -67,7 +67,7 @@ export function createJanitor(needs: JanitorNeeds) {
     const leftOver = box.transact((tables) =>
       records.flatMap((entry) => {
         // Nearly all of a page is what this box holds itself, and need not be opened for that.
-        if (!mayBeLeftOver(tables, entry, proved)) return []
+        if (!isEntity(entry.key) || !mayBeLeftOver(tables, entry, proved)) return []
         const opened = openPlaced(open, "records", entry)
         // What a revoked box wrote counts for nobody, and leaves for anything that does.
         if (opened.kind !== "opened" && opened.kind !== "revoked_box") return []

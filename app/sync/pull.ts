@@ -1,6 +1,6 @@
 import { applyFromHub } from "./apply.ts"
 import type { Box, Tables } from "./box.ts"
-import type { Entity } from "./entity.ts"
+import { isEntity } from "./entity.ts"
 import type { GalleryStream, Hub, HubEntry, HubRecord, Marker, Stream, Unreachable } from "./hub.ts"
 import { streamOf } from "./hub.ts"
 import { withMarker } from "./markers.ts"
@@ -143,7 +143,8 @@ function applyPage(
 
 /** What a revoked box put over ours counts for nothing, and is taken for nothing by whoever comes new: ours goes there again. */
 function offerInstead(tables: Tables, open: PullNeeds["open"], stream: GalleryStream, { key, sequence }: HubRecord): void {
-  const present = tables.row(key as Entity)
+  // Whoever was revoked may have put it anywhere, also at what is no path.
+  const present = isEntity(key) ? tables.row(key) : undefined
   if (present === undefined || streamOf(present.record.kind) !== stream) return
   if (present.standing !== "held" || sequence <= present.hubSequence || open(present.record.bytes).kind !== "opened") return
   tables.write({ ...present, hubSequence: sequence, standing: "due", change: tables.nextChange() })

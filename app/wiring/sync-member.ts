@@ -70,7 +70,11 @@ export function openMember(needs: MemberNeeds, options: SyncOptions): RunningMem
   const { access, standing } = site
   const board = openBoard({ ...settings, site })
   const erased = openErasedElsewhere(people, log)
-  const side = openGallerySide({ store, syncStore, gallery, keys: site.keys, chips: options.chips, people: erased, log })
+  let nudge = () => {}
+  const side = openGallerySide({
+    ...{ store, syncStore, gallery, keys: site.keys, chips: options.chips, people: erased, log },
+    recordedBeside: () => nudge(),
+  })
   const { box, recorder } = side
   const { open } = createOpener(site.keys())
 
@@ -116,13 +120,14 @@ export function openMember(needs: MemberNeeds, options: SyncOptions): RunningMem
   const link: Link | undefined = options.enabled
     ? createLink({ connect, session: { box, open }, errands, talked, mayNotTalk: whyNoMember, log }, options)
     : undefined
+  nudge = () => link?.nudge()
   const recording = createRecording({
     drain: () => (whyNoMember() === undefined ? recorder.drainAlone(recordedAtOnce) : 0),
     pageMax: recordedAtOnce,
     backlogPage: () =>
       link?.status().talkedAtMs !== undefined && whyNoMember() === undefined ? recorder.backlogPage(recordedAtOnce) : 0,
     hasChanged: changedElsewhere(store),
-    recorded: () => link?.nudge(),
+    recorded: nudge,
     log,
   })
   const reporter = createReporter({

@@ -16,6 +16,8 @@ export interface GallerySideNeeds {
   /** Whether pictures of faces are told to other boxes, and those of other boxes kept. */
   readonly chips: boolean
   readonly people: ErasedPeople
+  /** Something was recorded by the way, in a transaction of whoever talks: it may come too late for what is offered just then. */
+  readonly recordedBeside?: () => void
   readonly log: Pick<Log, "error">
   readonly wallClockMs?: () => number
 }
@@ -41,7 +43,16 @@ export interface GallerySide {
 }
 
 /** The gallery, on both sides of the records: what happens here is recorded, and what others recorded happens here. */
-export function openGallerySide({ store, syncStore, gallery, keys, chips, people, ...rest }: GallerySideNeeds): GallerySide {
+export function openGallerySide({
+  store,
+  syncStore,
+  gallery,
+  keys,
+  chips,
+  people,
+  recordedBeside,
+  ...rest
+}: GallerySideNeeds): GallerySide {
   const exchange = gallery.exchange()
   const { conflicts } = syncStore
   const claims = createClaims(exchange, conflicts)
@@ -51,7 +62,7 @@ export function openGallerySide({ store, syncStore, gallery, keys, chips, people
   const box = syncStore.openBox(showing, {
     before(tables, transaction) {
       // Whoever reads what others wrote has written before what was changed here: its place in the order is settled by then.
-      recorder.drain(tables, transaction)
+      if (recorder.drain(tables, transaction) > 0 && recordedBeside !== undefined) transaction.afterCommit(recordedBeside)
       showing.begin(tables)
     },
     after: recorder.skip,

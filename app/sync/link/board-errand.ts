@@ -13,8 +13,8 @@ import type { LinkHub } from "./hub.ts"
 export interface BoardErrandNeeds {
   readonly site: Site
   readonly board: Board
-  /** Members or keys are others than before: what was not believed for want of them is to be read again. */
-  readonly rosterChanged: () => void
+  /** Members or keys are others than before. Whether something was not believed for want of them, and is to be read again. */
+  readonly rosterChanged: () => boolean
   readonly everyMs: number
   readonly verifyMs: number
   readonly nowTickMs: () => number
@@ -25,9 +25,21 @@ export function createBoardErrand(needs: BoardErrandNeeds): Errand {
   const { site, board, everyMs, verifyMs, nowTickMs, log } = needs
   let verified: { readonly generation: number; readonly atTickMs: number } | undefined
   const told = new Set<string>()
+  /** Until an answer of this errand has told so. */
+  let readsAgain = false
 
   function isVerifyDue(hub: LinkHub): boolean {
     return verified?.generation !== hub.generation() || nowTickMs() - verified.atTickMs >= verifyMs
+  }
+
+  function rosterChanged(): void {
+    readsAgain = needs.rosterChanged() || readsAgain
+  }
+
+  function said(ran: Exclude<Ran, { readonly kind: "unreachable" }>): Ran {
+    const isNow = readsAgain
+    readsAgain = false
+    return isNow ? { ...ran, readsAgain: true } : ran
   }
 
   /** Once for each place and reason. */
@@ -55,20 +67,17 @@ export function createBoardErrand(needs: BoardErrandNeeds): Errand {
         return { kind: "unreachable", why: "the hub lost the end of announcements while it was read" }
       if (verify) verified = asked
       tell(taken.refused)
-      if (taken.isRosterNew) needs.rosterChanged()
+      if (taken.isRosterNew) rosterChanged()
       const { joined, left, refused } = answerAsking(site, board, Date.now())
       for (const box of joined) log.info({ box }, "a box joined the site")
       for (const box of left) log.info({ box }, "a box left the site")
       for (const { box, why } of refused) log.warn({ box, why }, "a box that asked to join the site was refused")
-      if (joined.length + left.length > 0) needs.rosterChanged()
+      if (joined.length + left.length > 0) rosterChanged()
       // A box that was sent away has nothing to say any more.
-      if (site.standing() !== "member" || board.isQuiet()) return { kind: "done" }
+      if (site.standing() !== "member" || board.isQuiet()) return said({ kind: "done" })
       const published = await board.publish(hub)
-      return published.kind === "refused"
-        ? { kind: "failed", why: published.why }
-        : published.kind === "unreachable"
-          ? published
-          : { kind: "done" }
+      if (published.kind === "unreachable") return published
+      return said(published.kind === "refused" ? { kind: "failed", why: published.why } : { kind: "done" })
     },
   }
 }

@@ -21,10 +21,14 @@ export interface Errand {
 export type When = "before" | "after" | "beside"
 
 export type Ran =
-  | { readonly kind: "done" }
+  /** With `readsAgain`, the round after it reads all streams: what lies there is to be looked at once more. */
+  | { readonly kind: "done"; readonly readsAgain?: boolean }
   /** It is not to be had so; to be tried again no sooner than usual. Told to whoever looks. */
-  | { readonly kind: "failed"; readonly why: string }
+  | { readonly kind: "failed"; readonly why: string; readonly readsAgain?: boolean }
   | Unreachable
+
+/** One that got no answer is tried again so soon: what it asks for may be without a leader for a while, and others not. */
+const retryMs = 1000
 
 /** When errands are due, each by itself. */
 export function createErrandPlan(errands: readonly Errand[], nowTickMs: () => number) {
@@ -32,9 +36,15 @@ export function createErrandPlan(errands: readonly Errand[], nowTickMs: () => nu
   const dueInMs = (errand: Errand) => errand.everyMs - (nowTickMs() - (ranTickMs.get(errand) ?? Number.NEGATIVE_INFINITY))
   return {
     due: (when: When): readonly Errand[] => errands.filter((errand) => errand.when === when && dueInMs(errand) <= 0),
-    ran: (errand: Errand): void => {
+    /** Told before it runs: what is heard while it does is a reason to run it once more. */
+    begins: (errand: Errand): void => {
       ranTickMs.set(errand, nowTickMs())
     },
+    unanswered: (errand: Errand): void => {
+      ranTickMs.set(errand, nowTickMs() - Math.max(0, errand.everyMs - retryMs))
+    },
+    /** It is due at once. */
+    again: (errand: Errand): void => void ranTickMs.delete(errand),
     /** All are due: the line is a new one. */
     allDue: (): void => ranTickMs.clear(),
     heard: (stream: Stream): void => {

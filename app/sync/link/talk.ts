@@ -37,6 +37,8 @@ export function createTalk(
   const news = new Set<GalleryStream>()
   /** Errands that failed, each told once. */
   const failing = new Map<string, string>()
+  /** Errands that had an answer once. */
+  const answered = new Set<Errand>()
   const beside = new Map<Errand, Promise<void>>()
   const apart = hub.apart()
 
@@ -82,11 +84,23 @@ export function createTalk(
     ring()
   }
 
+  /**
+   * One that gets no answer holds nothing up: its stream may be without a leader while the others have theirs. Only what comes before
+   * the rounds has to be answered once: without members and keys nothing would be believed.
+   */
   async function runErrands(when: "before" | "after"): Promise<Unreachable | undefined> {
     for (const errand of plan.due(when)) {
+      plan.begins(errand)
       const ran = await errand.run(hub)
-      if (ran.kind === "unreachable") return ran
-      plan.ran(errand)
+      if (ran.kind === "unreachable") {
+        const holdsUp = when === "before" && (over.server() === undefined || !answered.has(errand))
+        if (holdsUp) plan.again(errand)
+        else plan.unanswered(errand)
+        if (holdsUp) return ran
+      } else {
+        answered.add(errand)
+        if (ran.readsAgain === true) readTickMs = Number.NEGATIVE_INFINITY
+      }
       note(errand.name, whyOf(ran))
     }
     return undefined
@@ -101,7 +115,7 @@ export function createTalk(
 
   function beginBeside(): void {
     for (const errand of plan.due("beside")) {
-      plan.ran(errand)
+      plan.begins(errand)
       if (beside.has(errand)) continue
       const running = errand
         .run(apart)
@@ -125,21 +139,22 @@ export function createTalk(
         plan.allDue()
       }
       beginBeside()
-      const before = await runErrands("before")
-      if (before !== undefined) return before
+      const unanswered = await runErrands("before")
+      if (unanswered !== undefined) return unanswered
       const whyNot = mayNotTalk()
       if (whyNot !== undefined) return { kind: "stopped", why: whyNot }
       const verify = verifyInMs() <= 0
       const reads = toRead()
       const askedTickMs = nowTickMs()
+      const readBeforeTickMs = readTickMs
+      // What the hub told of is forgotten by now: a round that ends in the middle, by whatever, has the next one read all.
+      readTickMs = Number.NEGATIVE_INFINITY
       const done = await round(sessionNeeds, { verify, ...(reads && { reads }) })
-      if (done.kind !== "done") {
-        readTickMs = Number.NEGATIVE_INFINITY
-        return done
-      }
-      if (verify || reads === undefined) readTickMs = askedTickMs
+      if (done.kind !== "done") return done
+      readTickMs = verify || reads === undefined ? askedTickMs : readBeforeTickMs
       if (verify) verifiedTickMs = askedTickMs
-      return (await runErrands("after")) ?? done
+      await runErrands("after")
+      return done
     },
     nextInMs: (): number =>
       Math.max(0, Math.min(options.pollSeconds * 1000 - (nowTickMs() - readTickMs), verifyInMs(), plan.nextInMs())),

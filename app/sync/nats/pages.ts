@@ -1,5 +1,6 @@
 import type { StoredMsg } from "@nats-io/jetstream"
 import type { Msg } from "@nats-io/transport-node"
+import { nowTickMs } from "../../base/ticks.ts"
 import type { HubEntry, Read, Stream, Unreachable } from "../hub.ts"
 import type { Line } from "./connection.ts"
 import { inboxPrefix, placeOf, streamName } from "./layout.ts"
@@ -55,16 +56,22 @@ interface Delivered {
 const forgottenAfterNs = 60 * 1e9
 /** The time for an answer is that for so many messages of it. */
 const deliveredPerTimeout = 256
-/** So often a consumer that is behind its leader is made anew before the hub counts as out of reach. */
+/** So often a consumer that is behind its leader is made anew before it is given up. */
 const behindMax = 20
 const behindNapMs = 100
 /** Up to so many are asked for one by one: that takes the stream's leader alone, while a consumer needs one that lives, and the cluster's. */
 const fewMax = 4
+/**
+ * A cluster gives a consumer to any server of the stream, also to one that has just been lost: it tells that it is gone only after
+ * minutes. Then all is asked for one by one for so long, which is slower and gets there.
+ */
+const oneByOneMs = 15_000
 
 export function createPages({ packages, line, site, box, timeoutMs, last, next: nextMessage }: PageNeeds) {
   const { createInbox } = packages.transport
   const readers = new Map<Stream, Reader>()
   let made = 0
+  let oneByOneUntilTickMs = Number.NEGATIVE_INFINITY
 
   function unreachableFor(error: unknown): Unreachable {
     return asUnreachable(meaningOf(packages, error))
@@ -149,10 +156,10 @@ export function createPages({ packages, line, site, box, timeoutMs, last, next: 
     return entries.length > 0 ? { kind: "read", entries, isEnd: false } : { kind: "behind" }
   }
 
-  /** What a reader who is nearly at the end asks for; `undefined` when there is more than a few. */
-  async function readFew(stream: Stream, from: number, limit: number): Promise<Read | Unreachable | undefined> {
+  /** One after the other, from the stream's leader. */
+  async function readSome(stream: Stream, from: number, limit: number): Promise<Read | Unreachable> {
     const entries: HubEntry[] = []
-    for (let after = from, count = 0; ; count++) {
+    for (let after = from; entries.length < limit; ) {
       const found = await nextMessage(stream, after)
       if (found.kind === "unreachable") return found
       if (found.kind === "none") return { kind: "read", entries, isEnd: true }
@@ -160,34 +167,44 @@ export function createPages({ packages, line, site, box, timeoutMs, last, next: 
       const entry = entryOf(site, stream, { sequence, subject, data })
       if (entry !== undefined) entries.push(entry)
       after = sequence
-      if (count + 1 >= Math.min(fewMax, limit)) return undefined
+    }
+    return { kind: "read", entries, isEnd: false }
+  }
+
+  async function readByConsumer(stream: Stream, after: number, limit: number): Promise<Read | Unreachable> {
+    for (let tries = 0; tries < behindMax; tries++) {
+      if (!line.isUp()) return { kind: "unreachable", why: line.why() }
+      try {
+        const read = await readOnce(stream, after, limit)
+        if (read.kind !== "behind") return read
+        // Mostly it came between the two questions, and the reader is as good as it was.
+        if (tries === 0) continue
+        await Bun.sleep(behindNapMs)
+      } catch (error) {
+        return unreachableFor(error)
+      }
+      readers.delete(stream)
+    }
+    return {
+      kind: "unreachable",
+      why: `the server that delivers ${stream} is behind the hub's leader, and does not catch up`,
     }
   }
 
   return {
     async read(stream: Stream, after: number, limit: number): Promise<Read | Unreachable> {
+      if (nowTickMs() < oneByOneUntilTickMs) return readSome(stream, after, limit)
       const reader = readers.get(stream)
       if (reader?.at !== after || reader.wasDry) {
-        const few = await readFew(stream, after, limit)
-        if (few !== undefined) return few
+        const few = await readSome(stream, after, Math.min(fewMax, limit))
+        if (few.kind === "unreachable" || few.isEnd) return few
       }
-      for (let tries = 0; tries < behindMax; tries++) {
-        if (!line.isUp()) return { kind: "unreachable", why: line.why() }
-        try {
-          const read = await readOnce(stream, after, limit)
-          if (read.kind !== "behind") return read
-          // Mostly it came between the two questions, and the reader is as good as it was.
-          if (tries === 0) continue
-          await Bun.sleep(behindNapMs)
-        } catch (error) {
-          return unreachableFor(error)
-        }
-        readers.delete(stream)
-      }
-      return {
-        kind: "unreachable",
-        why: `the server that delivers ${stream} is behind the hub's leader, and does not catch up`,
-      }
+      const read = await readByConsumer(stream, after, limit)
+      // A page of what nobody of the site wrote has no entries, and would be asked for again and again.
+      if (read.kind === "read" && (read.isEnd || read.entries.length > 0)) return read
+      if (!line.isUp()) return { kind: "unreachable", why: line.why() }
+      oneByOneUntilTickMs = nowTickMs() + oneByOneMs
+      return readSome(stream, after, limit)
     },
   }
 }

@@ -90,3 +90,15 @@ describe.each([
     expect(a.syncStore.conflicts.list(10)).toEqual([])
   })
 })
+
+test("what a transaction of the talk records by the way is told of: the round may have passed the place where it would go", async () => {
+  await using site = await openSiteOf(1)
+  const [a] = site.boxes
+  const before = a!.recordedBeside()
+  enrol(a!, "Nora")
+  expect(a!.recordedBeside()).toBe(before)
+  a!.side.box.transact((tables) => tables.mustReadErasures())
+  expect(a!.recordedBeside()).toBe(before + 1)
+  a!.side.box.transact((tables) => tables.mustReadErasures())
+  expect(a!.recordedBeside()).toBe(before + 1)
+})

@@ -34,6 +34,8 @@ export interface GalleryBox extends AsyncDisposable {
   readonly people: People
   readonly syncStore: SyncStore
   readonly side: GallerySide
+  /** How often a talk has recorded by the way what was changed here. */
+  readonly recordedBeside: () => number
   /** What was changed here is told, and what others told is done. */
   talk(verify?: boolean): Promise<Extract<Round, { kind: "done" }>>
   /** Resolves when whoever was erased elsewhere is gone. */
@@ -93,7 +95,8 @@ export async function openGalleryBox(
   const keys = site.keysOf(name)
   const heard = hearsErasures ? erased : { ...erased, erasedHere: () => undefined }
   const needs = { store, syncStore, gallery, keys: () => keys, chips, people: heard, log: silentLog, wallClockMs }
-  const side = openGallerySide(needs)
+  let beside = 0
+  const side = openGallerySide({ ...needs, recordedBeside: () => void beside++ })
   const { open } = createOpener(keys)
   const session = { hub, box: side.box, open, pace: () => Promise.resolve(), pageRecords, windowRecords: 16 }
   let closed = false
@@ -114,6 +117,7 @@ export async function openGalleryBox(
       return done
     },
     settled: erased.settled,
+    recordedBeside: () => beside,
     async [Symbol.asyncDispose]() {
       await close()
       if (options.folder === undefined) folder[Symbol.dispose]()

@@ -56,7 +56,7 @@ test("what was refused for want of a key or a member is read again, and nothing 
     })
   const entry = (sequence: number, kind: string) => ({ stream: "records", sequence, key: "k", kind, why: "w" }) as const
   set()
-  rereadRefused(disk, [entry(20, "bad_signature")], 200)
+  expect(rereadRefused(disk, [entry(20, "bad_signature")], 200)).toBe(false)
   expect(at()).toEqual([50, 500])
   rereadRefused(disk, [entry(300, "no_key"), entry(200, "unknown_box"), entry(20, "bad_seal")], 200)
   expect(at()).toEqual([50, 199])
@@ -64,7 +64,11 @@ test("what was refused for want of a key or a member is read again, and nothing 
   set()
   // As many as are kept: earlier ones may have been forgotten.
   rereadRefused(disk, [entry(300, "no_key"), entry(301, "no_key")], 2)
-  expect(at()).toEqual([50, 0])
+  expect(at()).toEqual([0, 0])
+  set()
+  // Of an erasure, say, that was read before two hundred records.
+  rereadRefused(disk, [entry(300, "bad_signature"), entry(301, "bad_signature")], 2)
+  expect(at()).toEqual([0, 0])
 })
 
 test("what a box says of itself is read by others, and what is none is not", () => {

@@ -1,5 +1,7 @@
 import { expect, test } from "bun:test"
 import type { Result } from "../../../app/base/result.ts"
+import { StorageTrouble } from "../../../app/base/storage-trouble.ts"
+import type { Errand } from "../../../app/sync/link/errand.ts"
 import { createTestSite } from "../site.ts"
 import { entity } from "../support.ts"
 import { createLines, openLink, until } from "./support.ts"
@@ -143,6 +145,92 @@ test("an errand runs when its stream has news, first ones before the round, and 
   expect(done.at(-1)).toBe("first")
   await until("a failed one is tried again", () => linkA.status().counts.rounds > 4)
   expect(warnings.filter((text) => text.includes("no more room"))).toHaveLength(1)
+})
+
+test("what an errand's stream tells while the errand runs makes it run once more", async () => {
+  const { a, b, lines } = twoBoxes()
+  const hubB = (await lines.connect(b)).value
+  let runs = 0
+  const run = async () => {
+    // It has read by now, and is still busy with something else.
+    if (++runs === 1) await hubB.write("announcements", "0b0b0b0b.01", new Uint8Array(8), 0)
+    return { kind: "done" } as const
+  }
+  const errand = { name: "board", everyMs: 3_600_000, stream: "announcements", when: "before", run } as const
+  await using _link = openLink(a, lines, { errands: [errand] })
+  await until("it ran once more", () => runs === 2)
+})
+
+test("an errand that gets no answer any more does not hold up the rounds; one that never had one does", async () => {
+  const { a, b, lines } = twoBoxes()
+  await using _linkB = openLink(b, lines)
+  let isAnswered = false
+  const errand: Errand = {
+    name: "board",
+    everyMs: 1,
+    when: "before",
+    run: () => Promise.resolve(isAnswered ? { kind: "done" } : { kind: "unreachable", why: "no leader" }),
+  }
+  const warnings: string[] = []
+  await using link = openLink(a, lines, { errands: [errand], warnings })
+  a.enrol(1, 1)
+  await until("it was tried", () => link.status().why === "no leader")
+  expect(link.status().counts.rounds).toBe(0)
+  isAnswered = true
+  await until("stored", () => link.status().counts.stored === 1)
+  isAnswered = false
+  await until("it is told", () => warnings.some((text) => text.includes("board")))
+  a.enrol(2, 1)
+  link.nudge()
+  await until("stored, too", () => link.status().counts.stored === 2)
+  expect(link.status().state).toBe("connected")
+})
+
+test("what the hub told of is read by the round after one that the box's own disk ended", async () => {
+  const { a, b, lines } = twoBoxes()
+  await using linkB = openLink(b, lines)
+  let fails = 0
+  const transact: typeof a.needs.box.transact = (body) =>
+    a.needs.box.transact((tables) => {
+      if (fails > 0 && tables.position("records") >= 0) {
+        fails--
+        throw new StorageTrouble("the disk is full", new Error("full"))
+      }
+      return body(tables)
+    })
+  const broken = { ...a, needs: { ...a.needs, box: { ...a.needs.box, transact } as never } }
+  await using linkA = openLink(broken, lines)
+  await until("both connected", () => [linkA, linkB].every((link) => link.status().state === "connected"))
+  fails = 1
+  b.enrol(1, 1)
+  linkB.nudge()
+  await until("a holds it", () => a.digest().length === 1)
+  expect(fails).toBe(0)
+})
+
+test("what an errand wants read again is read by the round after it, whatever the hub told of", async () => {
+  const { a, b, lines } = twoBoxes()
+  b.enrol(1, 3)
+  await b.round()
+  let isDue = false
+  const errand: Errand = {
+    name: "board",
+    everyMs: 5,
+    when: "before",
+    run() {
+      const readsAgain = isDue
+      if (isDue) a.disk.transact((tables) => tables.setPosition("records", 0))
+      isDue = false
+      return Promise.resolve({ kind: "done", readsAgain })
+    },
+  }
+  await using link = openLink(a, lines, { errands: [errand] })
+  await until("it has read", () => link.status().counts.applied === 3)
+  const position = () => a.disk.transact((tables) => tables.position("records"))
+  const before = position()
+  isDue = true
+  await until("it was moved back", () => !isDue)
+  await until("it was read again", () => position() === before)
 })
 
 test("closing ends a talk in the middle of an answer that never comes", async () => {

@@ -22,6 +22,23 @@ test("who reads while others write is shown everything, and in order", async () 
   expect(await reading).toEqual(Array.from({ length: written }, (_, i) => i + 1))
 }, 60_000)
 
+test("a hub that has no consumer to give, for want of the server it gave it to, is read one by one", async () => {
+  using folder = tempFolder()
+  const user = `{ user: box, password: box, permissions: { publish: { deny: "$JS.API.CONSUMER.>" } } }`
+  await using server = await startServer(folder.path, { more: `authorization { users: [ ${user} ] }\nno_auth_user: box` })
+  await using hub = await openHub({ ...hubOptions(server), timeoutMs: 300 })
+  for (let i = 1; i <= 50; i++) await hub.write("records", entity(1, i), new Uint8Array(100), 0)
+  const pages: number[] = []
+  for (let after = 0; ; ) {
+    const page = await hub.read("records", after, 20)
+    if (page.kind === "unreachable") throw new Error(page.why)
+    pages.push(page.entries.length)
+    after += page.entries.length
+    if (page.isEnd) break
+  }
+  expect(pages).toEqual([20, 20, 10])
+}, 60_000)
+
 /** The numbers as pages show them, one page after the other. */
 async function readUpTo(hub: NatsHub, end: number): Promise<readonly number[]> {
   const sequences: number[] = []

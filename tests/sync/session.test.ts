@@ -3,7 +3,6 @@ import { whyShrunken } from "../../app/sync/box.ts"
 import { bundlePage, importRecords } from "../../app/sync/courier.ts"
 import type { Unreachable } from "../../app/sync/hub.ts"
 import { withMarker } from "../../app/sync/markers.ts"
-import { round } from "../../app/sync/session.ts"
 import { Crash } from "../sim/disk.ts"
 import { agree, createTestSite, settled } from "./site.ts"
 import { boxA, boxB, entity } from "./support.ts"
@@ -279,20 +278,4 @@ test("markers are remembered densely where they are new, and far back all the sa
     expect(100_000 - kept.sequence).toBeLessThan(back * 3 + 2)
   }
   expect(withMarker(markers, { sequence: 5, name: "5" })).toBe(markers)
-})
-
-test("what lies at no path stops nobody, whoever wrote it: a box that was revoked, too", async () => {
-  const { site, a, b } = await agreed()
-  const { bytes } = b.disk.rows().get(entity(200, 200))!.record
-  for (const key of ["zz", "00", `${entity(1)}.`, `${entity(1)}.zz`]) site.hub.write("records", key, bytes, 0)
-  const open = (given: Uint8Array) => {
-    const opened = a.open(given)
-    return opened.kind === "opened" && opened.record.origin.startsWith(boxB)
-      ? ({ kind: "revoked_box", why: "revoked" } as const)
-      : opened
-  }
-  expect(await round({ ...a.needs, open }, { verify: false })).toMatchObject({ kind: "done", refused: 4 })
-  site.mark()
-  await a.round()
-  expect(await a.janitor.sweep(0)).toMatchObject({ kind: "swept" })
 })

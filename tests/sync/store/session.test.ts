@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, test } from "bun:test"
 import type { Row, Tables } from "../../../app/sync/box.ts"
 import type { Entity } from "../../../app/sync/entity.ts"
+import { round } from "../../../app/sync/session.ts"
 import { Crash } from "../../sim/disk.ts"
 import { agree, createTestSiteOn, settled, type TestDisk } from "../site.ts"
 import { boxA, boxB, entity } from "../support.ts"
@@ -123,4 +124,20 @@ describe.each([
     await site.settle()
     agree(site.digests())
   })
+})
+
+test("what lies at no path stops nobody, whoever wrote it: a box that was revoked, too", async () => {
+  const { site, a, b } = await agreed(false)
+  const { bytes } = b.disk.rows().get(entity(200, 200))!.record
+  for (const key of ["zz", "00", `${entity(1)}.`, `${entity(1)}.zz`]) site.hub.write("records", key, bytes, 0)
+  const open = (given: Uint8Array) => {
+    const opened = a.open(given)
+    return opened.kind === "opened" && opened.record.origin.startsWith(boxB)
+      ? ({ kind: "revoked_box", why: "revoked" } as const)
+      : opened
+  }
+  expect(await round({ ...a.needs, open }, { verify: false })).toMatchObject({ kind: "done", refused: 4 })
+  site.mark()
+  await a.round()
+  expect(await a.janitor.sweep(0)).toMatchObject({ kind: "swept" })
 })

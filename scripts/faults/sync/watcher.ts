@@ -5,8 +5,8 @@ import { connectAs } from "./connect.ts"
 
 /** Somebody who hears from the hub of each record once the hub has stored it. */
 export interface Watcher extends AsyncDisposable {
-  /** When the first record at or below this person's path came by, on this process's own clock; `undefined` when none did. */
-  seenTickMs(subjectId: string): number | undefined
+  /** When the first record of this face came by, on this process's own clock; `undefined` when none did. */
+  seenTickMs(subjectId: string, faceId: string): number | undefined
 }
 
 /** @param access the keeper's */
@@ -18,12 +18,12 @@ export async function watchHub(access: HubAccess): Promise<Watcher> {
   })
   const messages = await consumer.consume({
     callback: ({ subject }) => {
-      const person = subject.split(".")[2] ?? ""
-      if (!seen.has(person)) seen.set(person, performance.now())
+      const entity = subject.split(".").slice(2).join(".")
+      if (!seen.has(entity)) seen.set(entity, performance.now())
     },
   })
   return {
-    seenTickMs: (subjectId) => seen.get(subjectId.replaceAll("-", "")),
+    seenTickMs: (subjectId, faceId) => seen.get(`${subjectId}.${faceId}`.replaceAll("-", "")),
     [Symbol.asyncDispose]: async () => {
       messages.stop()
       await connection[Symbol.asyncDispose]()

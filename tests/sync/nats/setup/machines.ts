@@ -60,7 +60,8 @@ export function tempMachines() {
         const { exitCode, stderr } = Bun.spawnSync([program, ...args])
         if (exitCode !== 0) throw new Error(`${command}: ${stderr.toString()}`)
       } else if (word === "gatehouse") {
-        const { code, out, err } = await run(...args)
+        // Three servers on a busy machine take longer to find their leaders than a person waits by default.
+        const { code, out, err } = await run(...args, ...(isWaiting(args) ? ["--wait", "60"] : []))
         if (code !== 0 && !err.includes("needs 2.10.23")) throw new Error(`${command}: ${err}`)
         said.push(out)
       } else if (!needsRoot.some((start) => command.startsWith(start))) throw new Error(`nobody knows how to do ${command}`)
@@ -92,6 +93,8 @@ export function tempMachines() {
     },
   }
 }
+
+const isWaiting = ([command, what]: readonly string[]) => command === "hub" && (what === "check" || what === "prepare")
 
 /** For an old server, as told above. */
 function makeFit(copied: string): void {

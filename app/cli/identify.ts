@@ -2,9 +2,10 @@ import type { Command } from "commander"
 import type { Config } from "../config/config.ts"
 import { explain } from "../pipeline/explain.ts"
 import { type Recognition, type RecognizeNeeds, recognize } from "../pipeline/recognize.ts"
+import { whyBlindAt } from "../sync/link/blind.ts"
 import { type BoxOptions, boxCommand, end, printJson, withConfig } from "./command.ts"
-import type { CliContext } from "./needs.ts"
-import { withBox } from "./opened-box.ts"
+import type { CliContext, OpenedGallery } from "./needs.ts"
+import { type OpenedBox, withBox } from "./opened-box.ts"
 import type { Outcome } from "./outcome.ts"
 import { readPicture } from "./picture-file.ts"
 import { formatTable, startProgress } from "./terminal.ts"
@@ -19,8 +20,8 @@ export function identifyCommand(context: CliContext): Command {
 }
 
 async function run(context: CliContext, files: readonly string[], options: BoxOptions): Promise<Outcome> {
-  return withConfig(options, (config) =>
-    withBox(config, context.needs, async ({ recognizeNeeds, set }) => {
+  return withConfig(options, (config) => {
+    const work = async ({ recognizeNeeds, set }: OpenedBox): Promise<Outcome> => {
       const pictures: IdentifiedPicture[] = []
       {
         using progress = startProgress(context.terminal, "pictures", files.length)
@@ -34,8 +35,15 @@ async function run(context: CliContext, files: readonly string[], options: BoxOp
       const failed = pictures.filter((picture) => picture.kind === "failed")
       if (failed.length > 0) return { kind: "failed", why: failed.map((picture) => picture.why).join("; ") }
       return { kind: pictures.some(hasMatch) ? "yes" : "no" }
-    }),
-  )
+    }
+    return withBox(config, context.needs, work, whyBlind)
+  })
+}
+
+/** A box that was restored names nobody who may have been erased since, at its doors and here. */
+async function whyBlind({ site }: Pick<OpenedGallery, "site">): Promise<string | undefined> {
+  const report = await site()
+  return report?.mustReadErasures === true ? whyBlindAt(report.site) : undefined
 }
 
 async function identify(file: string, needs: RecognizeNeeds, { recognition: options }: Config): Promise<IdentifiedPicture> {

@@ -40,11 +40,21 @@ export async function withEngines(
   }
 }
 
-/** As `withEngines`, with the gallery of the data folder. */
-export async function withBox(config: Config, needs: CliNeeds, work: (box: OpenedBox) => Promise<Outcome>): Promise<Outcome> {
+/**
+ * As `withEngines`, with the gallery of the data folder.
+ * @param whyNot why it is not to be done with this gallery: asked before an engine starts
+ */
+export async function withBox(
+  config: Config,
+  needs: CliNeeds,
+  work: (box: OpenedBox) => Promise<Outcome>,
+  whyNot: (gallery: Pick<OpenedGallery, "site">) => Promise<string | undefined> = async () => undefined,
+): Promise<Outcome> {
   const gallery = await needs.openGallery(config)
   if (gallery.kind !== "ok") return gallery
   try {
+    const why = await whyNot(gallery.value)
+    if (why !== undefined) return { kind: "failed", why }
     return await withEngines(config, needs, ({ set, analyze }) => {
       const { search, facesSearched } = gallery.value
       const { space, calibration } = set.embedding

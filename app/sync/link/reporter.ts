@@ -5,6 +5,7 @@ import type { SyncOptions } from "../options.ts"
 import type { Board } from "../site/board.ts"
 import type { Site } from "../site/site.ts"
 import type { SyncStore } from "../store/sync-store.ts"
+import { whyBlindAt } from "./blind.ts"
 import { parseBoxStatus } from "./box-status.ts"
 import { createErasedList } from "./erased-list.ts"
 import type { Link } from "./link.ts"
@@ -130,10 +131,7 @@ export function createReporter(needs: ReporterNeeds, isService = true) {
       const entity = entityOf(...text.split("."))
       return entity !== undefined && syncStore.fromTheFuture.resolve(entity)
     },
-    whyBlind: () =>
-      isBlind()
-        ? `this box was restored from a backup, and may not recognise anybody before it has read from the hub of the site ${site.name} who was erased since: connect it, or \`gatehouse sync leave --force\` if it is on its own from now on`
-        : undefined,
+    whyBlind: () => (isBlind() ? whyBlindAt(site.name) : undefined),
     readGauges(metrics: SyncGauges): void {
       const { outbox, conflicts, fromTheFuture } = figures()
       const { state, lag } = link?.status() ?? silent

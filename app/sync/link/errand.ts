@@ -27,8 +27,11 @@ export type Ran =
   | { readonly kind: "failed"; readonly why: string; readonly readsAgain?: boolean }
   | Unreachable
 
-/** One that got no answer is tried again so soon: what it asks for may be without a leader for a while, and others not. */
-const retryMs = 1000
+/**
+ * One that got no answer is tried again so soon: what it asks for may be without a leader for a while, and others not. It waits for
+ * that answer 2 s each time, and the rounds with it.
+ */
+const retryMs = 3000
 
 /** When errands are due, each by itself. */
 export function createErrandPlan(errands: readonly Errand[], nowTickMs: () => number) {

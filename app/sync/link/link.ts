@@ -37,8 +37,11 @@ export interface Link {
   close(): Promise<void>
 }
 
-/** A broken line costs nothing to ask, and a hub that is back is to be noticed: a box fails over within seconds. */
-const backoff: BackoffOptions = { firstMs: 250, maxMs: 5000 }
+/**
+ * A broken line costs nothing to ask, and a hub that is back is to be noticed: a box fails over within seconds. Of a stream without
+ * a leader nobody says that there is none, so each try has waited 2 s for an answer by then.
+ */
+const backoff: BackoffOptions = { firstMs: 250, maxMs: 1000 }
 /** Nobody answers at an address: looked at less and less. */
 const dialBackoff: BackoffOptions = { firstMs: 250, maxMs: 30_000 }
 /** A gallery that is not in order waits for a person, who may repair it without a restart. */

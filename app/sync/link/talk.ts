@@ -14,6 +14,10 @@ export interface TalkOptions {
   readonly nowTickMs: () => number
 }
 
+/** A hub that does not tell what is new is asked so often, for so long: a cluster that lost a server can need minutes for it. */
+const deafPollMs = 1000
+const deafMsMax = 120_000
+
 export type Talk = ReturnType<typeof createTalk>
 
 /** What a box does over one opened hub, step by step. */
@@ -29,6 +33,8 @@ export function createTalk(
   const plan = createErrandPlan(errands, nowTickMs)
   let listening: Listening | undefined
   let listeningTickMs = Number.POSITIVE_INFINITY
+  /** Since when nobody tells. */
+  let deafTickMs = nowTickMs()
   let beginning: Promise<void> | undefined
   let generation = 0
   let verifiedTickMs = Number.NEGATIVE_INFINITY
@@ -43,6 +49,11 @@ export function createTalk(
   const apart = hub.apart()
 
   const verifyInMs = () => options.verifySeconds * 1000 - (nowTickMs() - verifiedTickMs)
+
+  function pollMs(): number {
+    const isDeaf = listening === undefined && nowTickMs() - deafTickMs < deafMsMax
+    return isDeaf ? Math.min(deafPollMs, options.pollSeconds * 1000) : options.pollSeconds * 1000
+  }
 
   function heard(told: News): void {
     if (!traffic.isForeign(told)) return
@@ -64,6 +75,7 @@ export function createTalk(
   function listenSoon(): void {
     if (beginning !== undefined) return
     const old = listening
+    if (old !== undefined) deafTickMs = nowTickMs()
     listening = undefined
     beginning = listen(old)
       .catch((error) => log.error({ err: error }, "a bug: the box does not listen to the hub of the site"))
@@ -156,8 +168,7 @@ export function createTalk(
       await runErrands("after")
       return done
     },
-    nextInMs: (): number =>
-      Math.max(0, Math.min(options.pollSeconds * 1000 - (nowTickMs() - readTickMs), verifyInMs(), plan.nextInMs())),
+    nextInMs: (): number => Math.max(0, Math.min(pollMs() - (nowTickMs() - readTickMs), verifyInMs(), plan.nextInMs())),
     async close(): Promise<void> {
       if (over.server() !== undefined) for (const errand of errands) await errand.leave?.()
       await beginning

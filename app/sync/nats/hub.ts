@@ -110,7 +110,9 @@ async function hubOver(packages: NatsPackages, line: Line, options: NatsHubOptio
   const nextOf = (stream: Stream, after: number) =>
     stored(streamName(site, stream), { seq: after + 1, next_by_subj: anySubject(site) })
 
-  const read = () => createPages({ packages, line, site, box, timeoutMs, last: lastOf, next: nextOf }).read
+  const at = (stream: Stream, sequence: number) => stored(streamName(site, stream), { seq: sequence })
+
+  const read = () => createPages({ packages, line, site, box, timeoutMs, last: lastOf, next: nextOf, at }).read
 
   const hub: NatsHub = {
     read: read(),

@@ -1,7 +1,7 @@
 import type { Subscription } from "@nats-io/transport-node"
 import type { Result } from "../../base/result.ts"
 import { nowTickMs } from "../../base/ticks.ts"
-import type { Stream } from "../hub.ts"
+import type { Stream, Unreachable } from "../hub.ts"
 import type { Listening, News } from "../link/hub.ts"
 import type { Line } from "./connection.ts"
 import { inboxPrefix, streamName } from "./layout.ts"
@@ -23,6 +23,7 @@ export interface NewsNeeds {
 const beatMs = 5000
 /** … and is not believed any more after so long a silence: the consumer was on a server that left. */
 const silenceMs = 3 * beatMs
+const triesMax = 3
 /** After it the server forgets a consumer whose box is gone. */
 const forgottenAfterNs = 60 * 1e9
 
@@ -33,18 +34,26 @@ export async function listenToStreams(
 ): Promise<Result<Listening>> {
   const opened: (() => void)[] = []
   const heardTickMs = new Map<Stream, number>()
-  try {
-    for (const stream of streams) {
+  const begin = async (stream: Stream): Promise<Unreachable | undefined> => {
+    heardTickMs.set(stream, nowTickMs())
+    const listen = (sequence: number | undefined) => {
       heardTickMs.set(stream, nowTickMs())
-      const listen = (sequence: number | undefined) => {
-        heardTickMs.set(stream, nowTickMs())
-        if (sequence !== undefined) heard({ stream, sequence })
-      }
-      opened.push(await listenTo(needs, stream, listen))
+      if (sequence !== undefined) heard({ stream, sequence })
     }
-  } catch (error) {
+    for (let tries = 1; ; tries++)
+      try {
+        opened.push(await listenTo(needs, stream, listen))
+        return undefined
+      } catch (error) {
+        const meaning = meaningOf(needs.packages, error)
+        // A cluster gives the consumer to any of its servers, also to one that has just been lost.
+        if (meaning.kind !== "unreachable" || tries === triesMax || !needs.line.isUp()) return asUnreachable(meaning)
+      }
+  }
+  const failed = (await Promise.all(streams.map(begin))).find((answer) => answer !== undefined)
+  if (failed !== undefined) {
     for (const close of opened) close()
-    return { kind: "failed", why: asUnreachable(meaningOf(needs.packages, error)).why }
+    return { kind: "failed", why: failed.why }
   }
   return {
     kind: "ok",

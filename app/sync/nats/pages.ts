@@ -21,6 +21,8 @@ export interface PageNeeds {
     stream: Stream,
     after: number,
   ) => Promise<{ readonly kind: "found"; readonly message: StoredMsg } | { readonly kind: "none" } | Unreachable>
+  /** What lies at a number, by the stream's leader. */
+  readonly at: PageNeeds["next"]
   /** The number of the last message that is there, by the stream's leader; 0 for none. */
   readonly last: (stream: Stream) => Promise<{ readonly kind: "last"; readonly sequence: number } | Unreachable>
 }
@@ -63,11 +65,12 @@ const behindNapMs = 100
 const fewMax = 4
 /**
  * A cluster gives a consumer to any server of the stream, also to one that has just been lost: it tells that it is gone only after
- * minutes. Then all is asked for one by one for so long, which is slower and gets there.
+ * minutes. Then all is asked for by its number for so long, which is slower and gets there.
  */
 const oneByOneMs = 15_000
+const atOnceMax = 16
 
-export function createPages({ packages, line, site, box, timeoutMs, last, next: nextMessage }: PageNeeds) {
+export function createPages({ packages, line, site, box, timeoutMs, last, at, next: nextMessage }: PageNeeds) {
   const { createInbox } = packages.transport
   const readers = new Map<Stream, Reader>()
   let made = 0
@@ -156,10 +159,33 @@ export function createPages({ packages, line, site, box, timeoutMs, last, next: 
     return entries.length > 0 ? { kind: "read", entries, isEnd: false } : { kind: "behind" }
   }
 
-  /** One after the other, from the stream's leader. */
+  /** Without a consumer, from the stream's leader: some at a time, and where nothing lies, whatever comes next. */
   async function readSome(stream: Stream, from: number, limit: number): Promise<Read | Unreachable> {
     const entries: HubEntry[] = []
     for (let after = from; entries.length < limit; ) {
+      const found = await nextMessage(stream, after)
+      if (found.kind === "unreachable") return found
+      if (found.kind === "none") return { kind: "read", entries, isEnd: true }
+      const first = found.message.seq
+      const more = Math.min(atOnceMax, limit - entries.length) - 1
+      const beside = await Promise.all(Array.from({ length: more }, (_, i) => at(stream, first + 1 + i)))
+      for (const answer of [found, ...beside]) {
+        if (answer.kind === "unreachable") return answer
+        // Removed, or stored after it was asked for: what lies behind it is not to be read before that is known.
+        if (answer.kind === "none") break
+        const { seq: sequence, subject, data } = answer.message
+        const entry = entryOf(site, stream, { sequence, subject, data })
+        if (entry !== undefined) entries.push(entry)
+        after = sequence
+      }
+    }
+    return { kind: "read", entries, isEnd: false }
+  }
+
+  /** What a reader who is nearly at the end asks for, one after the other; `undefined` when there is more than a few. */
+  async function readFew(stream: Stream, from: number, limit: number): Promise<Read | Unreachable | undefined> {
+    const entries: HubEntry[] = []
+    for (let after = from, count = 0; count < Math.min(fewMax, limit); count++) {
       const found = await nextMessage(stream, after)
       if (found.kind === "unreachable") return found
       if (found.kind === "none") return { kind: "read", entries, isEnd: true }
@@ -168,7 +194,7 @@ export function createPages({ packages, line, site, box, timeoutMs, last, next: 
       if (entry !== undefined) entries.push(entry)
       after = sequence
     }
-    return { kind: "read", entries, isEnd: false }
+    return undefined
   }
 
   async function readByConsumer(stream: Stream, after: number, limit: number): Promise<Read | Unreachable> {
@@ -196,8 +222,8 @@ export function createPages({ packages, line, site, box, timeoutMs, last, next: 
       if (nowTickMs() < oneByOneUntilTickMs) return readSome(stream, after, limit)
       const reader = readers.get(stream)
       if (reader?.at !== after || reader.wasDry) {
-        const few = await readSome(stream, after, Math.min(fewMax, limit))
-        if (few.kind === "unreachable" || few.isEnd) return few
+        const few = await readFew(stream, after, limit)
+        if (few !== undefined) return few
       }
       const read = await readByConsumer(stream, after, limit)
       // A page of what nobody of the site wrote has no entries, and would be asked for again and again.

@@ -104,6 +104,7 @@ export function openMember(needs: MemberNeeds, options: SyncOptions): RunningMem
 
   async function connect() {
     const { openNatsHub } = await import("../sync/nats/hub.ts")
+    await recording.caughtUp
     return openNatsHub(access)
   }
 

@@ -31,6 +31,11 @@ const failedMs = 5000
 export interface Recording {
   /** Something was committed in this process. */
   changed(): void
+  /**
+   * Resolves when all was recorded that was changed before, while the box did not serve: page by page, here. A session would do it in
+   * its first transaction, and nobody at a door had an answer meanwhile. Also when it could not be recorded, or the box stops.
+   */
+  readonly caughtUp: Promise<void>
   close(): Promise<void>
 }
 
@@ -38,6 +43,7 @@ export function createRecording({ drain, pageMax, backlogPage, hasChanged, recor
   const alarm = createAlarm()
   let isStopping = false
   let isChanged = true
+  const caughtUp = Promise.withResolvers<void>()
   let recordedTickMs = Number.NEGATIVE_INFINITY
 
   /** Whether there may be more. */
@@ -68,18 +74,21 @@ export function createRecording({ drain, pageMax, backlogPage, hasChanged, recor
         try {
           await untilDue()
           while (!isStopping && step()) await Bun.sleep(restMs)
+          caughtUp.resolve()
         } catch (error) {
           log.error({ err: error }, "changes of the gallery could not be recorded for the site; it is tried again")
           isChanged = true
+          caughtUp.resolve()
           await alarm.wait(failedMs)
         }
       }
       if (!isChanged) await alarm.wait(glanceMs)
     }
   }
-  const running = run()
+  const running = run().finally(() => caughtUp.resolve())
 
   return {
+    caughtUp: caughtUp.promise,
     changed() {
       isChanged = true
       alarm.ring()

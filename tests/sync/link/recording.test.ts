@@ -25,6 +25,8 @@ function openRecording(given: { pages?: number[]; backlog?: number[]; hasChanged
 
 test("what was there at the start is recorded page by page, and then who was there before the box joined", async () => {
   await using recording = openRecording({ pages: [128, 128, 7], backlog: [50, 3] })
+  await recording.caughtUp
+  expect(recording.pages).toEqual([])
   await until("all recorded", () => recording.state.recorded === 5)
   await Bun.sleep(30)
   expect(recording.state.recorded).toBe(5)
@@ -63,4 +65,14 @@ test("a recording that fails is told of, and tried again at the next change", as
   await until("failed", () => recording.state.errors === 1)
   recording.changed()
   await until("recorded", () => recording.state.recorded === 1)
+})
+
+test("a recording that cannot catch up keeps nobody from talking, and one that ends neither", async () => {
+  await using recording = openRecording({ pages: [128] })
+  recording.state.failNext = true
+  await recording.caughtUp
+  expect(recording.state.errors).toBe(1)
+  const ended = openRecording()
+  await ended.close()
+  await ended.caughtUp
 })

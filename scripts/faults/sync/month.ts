@@ -82,7 +82,7 @@ const waitMsMax = 600_000
 async function secondsUntil(startTickMs: number, isSo: () => boolean): Promise<number> {
   while (!isSo()) {
     if (performance.now() - startTickMs > waitMsMax) throw new Error(`not so after ${waitMsMax / 1000} s`)
-    await Bun.sleep(100)
+    await Bun.sleep(200)
   }
   return (performance.now() - startTickMs) / 1000
 }

@@ -57,13 +57,24 @@ export async function connectLine({ transport }: NatsPackages, address: HubAddre
   }
   try {
     const connection = await transport.connect(options)
-    // Those that did not answer the first time were struck off.
-    connection.setServers([...address.servers])
+    // Those that did not answer the first time were struck off. The one it is at comes last: tried first when the line breaks, it
+    // would keep the box waiting while it is halted.
+    const present = connection.getServer()
+    connection.setServers(address.servers.toSorted((a, b) => Number(a === present) - Number(b === present)))
     return { kind: "ok", value: lineOf(transport.errors, connection, tries) }
   } catch (error) {
     if (!(error instanceof Error)) throw error
     return { kind: "failed", why: `${address.servers.join(", ")}: ${await whyRefused(transport.errors, error, address)}` }
   }
+}
+
+/**
+ * In the order in which they are dialled when the line breaks: a server that hangs still takes a connection, and then nothing comes
+ * for the time of a try.
+ */
+export function othersFirst(servers: readonly string[], present: string): readonly string[] {
+  const after = servers.indexOf(present) + 1
+  return [...servers.slice(after), ...servers.slice(0, after)]
 }
 
 async function whyRefused(errors: NatsPackages["transport"]["errors"], error: Error, { servers, tls }: HubAddress) {

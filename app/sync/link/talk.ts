@@ -103,7 +103,11 @@ export function createTalk(
   async function runErrands(when: "before" | "after"): Promise<Unreachable | undefined> {
     for (const errand of plan.due(when)) {
       plan.begins(errand)
-      const ran = await errand.run(hub)
+      const ran = await errand.run(hub).catch((error) => {
+        // This box's own disk, or a bug: it did not run.
+        plan.again(errand)
+        throw error
+      })
       if (ran.kind === "unreachable") {
         const holdsUp = when === "before" && (over.server() === undefined || !answered.has(errand))
         if (holdsUp) plan.again(errand)

@@ -186,6 +186,25 @@ test("an errand that gets no answer any more does not hold up the rounds; one th
   expect(link.status().state).toBe("connected")
 })
 
+test("without an answer of an errand that comes before the rounds there is none, also when the box's own disk ended it", async () => {
+  const { a, lines } = twoBoxes()
+  const seen: number[] = []
+  let runs = 0
+  const errand: Errand = {
+    name: "board",
+    everyMs: 3_600_000,
+    when: "before",
+    async run() {
+      seen.push(link.status().counts.rounds)
+      if (++runs === 1) throw new StorageTrouble("the disk is full", new Error("full"))
+      return { kind: "done" }
+    },
+  }
+  await using link = openLink(a, lines, { errands: [errand] })
+  await until("a round", () => link.status().counts.rounds > 0)
+  expect(seen).toEqual([0, 0])
+})
+
 test("what the hub told of is read by the round after one that the box's own disk ended", async () => {
   const { a, b, lines } = twoBoxes()
   await using linkB = openLink(b, lines)

@@ -1,5 +1,6 @@
 import type { ConnectionOptions, NatsConnection } from "@nats-io/transport-node"
 import { nextDelayMs } from "../../base/backoff.ts"
+import { shuffled } from "../../base/random.ts"
 import type { Result } from "../../base/result.ts"
 import { refusesCertificate } from "./certificate-probe.ts"
 import { inboxPrefix } from "./layout.ts"
@@ -39,7 +40,9 @@ export async function connectLine({ transport }: NatsPackages, address: HubAddre
   // Counted by tries at a server: the client asks for the pause more often than it makes one.
   const tries = { failed: 0 }
   const options: ConnectionOptions = {
-    servers: [...address.servers],
+    // Each box at another: shuffled here, for the client would do it once more below.
+    servers: shuffled(address.servers, Math.random),
+    noRandomize: true,
     name: `gatehouse ${address.box}`,
     inboxPrefix: inboxPrefix(address.box),
     timeout: dialMs,
@@ -59,8 +62,7 @@ export async function connectLine({ transport }: NatsPackages, address: HubAddre
     const connection = await transport.connect(options)
     // Those that did not answer the first time were struck off. The one it is at comes last: tried first when the line breaks, it
     // would keep the box waiting while it is halted.
-    const present = connection.getServer()
-    connection.setServers(address.servers.toSorted((a, b) => Number(a === present) - Number(b === present)))
+    connection.setServers([...othersFirst(address.servers, connection.getServer())])
     return { kind: "ok", value: lineOf(transport.errors, connection, tries) }
   } catch (error) {
     if (!(error instanceof Error)) throw error

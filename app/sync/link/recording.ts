@@ -24,7 +24,7 @@ const glanceMs = 250
 /** Between pages others have their turn. */
 const restMs = 1
 /** Changes that follow each other so quickly are written together: many at once cost few commits, and a single one waits for nothing. */
-const togetherMs = 15
+const togetherMs = 4
 /** A disk that is full or broken has said so to whoever wanted to write; recording goes on later. */
 const failedMs = 5000
 

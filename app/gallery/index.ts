@@ -2,6 +2,7 @@ import { existsSync, rmSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import { type BackoffOptions, nextDelayMs } from "../base/backoff.ts"
 import type { Log } from "../base/log.ts"
+import { nowTickMs } from "../base/ticks.ts"
 import type { Space } from "../face/embedding.ts"
 import type { FaceChange } from "./changes.ts"
 import { toVector } from "./faces.ts"
@@ -67,8 +68,12 @@ const searchThreadsMax = 4
 const codedExtra = 32
 /** 20,000 are compared in a third of a millisecond. */
 const comparedHereMax = 20_000
-/** Many changes in a row become one step of building. */
-const buildDelayMs = 1000
+/** Many changes in a row become one step of building: it begins when nothing came for so long … */
+const buildRestMs = 1000
+/** … or when the first has waited so long, */
+const buildWaitMsMax = 30_000
+/** or so many do, which are compared in less than a millisecond. Until then the box has its cores for what comes. */
+const buildWaitingMax = 50_000
 /** With more to do than this, every core builds; a few new faces need one. */
 const allCoresFrom = 10_000
 const fillingLookMs = 20
@@ -108,6 +113,7 @@ function withLibrary(space: Space, library: Extract<LoadedHnswlib, { kind: "ok" 
   /** One piece at a time. */
   let building: Promise<void> | undefined
   let buildTimer: NodeJS.Timeout | undefined
+  let buildDueTickMs = 0
   let restart: NodeJS.Timeout | undefined
   let failures = 0
   let lastId = 0
@@ -173,7 +179,7 @@ function withLibrary(space: Space, library: Extract<LoadedHnswlib, { kind: "ok" 
     for (const mine of [current, next]) {
       if (mine === undefined || !mine.filled) continue
       try {
-        if (mine.takeOver()) soon()
+        if (mine.takeOver()) changed(mine)
       } catch (error) {
         fail(mine, error)
       }
@@ -181,11 +187,22 @@ function withLibrary(space: Space, library: Extract<LoadedHnswlib, { kind: "ok" 
     return current?.filled ?? false
   }
 
+  function changed(mine: Generation): void {
+    const { size, built } = mine.counts()
+    const isCrowd = size - built >= buildWaitingMax
+    buildDueTickMs = isCrowd ? nowTickMs() : nowTickMs() + buildRestMs
+    soon()
+  }
+
   function soon(): void {
-    buildTimer ??= setTimeout(() => {
-      buildTimer = undefined
-      maintain()
-    }, buildDelayMs)
+    if (buildTimer !== undefined) return
+    const lastTickMs = nowTickMs() + buildWaitMsMax
+    const look = () => {
+      const inMs = Math.min(buildDueTickMs, lastTickMs) - nowTickMs()
+      buildTimer = inMs > 0 ? setTimeout(look, inMs) : undefined
+      if (buildTimer === undefined) maintain()
+    }
+    buildTimer = setTimeout(look, buildRestMs)
   }
 
   /** Whatever there is to do besides searching: it never holds a search up. */

@@ -20,6 +20,7 @@
 #include "hnswlib/hnswlib.h"
 #include "records.h"
 #include "rooms.h"
+#include "turns.h"
 
 namespace gatehouse {
 
@@ -172,7 +173,11 @@ class SharedIndex {
       auto insert = [&](size_t i) {
         try {
           const uint32_t begin = std::min<uint64_t>(to, from + uint64_t(i) * share), end = std::min<uint64_t>(to, uint64_t(begin) + share);
-          for (uint32_t slot = begin; slot < end; slot++) insertOne(slot);
+          Turns turns;
+          for (uint32_t slot = begin; slot < end; slot++) {
+            insertOne(slot);
+            turns.giveWay();
+          }
         } catch (const std::exception& error) {
           failures[i] = error.what();
         }

@@ -282,3 +282,32 @@ test("threads that die again and again never make an answer wrong, and they come
   await until(() => box.gallery.indexStatus()[0]?.state === "ready", "the graph is built in spite of it all")
   expect(box.gallery.indexStatus()[0]?.faces).toBe(1024)
 })
+
+test("a graph is not built while faces keep coming, and soon after; they are found all the time", async () => {
+  const random = randomFrom(6)
+  const space = spaceOf(64)
+  let threads = 0
+  const startWorker = () => {
+    threads++
+    return startIndexWorker()
+  }
+  await using box = await openBox({ startWorker, scannedMax: 100 })
+  const add = (name: string) => {
+    const vector = randomVector(64, random)
+    enrol(box.gallery, name, space, [vector])
+    return vector
+  }
+  // What is there at the start is built at once.
+  await box.gallery.search(space, add("First"), 1)
+  for (let i = 0; i < 1100; i++) add(`Person ${i}`)
+  // Longer than the rest between two changes that a graph waits for.
+  const untilTickMs = performance.now() + 3000
+  for (let i = 0; performance.now() < untilTickMs; i++) {
+    const vector = add(`Late ${i}`)
+    expect((await box.gallery.search(space, vector, 1))[0]?.name).toBe(`Late ${i}`)
+    await Bun.sleep(20)
+  }
+  expect(threads).toBe(0)
+  await until(() => box.gallery.indexStatus()[0]?.state === "ready", "the graph is built")
+  expect(threads).toBeGreaterThan(0)
+})

@@ -237,14 +237,16 @@ export function createPages({ packages, line, site, box, timeoutMs, last, at, ne
 
 /** Takes one more of a page's messages; the page, when that was the last. */
 function withMessage(messages: Delivered[], message: Msg, limit: number): Page | Unreachable | undefined {
-  const { code = 0, description = "" } = message.headers ?? {}
-  // Nothing there; nothing any more.
-  if (code === 404 || code === 408) return { kind: "page", messages, isDry: true }
-  if (code >= 400) return { kind: "unreachable", why: `the hub stopped delivering: ${description} (${code})` }
-  if (code > 0) return undefined
+  // Before the headers, which take longer to decode than all else: what was delivered has a name, and no code.
   const delivered = deliveredOf(message)
-  if (delivered === undefined)
+  if (delivered === undefined) {
+    const { code = 0, description = "" } = message.headers ?? {}
+    // Nothing there; nothing any more.
+    if (code === 404 || code === 408) return { kind: "page", messages, isDry: true }
+    if (code >= 400) return { kind: "unreachable", why: `the hub stopped delivering: ${description} (${code})` }
+    if (code > 0) return undefined
     return { kind: "unreachable", why: `the hub delivered what was not asked for: ${message.subject}` }
+  }
   messages.push(delivered)
   // Not when nothing is pending: until the server has said that nothing follows, what is stored just now may come as well.
   return messages.length === limit ? { kind: "page", messages, isDry: delivered.pending === 0 } : undefined

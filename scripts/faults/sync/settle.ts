@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs"
 import type { SyncBox } from "./box.ts"
 import { difference, dueOf, type Holdings, holdingsOf } from "./compare.ts"
 
@@ -50,4 +51,27 @@ export async function settledOrThrow(...of: Parameters<typeof settle>): Promise<
   const settled = await settle(...of)
   if (settled.kind === "apart") throw new Error(`the boxes do not agree: ${settled.why}`)
   return settled
+}
+
+/** Waits until none of the boxes has anything to do: their graphs are built, for one. */
+export async function untilAtRest(boxes: readonly SyncBox[]): Promise<void> {
+  for (let before = ticksOf(boxes); ; ) {
+    await Bun.sleep(restLookMs)
+    const after = ticksOf(boxes)
+    if (after - before < restTicksMax) return
+    before = after
+  }
+}
+
+const restLookMs = 3000
+/** Of a hundredth of a second: a twentieth of a processor. */
+const restTicksMax = (restLookMs / 10) * 0.05
+
+function ticksOf(boxes: readonly SyncBox[]): number {
+  return boxes.reduce((sum, { pid }) => {
+    // The name stands in brackets and may hold spaces; user and system time are the 12th and 13th field after it.
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8")
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
+    return sum + Number(fields[11]) + Number(fields[12])
+  }, 0)
 }

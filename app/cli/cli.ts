@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander"
 import { prepareResources } from "../base/resources/folder.ts"
+import { UnloadableLibrary } from "../base/resources/native.ts"
 import { version } from "../base/version.ts"
 import { engineCommand } from "./engine.ts"
 
@@ -68,8 +69,9 @@ export async function runCli(argv: readonly string[], needs: CliNeeds, terminal:
   try {
     await program.parseAsync([...argv], { from: "user" })
   } catch (error) {
-    if (!(error instanceof CommanderError)) throw error
-    if (error.code === unprepared) {
+    const isUnloadable = error instanceof UnloadableLibrary
+    if (!(error instanceof CommanderError) && !isUnloadable) throw error
+    if (isUnloadable || error.code === unprepared) {
       terminal.err(`gatehouse: ${error.message}`)
       return exitCodes.failed
     }

@@ -3,8 +3,7 @@ import { whyShrunken } from "../../app/sync/box.ts"
 import { bundlePage, importRecords } from "../../app/sync/courier.ts"
 import type { Unreachable } from "../../app/sync/hub.ts"
 import { withMarker } from "../../app/sync/markers.ts"
-import { Crash } from "../sim/disk.ts"
-import { agree, createTestSite, settled } from "./site.ts"
+import { agree, crashAt, createTestSite, settled } from "./site.ts"
 import { boxA, boxB, entity } from "./support.ts"
 
 /** Longer than any round below asks. */
@@ -80,25 +79,7 @@ describe("somebody uses the box while it talks", () => {
 
 describe("a round is cut off", () => {
   test("by a crash at each step on the disk: the next one goes on", async () => {
-    for (let at = 0; ; at++) {
-      const { site, a, b } = await agreed()
-      site.hub.rollBack(5)
-      b.enrol(500, 7)
-      await b.round()
-      a.enrol(400, 3)
-      let steps = 0
-      a.hooks.beforeStep = () => {
-        if (steps++ === at) throw new Crash()
-      }
-      const crashed = await a.round().then(
-        () => false,
-        () => true,
-      )
-      await site.settle()
-      agree(site.digests())
-      if (!crashed) break
-      expect(at).toBeLessThan(2000)
-    }
+    for (let at = 0; await crashAt(await agreed(), at); at++) expect(at).toBeLessThan(2000)
   })
 
   test.each(["the request", "the answer"])("by the loss of %s, each time", async (lost) => {

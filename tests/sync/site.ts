@@ -8,7 +8,7 @@ import type { Kind, Origin } from "../../app/sync/merge.ts"
 import { createOpener, sealRecords } from "../../app/sync/sealing.ts"
 import { round } from "../../app/sync/session.ts"
 import { writeChanges } from "../../app/sync/write.ts"
-import { createDisk } from "../sim/disk.ts"
+import { Crash, createDisk } from "../sim/disk.ts"
 import { createHub } from "../sim/hub.ts"
 import { suiteOf } from "../sim/suite.ts"
 import { createSite, entity, utf8Of } from "./support.ts"
@@ -132,6 +132,34 @@ export async function settled<Disk extends TestDisk>(site: ReturnType<typeof cre
   a.enrol(300, 6)
   await site.settle()
   return { site, a, b }
+}
+
+/**
+ * The hub has lost its end and both boxes have something to tell, when one of them crashes at a step on its disk. They agree afterwards.
+ * @returns whether its round has so many steps
+ */
+export async function crashAt<Disk extends TestDisk>(
+  { site, a, b }: Awaited<ReturnType<typeof settled<Disk>>>,
+  at: number,
+): Promise<boolean> {
+  site.hub.rollBack(5)
+  b.enrol(500, 7)
+  await b.round()
+  a.enrol(400, 3)
+  let step = 0
+  a.hooks.beforeStep = () => {
+    if (step++ === at) throw new Crash()
+  }
+  const crashed = await a.round().then(
+    () => false,
+    (error) => {
+      if (!(error instanceof Crash)) throw error
+      return true
+    },
+  )
+  await site.settle()
+  agree(site.digests())
+  return crashed
 }
 
 export function agree(digests: readonly (readonly string[])[]): void {

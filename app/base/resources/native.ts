@@ -1,10 +1,14 @@
 import { join } from "node:path"
 import { resourcesFolder } from "./folder.ts"
 
+/** A library that this machine cannot load; the message says which, why and what helps. It is nobody's bug, and told without a stack. */
+export class UnloadableLibrary extends Error {}
+
 /**
  * Loads a native module of a package. In the compiled program the loaders inside the packages are replaced by this one (see
  * scripts/build/redirects.ts): they look for files beside themselves, where there are none.
  * @param path below `node_modules`
+ * @throws `UnloadableLibrary`
  */
 export function loadNative(path: string): unknown {
   const module: { exports: unknown } = { exports: {} }
@@ -13,7 +17,7 @@ export function loadNative(path: string): unknown {
     process.dlopen(module, file)
   } catch (error) {
     const what = error instanceof Error ? error.message : String(error)
-    throw new Error(`${file} does not load: ${what}. ${remedyFor(what)}`, { cause: error })
+    throw new UnloadableLibrary(`${file} does not load: ${what}. ${remedyFor(what)}`, { cause: error })
   }
   return module.exports
 }

@@ -2,8 +2,7 @@ import { afterAll, describe, expect, test } from "bun:test"
 import type { Row, Tables } from "../../../app/sync/box.ts"
 import type { Entity } from "../../../app/sync/entity.ts"
 import { round } from "../../../app/sync/session.ts"
-import { Crash } from "../../sim/disk.ts"
-import { agree, createTestSiteOn, settled, type TestDisk } from "../site.ts"
+import { agree, crashAt, createTestSiteOn, settled, type TestDisk } from "../site.ts"
 import { boxA, boxB, entity } from "../support.ts"
 import { openPlainBox, openTestSyncStore, type TestSyncStore } from "./support.ts"
 
@@ -87,25 +86,7 @@ describe.each([
 
   test("a crash at any step on the disk: the next round goes on", async () => {
     let crashes = 0
-    for (let at = 0; ; at += 6) {
-      const { site, a, b } = await agreed(isSealed)
-      site.hub.rollBack(5)
-      b.enrol(500, 7)
-      await b.round()
-      a.enrol(400, 3)
-      let step = 0
-      a.hooks.beforeStep = () => {
-        if (step++ === at) throw new Crash()
-      }
-      const crashed = await a.round().then(
-        () => false,
-        (error) => error instanceof Crash,
-      )
-      await site.settle()
-      agree(site.digests())
-      if (!crashed) break
-      crashes++
-    }
+    for (let at = 0; await crashAt(await agreed(isSealed), at); at += 6) crashes++
     expect(crashes).toBeGreaterThan(5)
   })
 

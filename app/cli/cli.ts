@@ -69,12 +69,11 @@ export async function runCli(argv: readonly string[], needs: CliNeeds, terminal:
   try {
     await program.parseAsync([...argv], { from: "user" })
   } catch (error) {
-    const isUnloadable = error instanceof UnloadableLibrary
-    if (!(error instanceof CommanderError) && !isUnloadable) throw error
-    if (isUnloadable || error.code === unprepared) {
+    if (error instanceof UnloadableLibrary || (error instanceof CommanderError && error.code === unprepared)) {
       terminal.err(`gatehouse: ${error.message}`)
       return exitCodes.failed
     }
+    if (!(error instanceof CommanderError)) throw error
     // Help and version that were asked for are answers; a bare `gatehouse` or anything misspelt is not.
     return error.exitCode === 0 ? exitCodes.yes : exitCodes.usage
   }

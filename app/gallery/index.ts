@@ -189,8 +189,7 @@ function withLibrary(space: Space, library: Extract<LoadedHnswlib, { kind: "ok" 
 
   function changed(mine: Generation): void {
     const { size, built } = mine.counts()
-    const isCrowd = size - built >= buildWaitingMax
-    buildDueTickMs = isCrowd ? nowTickMs() : nowTickMs() + buildRestMs
+    buildDueTickMs = nowTickMs() + (size - built < buildWaitingMax ? buildRestMs : 0)
     soon()
   }
 

@@ -11,7 +11,7 @@ namespace gatehouse {
 /**
  * A low priority is not enough: whoever wakes up for a moment, after each write to the disk for one, waits until the time slice of
  * the thread that builds is over, which takes milliseconds (Linux 6.6 and later). So a thread that had to wait for its processor
- * leaves it altogether for a while. Where nobody else wants it, that costs a twentieth.
+ * leaves it altogether for a while. Where nobody else wants it, that costs a tenth (docs/performance.md).
  */
 class Turns {
  public:

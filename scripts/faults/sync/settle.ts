@@ -53,14 +53,16 @@ export async function settledOrThrow(...of: Parameters<typeof settle>): Promise<
   return settled
 }
 
-/** Waits until none of the boxes has anything to do: their graphs are built, for one. */
-export async function untilAtRest(boxes: readonly SyncBox[]): Promise<void> {
-  for (let before = ticksOf(boxes); ; ) {
+/** Waits until the boxes use hardly any processor time: what they build in the background is built. */
+export async function untilAtRest(boxes: readonly SyncBox[], secondsMax = 600): Promise<void> {
+  const giveUpTickMs = performance.now() + secondsMax * 1000
+  for (let before = ticksOf(boxes); performance.now() < giveUpTickMs; ) {
     await Bun.sleep(restLookMs)
     const after = ticksOf(boxes)
     if (after - before < restTicksMax) return
     before = after
   }
+  throw new Error(`the boxes were still busy after ${secondsMax} s`)
 }
 
 const restLookMs = 3000

@@ -12,8 +12,8 @@ export interface Machine extends AsyncDisposable {
   inside(...command: readonly string[]): Promise<string>
   /** Asks the box inside, by curl of this machine; the address is `http://127.0.0.1:8080` and the like. */
   ask(address: string, ...options: readonly string[]): Promise<{ status: number; body: string }>
-  /** Waits until the service is in this state (`active`, `inactive`, `failed`). */
-  untilUnit(unit: string, state: string): Promise<void>
+  /** Waits until the service is in this state (`active`, `inactive`, `failed`), or another property of it is so. */
+  untilUnit(unit: string, state: string, property?: string): Promise<void>
   property(unit: string, name: string): Promise<string>
 }
 
@@ -38,11 +38,11 @@ export async function bootMachine(root: DebianRoot): Promise<Machine> {
       return { status: Number(out.slice(cut + 1)), body: cut < 0 ? said : out.slice(0, cut) }
     },
 
-    async untilUnit(unit, state) {
-      await until(async () => ((await machine.property(unit, "ActiveState")) === state ? "yes" : undefined)).catch(
+    async untilUnit(unit, state, property = "ActiveState") {
+      await until(async () => ((await machine.property(unit, property)) === state ? "yes" : undefined)).catch(
         async (error) => {
           const journal = await machine.inside("journalctl", "--no-pager", "--lines", "30", "--unit", unit)
-          throw new Error(`${unit} did not become ${state}: ${error}\n${journal}`)
+          throw new Error(`${property} of ${unit} did not become ${state}: ${error}\n${journal}`)
         },
       )
     },

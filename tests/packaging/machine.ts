@@ -39,12 +39,10 @@ export async function bootMachine(root: DebianRoot): Promise<Machine> {
     },
 
     async untilUnit(unit, state, property = "ActiveState") {
-      await until(async () => ((await machine.property(unit, property)) === state ? "yes" : undefined)).catch(
-        async (error) => {
-          const journal = await machine.inside("journalctl", "--no-pager", "--lines", "30", "--unit", unit)
-          throw new Error(`${property} of ${unit} did not become ${state}: ${error}\n${journal}`)
-        },
-      )
+      await until(async () => ((await machine.property(unit, property)) === state ? "yes" : undefined)).catch(async (error) => {
+        const journal = await machine.inside("journalctl", "--no-pager", "--lines", "30", "--unit", unit)
+        throw new Error(`${property} of ${unit} did not become ${state}: ${error}\n${journal}`)
+      })
     },
 
     property: async (unit, name) => (await machine.inside("systemctl", "show", "--value", "--property", name, unit)).trim(),

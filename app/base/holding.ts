@@ -32,8 +32,8 @@ export interface Holding {
    * Absent where it leaves with the person, or moves with something else.
    */
   move?(fromId: string, toId: string): unknown
-  /** In the caller's transaction. What has left meanwhile is passed over. */
-  moveBack?(moved: unknown, toId: string): void
+  /** In the caller's transaction, from whom it went to. What has left meanwhile, or is somebody else's, is passed over. */
+  moveBack?(moved: unknown, fromId: string, toId: string): void
   /** What was copied out of the tables: caches, indexes, files. Called after the last row is gone. */
   eraseCopies?(): Promise<void>
 }

@@ -30,7 +30,9 @@ export function sightingsHolding(store: Store, sightings: Pick<Sightings, "list"
     "select sighting_number as number, position from sighting_faces where subject_id = ? order by sighting_number, position",
   )
   const move = store.prepare("update sighting_faces set subject_id = ? where subject_id = ?")
-  const moveBack = store.prepare("update sighting_faces set subject_id = ? where sighting_number = ? and position = ?")
+  const moveBack = store.prepare(
+    "update sighting_faces set subject_id = ? where sighting_number = ? and position = ? and subject_id = ?",
+  )
 
   function eraseFrom(number: number, subjectId: string): void {
     removeFaces.run(number, subjectId)
@@ -69,8 +71,8 @@ export function sightingsHolding(store: Store, sightings: Pick<Sightings, "list"
       move.run(toId, fromId)
       return places
     },
-    moveBack(moved, toId) {
-      for (const [number, position] of placesSchema.parse(moved)) moveBack.run(toId, number, position)
+    moveBack(moved, fromId, toId) {
+      for (const [number, position] of placesSchema.parse(moved)) moveBack.run(toId, number, position, fromId)
     },
   }
 

@@ -2,8 +2,8 @@ import { existsSync, rmSync } from "node:fs"
 import { availableParallelism } from "node:os"
 import { type BackoffOptions, nextDelayMs } from "../base/backoff.ts"
 import type { Log } from "../base/log.ts"
-import { nowTickMs } from "../base/ticks.ts"
 import type { Space } from "../face/embedding.ts"
+import { createBuildRest } from "./build-rest.ts"
 import type { FaceChange } from "./changes.ts"
 import { toVector } from "./faces.ts"
 import type { IndexStatus } from "./gallery.ts"
@@ -68,12 +68,6 @@ const searchThreadsMax = 4
 const codedExtra = 32
 /** 20,000 are compared in a third of a millisecond. */
 const comparedHereMax = 20_000
-/** Many changes in a row become one step of building: it begins when nothing came for so long … */
-const buildRestMs = 1000
-/** … or when the first has waited so long, */
-const buildWaitMsMax = 30_000
-/** or so many do, which are compared in less than a millisecond. Until then the box has its cores for what comes. */
-const buildWaitingMax = 50_000
 /** With more to do than this, every core builds; a few new faces need one. */
 const allCoresFrom = 10_000
 const fillingLookMs = 20
@@ -112,8 +106,6 @@ function withLibrary(space: Space, library: Extract<LoadedHnswlib, { kind: "ok" 
   let builder: IndexThread | undefined
   /** One piece at a time. */
   let building: Promise<void> | undefined
-  let buildTimer: NodeJS.Timeout | undefined
-  let buildDueTickMs = 0
   let restart: NodeJS.Timeout | undefined
   let failures = 0
   let lastId = 0
@@ -129,6 +121,7 @@ function withLibrary(space: Space, library: Extract<LoadedHnswlib, { kind: "ok" 
     space,
     ...(needs.snapshotSealing && { sealing: needs.snapshotSealing }),
   })
+  const rest = createBuildRest(maintain)
   const theBuilder = () => (builder ??= startIndexThread(threadNeeds))
 
   async function start(): Promise<void> {
@@ -189,19 +182,7 @@ function withLibrary(space: Space, library: Extract<LoadedHnswlib, { kind: "ok" 
 
   function changed(mine: Generation): void {
     const { size, built } = mine.counts()
-    buildDueTickMs = nowTickMs() + (size - built < buildWaitingMax ? buildRestMs : 0)
-    soon()
-  }
-
-  function soon(): void {
-    if (buildTimer !== undefined) return
-    const lastTickMs = nowTickMs() + buildWaitMsMax
-    const look = () => {
-      const inMs = Math.min(buildDueTickMs, lastTickMs) - nowTickMs()
-      buildTimer = inMs > 0 ? setTimeout(look, inMs) : undefined
-      if (buildTimer === undefined) maintain()
-    }
-    buildTimer = setTimeout(look, buildRestMs)
+    rest.changed(size - built)
   }
 
   /** Whatever there is to do besides searching: it never holds a search up. */
@@ -285,11 +266,11 @@ function withLibrary(space: Space, library: Extract<LoadedHnswlib, { kind: "ok" 
     const told = await theBuilder().ask({ kind: "build", id: ++lastId, index: mine.index, threads })
     if (closing) return
     if (told?.kind === "failed" && current === mine) return fail(mine, told.why)
-    if (told?.kind !== "built") return soon()
+    if (told?.kind !== "built") return rest.again()
     const whole = isWhole(mine)
     if (mine === next && whole) replaceCurrent(mine)
     await save(mine)
-    if (!whole && !closing) soon()
+    if (!whole && !closing) rest.again()
   }
 
   /** The graph with many dead is left for one without. Until that is built the old one answers. */
@@ -301,7 +282,7 @@ function withLibrary(space: Space, library: Extract<LoadedHnswlib, { kind: "ok" 
     } catch (error) {
       return fail(mine, error)
     }
-    if (!closing) soon()
+    if (!closing) rest.again()
   }
 
   function replaceCurrent(mine: Generation): void {
@@ -385,7 +366,7 @@ function withLibrary(space: Space, library: Extract<LoadedHnswlib, { kind: "ok" 
     async close() {
       closing = true
       clearTimeout(restart)
-      clearTimeout(buildTimer)
+      rest.close()
       await Promise.all([...searchers, ...(builder === undefined ? [] : [builder])].map((thread) => thread.close()))
       current?.close()
       next?.close()

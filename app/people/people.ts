@@ -75,7 +75,9 @@ export async function openPeople(needs: PeopleNeeds, ledgerPath: string | undefi
   const holdings = [rearrangementsHolding(rearrangements), ...needs.holdings]
   const ledger = openLedger(store, ledgerPath)
   const eraser = createEraser(store, holdings)
-  const selectReturned = store.prepare<{ id: string }>("select id from subjects where id in (select value from json_each(?))")
+  const selectReturned = store.prepare<{ id: string }>(`
+    select value as id from json_each(?)
+    where value in (select id from subjects) or value in (select other_id from rearrangements where kind = 'merge')`)
   /** Gone from the tables, not yet from everywhere; with what was counted. */
   const unfinished = new Map<string, ErasedRows>()
   const underWay = new Map<string, Promise<void>>()
@@ -87,7 +89,7 @@ export async function openPeople(needs: PeopleNeeds, ledgerPath: string | undefi
 
   for (const { subjectId, receipt } of ledger.all()) if (receipt === undefined) unfinished.set(subjectId, {})
   const returned = selectReturned.all(JSON.stringify(ledger.all().map(({ subjectId }) => subjectId)))
-  for (const { id } of returned) unfinished.set(id, await eraser.erase(id))
+  for (const { id } of returned) unfinished.set(id, await eraseRows(id))
   if (returned.length > 0)
     log.warn({ people: returned.length }, "an older backup brought back people who were erased: erased again")
   if (unfinished.size > 0) void finishSoon()
@@ -95,7 +97,18 @@ export async function openPeople(needs: PeopleNeeds, ledgerPath: string | undefi
   async function begin(subjectId: string, faceIds?: readonly string[]): Promise<void> {
     // Before anything else: whatever is killed from here on, the next start ends it.
     ledger.record({ subjectId, askedAtMs: ledger.get(subjectId)?.askedAtMs ?? wallClockMs() })
-    unfinished.set(subjectId, await eraser.erase(subjectId, faceIds))
+    unfinished.set(subjectId, await eraseRows(subjectId, faceIds))
+  }
+
+  /** Also of whoever became part of somebody else meanwhile, at this box or in an older backup. */
+  function eraseRows(subjectId: string, faceIds?: readonly string[]): Promise<ErasedRows> {
+    const anew = eraser.isThere(subjectId) ? "no_rearrangement" : rearrangements.makeAnewToErase(subjectId)
+    if (anew !== "undone" && anew !== "no_rearrangement")
+      log.error(
+        { subjectId, why: anew },
+        "whose faces became somebody else's by a merge cannot be told: they stay with that person",
+      )
+    return eraser.erase(subjectId, faceIds)
   }
 
   /** By another box, and nothing has been done about it yet. */

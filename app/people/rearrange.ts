@@ -1,9 +1,10 @@
 import { assert } from "../base/assert.ts"
 import type { Holding } from "../base/holding.ts"
-import type { Gallery, NewSubject } from "../gallery/gallery.ts"
+import type { Gallery, NewSubject, Subject } from "../gallery/gallery.ts"
 import type { Merged, MergedPerson, Split, Unmerged } from "../gallery/moves.ts"
 import { ownerOfSubject } from "../gallery/secrets.ts"
 import type { Store } from "../store/store.ts"
+import { unlessBroken } from "../vault/broken.ts"
 import { type Place, readHeader } from "../vault/seal.ts"
 import { pagedSealer, type Sealer } from "../vault/sealing.ts"
 import type { Vault } from "../vault/vault.ts"
@@ -34,6 +35,8 @@ interface Memo {
   readonly merged?: MergedPerson
   /** By the holding that moved something. */
   readonly moved: Readonly<Record<string, unknown>>
+  /** Of a merge: what could be undone with the one who is gone, by id, with the groups that to undo it takes away. */
+  readonly carried?: Readonly<Record<string, readonly string[]>>
 }
 
 interface Row extends Rearrangement {
@@ -57,6 +60,10 @@ export function openRearrangements(
     `select ${columns} from rearrangements where subject_id = ? or other_id = ? order by number desc`,
   )
   const select = store.prepare<Row>(`select ${columns}, memo from rearrangements where id = ?`)
+  const selectOwn = store.prepare<Row>(`select ${columns}, memo from rearrangements where subject_id = ? order by number`)
+  const selectMerge = store.prepare<Row>(`
+    select ${columns}, memo from rearrangements where kind = 'merge' and other_id = ? order by number desc limit 1`)
+  const hand = store.prepare("update rearrangements set subject_id = ?, memo = ? where id = ?")
   const remove = store.prepare("delete from rearrangements where id = ?")
   const selectOther = store.prepare("select 1 from rearrangements where other_id = ? limit 1")
   const removeOther = store.prepare("delete from rearrangements where other_id = ?")
@@ -66,16 +73,19 @@ export function openRearrangements(
     return Object.fromEntries(holdings.flatMap(({ name, move }) => (move === undefined ? [] : [[name, move(fromId, toId)]])))
   }
 
-  function moveBack({ moved }: Memo, toId: string): void {
-    for (const { name, moveBack } of holdings) if (moved[name] !== undefined) moveBack?.(moved[name], toId)
+  function moveBack({ moved }: Memo, fromId: string, toId: string): void {
+    for (const { name, moveBack } of holdings) if (moved[name] !== undefined) moveBack?.(moved[name], fromId, toId)
   }
 
   /** In the transaction of the change. */
   function record(kind: Rearrangement["kind"], subjectId: string, otherId: string, memo: Memo): Rearrangement {
     const rearrangement = { id: Bun.randomUUIDv7(), kind, subjectId, otherId, atMs: wallClockMs() }
-    const sealed = vault.seal(ownerOfSubject(subjectId), placeOf(rearrangement.id), Buffer.from(JSON.stringify(memo)))
-    insert.run(rearrangement.id, kind, subjectId, otherId, sealed, rearrangement.atMs)
+    insert.run(rearrangement.id, kind, subjectId, otherId, sealed(rearrangement, memo), rearrangement.atMs)
     return rearrangement
+  }
+
+  function sealed({ id, subjectId }: Pick<Row, "id" | "subjectId">, memo: Memo): Uint8Array {
+    return vault.seal(ownerOfSubject(subjectId), placeOf(id), Buffer.from(JSON.stringify(memo)))
   }
 
   function memoOf({ id, subjectId, memo }: Row): Memo {
@@ -83,11 +93,46 @@ export function openRearrangements(
     return JSON.parse(Buffer.from(vault.open(ownerOfSubject(subjectId), placeOf(id), memo)).toString()) as Memo
   }
 
-  function undoMerge(row: Row): Undone {
+  /** A memo leaves with the person it is sealed for, so it goes along with what that person has. */
+  function carry({ id }: Row, memo: Memo, toId: string, groupsAdded: readonly string[]): void {
+    const merged = memo.merged && { ...memo.merged, groupsAdded }
+    hand.run(toId, sealed({ id, subjectId: toId }, { ...memo, ...(merged && { merged }) }), id)
+  }
+
+  /**
+   * What can be undone with one person, it can be with whom they become part of.
+   * @param groupsAdded of the one who stays: to undo an earlier merge takes away no others
+   */
+  function carryAll(fromId: string, toId: string, groupsAdded: readonly string[]): NonNullable<Memo["carried"]> {
+    const rows = selectOwn.all(fromId).filter(({ otherId }) => otherId !== toId)
+    const carried = rows.map((row) => {
+      const memo = memoOf(row)
+      const groups = memo.merged?.groupsAdded ?? []
+      carry(
+        row,
+        memo,
+        toId,
+        groups.filter((group) => groupsAdded.includes(group)),
+      )
+      return [row.id, groups] as const
+    })
+    return Object.fromEntries(carried)
+  }
+
+  function carryBack({ carried = {} }: Memo, fromId: string, toId: string): void {
+    for (const [id, groups] of Object.entries(carried)) {
+      const row = select.get(id)
+      if (row?.subjectId === fromId) carry(row, memoOf(row), toId, groups)
+    }
+  }
+
+  function undoMerge(row: Row, asWas = (subject: Subject) => subject): Undone {
     const memo = memoOf(row)
     assert(memo.merged !== undefined, "who was merged is in the memo of a merge")
-    const unmerged = moves.unmerge(memo.merged, row.subjectId, () => {
-      moveBack(memo, row.otherId)
+    const subject = asWas(memo.merged.subject)
+    const unmerged = moves.unmerge({ ...memo.merged, subject }, row.subjectId, () => {
+      moveBack(memo, row.subjectId, row.otherId)
+      carryBack(memo, row.subjectId, row.otherId)
       remove.run(row.id)
     })
     return unmerged.kind === "unmerged" ? { kind: "undone", rearrangement: told(row) } : unmerged
@@ -95,8 +140,9 @@ export function openRearrangements(
 
   /** Whatever came to the new person since goes back, too. */
   function undoSplit(row: Row): Undone {
-    const merged = moves.merge(row.otherId, row.subjectId, () => {
+    const merged = moves.merge(row.otherId, row.subjectId, ({ groupsAdded }) => {
       moveAll(row.otherId, row.subjectId)
+      carryAll(row.otherId, row.subjectId, groupsAdded)
       remove.run(row.id)
     })
     return merged.kind === "merged" ? { kind: "undone", rearrangement: told(row) } : merged
@@ -107,7 +153,8 @@ export function openRearrangements(
     merge(fromId: string, intoId: string): Rearranged<Extract<Merged, { kind: "merged" }>> {
       const recorded: Rearrangement[] = []
       const done = moves.merge(fromId, intoId, (merged) => {
-        recorded.push(record("merge", intoId, fromId, { merged, moved: moveAll(fromId, intoId) }))
+        const carried = carryAll(fromId, intoId, merged.groupsAdded)
+        recorded.push(record("merge", intoId, fromId, { merged, moved: moveAll(fromId, intoId), carried }))
       })
       return done.kind === "merged" ? { kind: "done", rearrangement: only(recorded), done } : done
     },
@@ -125,6 +172,19 @@ export function openRearrangements(
       const row = select.get(id)
       if (row === undefined) return { kind: "no_rearrangement" }
       return row.kind === "merge" ? undoMerge(row) : undoSplit(row)
+    },
+
+    /**
+     * Makes somebody anew who became part of somebody else here, with all that was theirs, because another box, which did not know of
+     * it, has erased them: so it can be erased. Nothing is done for anybody else.
+     * @returns `broken` when the memo, or a face, was damaged on the disk
+     */
+    makeAnewToErase(subjectId: string): Undone["kind"] | "broken" {
+      const row = selectMerge.get(subjectId)
+      if (row === undefined) return "no_rearrangement"
+      // Whoever has the number by now keeps it.
+      const withoutNumber = (subject: Subject) => ({ ...subject, externalId: undefined })
+      return unlessBroken(() => undoMerge(row, withoutNumber))?.kind ?? "broken"
     },
 
     /** Newest first. */

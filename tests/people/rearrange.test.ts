@@ -67,6 +67,55 @@ test("what is seen after a merge stays with the one; an externalId that went to 
   expect(people.rearrangements.merge(crypto.randomUUID(), first.subjectId)).toMatchObject({ kind: "no_subject" })
 })
 
+test.each(["plain", "sealed"] as const)(
+  "three become one, step by step, and three again, in either order (%s)",
+  async (kind) => {
+    for (const newestFirst of [true, false]) {
+      await using box = await openPeopleBox({ vaultOf: (store) => vaults[kind](store) })
+      const { rearrangements } = box.people
+      const all = [plant(box, 1), plant(box, 2), plant(box, 3)]
+      const [first, second, third] = all.map(({ subjectId }) => subjectId) as [string, string, string]
+      const before = all.map(({ subjectId }) => known(box, subjectId))
+      const merged = [rearrangements.merge(first, second), rearrangements.merge(second, third)]
+      expect(box.gallery.subject(third)?.faceCount).toBe(6)
+      expect(rearrangements.of(third).map(({ otherId }) => otherId)).toEqual([second, first])
+      for (const done of newestFirst ? merged.toReversed() : merged) {
+        if (done.kind !== "done") throw new Error(done.kind)
+        expect(rearrangements.undo(done.rearrangement.id)).toMatchObject({ kind: "undone" })
+      }
+      expect(all.map(({ subjectId }) => known(box, subjectId))).toEqual(before)
+    }
+  },
+)
+
+test("who became part of somebody who was split off, and came back with them, can be made anew", async () => {
+  await using box = await openPeopleBox()
+  const { rearrangements } = box.people
+  const [first, second] = [plant(box, 1), plant(box, 2)]
+  const before = known(box, second.subjectId)
+  const faceId = known(box, first.subjectId).faces[1]?.id ?? ""
+  const split = rearrangements.split(first.subjectId, [faceId], { name: "Somebody else" })
+  if (split.kind !== "done") throw new Error(split.kind)
+  const merged = rearrangements.merge(second.subjectId, split.done.subject.id)
+  if (merged.kind !== "done") throw new Error(merged.kind)
+  expect(rearrangements.undo(split.rearrangement.id).kind).toBe("undone")
+  expect(rearrangements.undo(merged.rearrangement.id).kind).toBe("undone")
+  expect(known(box, second.subjectId)).toEqual(before)
+  expect(box.gallery.subject(first.subjectId)).toMatchObject({ faceCount: 2, groups: ["staff"] })
+})
+
+test("a merge into whom it was split off is not remembered as their own", async () => {
+  await using box = await openPeopleBox()
+  const { rearrangements } = box.people
+  const { subjectId } = plant(box, 1)
+  const faceId = known(box, subjectId).faces[1]?.id ?? ""
+  const split = rearrangements.split(subjectId, [faceId], { name: "Somebody else" })
+  if (split.kind !== "done") throw new Error(split.kind)
+  const otherId = split.done.subject.id
+  expect(rearrangements.merge(subjectId, otherId).kind).toBe("done")
+  expect(rearrangements.of(otherId).map(({ kind }) => kind)).toEqual(["merge"])
+})
+
 test("some faces become somebody new, and come back", async () => {
   await using box = await openPeopleBox({ vaultOf: (store) => sealedVaultOf(store) })
   const { gallery, people } = box

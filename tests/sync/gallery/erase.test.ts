@@ -58,6 +58,81 @@ describe.each([
   })
 })
 
+describe.each([
+  ["in the clear", false],
+  ["sealed", true],
+])("erased at one box, %s, while another one makes them part of somebody else", (_, isSealed) => {
+  test("whose faces they are then: they leave everywhere, and what was the other person's stays", async () => {
+    await using site = await openSiteOf(3, { isSealed, chips: true })
+    const [a, b, c] = [site.boxes[0]!, site.boxes[1]!, site.boxes[2]!]
+    const [leaving, staying] = [plant(a, 1), plant(a, 2)]
+    const number = a.gallery.subject(leaving.subjectId)?.externalId ?? ""
+    await site.agree()
+    expect(b.people.rearrangements.merge(leaving.subjectId, staying.subjectId).kind).toBe("done")
+    // Somebody else has got the number since: whoever was merged cannot be made as they were.
+    enrol(b, "Later", { externalId: number })
+    // The merge is known at a third box before the erasure is, and at the one that erases only afterwards.
+    await b.talk()
+    await c.talk()
+    expect(c.gallery.subject(staying.subjectId)?.faceCount).toBe(4)
+    expect((await a.people.erase(leaving.subjectId, 20_000)).kind).toBe("erased")
+    await site.agree()
+    await b.people.erase(leaving.subjectId, 20_000)
+    expect(b.people.erasure(leaving.subjectId)?.receipt).toBeDefined()
+    for (const box of site.boxes) {
+      expect(box.gallery.subject(leaving.subjectId)).toBeUndefined()
+      expect(box.gallery.subject(staying.subjectId)).toMatchObject({ name: staying.name, faceCount: 2 })
+      expect(box.people.rearrangements.of(staying.subjectId)).toEqual([])
+      expect(pictureOf(box)).toEqual(pictureOf(a))
+    }
+    const { externalId: _taken, ...traces } = leaving.traces
+    expect(tracesIn(b.folder.path, [{ ...leaving, traces }])).toEqual([])
+    // Not by the next start, and not by what the hub still has.
+    await site.agree()
+    for (const box of site.boxes) expect(box.gallery.counts()).toMatchObject({ subjects: 2, faces: 3 })
+  })
+
+  test("who became part of a third one: all the same", async () => {
+    await using site = await openSiteOf(2, { isSealed })
+    const [a, b] = [site.boxes[0]!, site.boxes[1]!]
+    const [nora, ines, olga] = [enrol(a, "Nora"), enrol(a, "Ines"), enrol(a, "Olga")]
+    await site.agree()
+    b.people.rearrangements.merge(nora.subjectId, ines.subjectId)
+    b.people.rearrangements.merge(ines.subjectId, olga.subjectId)
+    await a.people.erase(nora.subjectId, 20_000)
+    await site.agree()
+    for (const box of site.boxes) {
+      expect(await found(box, nora.vector)).toBeUndefined()
+      expect(await found(box, ines.vector)).toMatchObject({ subjectId: olga.subjectId })
+      expect(box.gallery.counts()).toMatchObject({ subjects: 1, faces: 2 })
+    }
+  })
+
+  test("and is killed right after it heard of it: the next start goes on", async () => {
+    await using site = await openSiteOf(1, { isSealed })
+    const a = site.boxes[0]!
+    const [nora, ines] = [enrol(a, "Nora"), enrol(a, "Ines")]
+    await a.talk()
+    const b = await openGalleryBox("0b0b0b0b", site.keys, site.line, { isSealed })
+    using folder = b.folder
+    await b.talk()
+    b.people.rearrangements.merge(nora.subjectId, ines.subjectId)
+    await b.close()
+    await a.people.erase(nora.subjectId, 20_000)
+    await a.talk()
+    const deaf = await openGalleryBox("0b0b0b0b", site.keys, site.line, { folder, isSealed, hearsErasures: false })
+    await deaf.talk()
+    expect(await found(deaf, nora.vector)).toMatchObject({ subjectId: ines.subjectId })
+    await deaf.close()
+    await using again = await openGalleryBox("0b0b0b0b", site.keys, site.line, { folder, isSealed })
+    expect(await found(again, nora.vector)).toBeUndefined()
+    await again.talk()
+    await a.talk()
+    expect(await found(a, nora.vector)).toBeUndefined()
+    expect(await found(a, ines.vector)).toMatchObject({ subjectId: ines.subjectId })
+  })
+})
+
 test("whoever was merged at one box and comes back by another's edit is erased for good: to undo the merge makes nobody anew", async () => {
   await using site = await openSiteOf(2)
   const [a, b] = [site.boxes[0]!, site.boxes[1]!]

@@ -45,6 +45,8 @@ export interface Moves {
   /** All faces and groups of the one become the other's; the one is gone. What is known of the other stays as it is. */
   merge(fromId: string, intoId: string, also: (merged: MergedPerson) => void): Merged
   unmerge(merged: MergedPerson, fromId: string, also: () => void): Unmerged
+  /** Somebody who became part of somebody else was erased with them: the log of changes says once more that they are gone. */
+  erasedAsPart(subjectId: string): void
   /** These faces become those of a new person. */
   split(fromId: string, faceIds: readonly string[], fields: NewSubject, also: (subjectId: string) => void): Split
 }
@@ -146,6 +148,8 @@ export function openMoves(
         changed(fromId)
         return { kind: "unmerged", subject: subjects.present(subject.id) }
       }),
+
+    erasedAsPart: (subjectId) => store.transact<void>(() => changes.recordSubject("deleted", subjectId, wallClockMs())),
 
     split: (fromId, faceIds, fields, also) =>
       store.transact<Split>((transaction) => {

@@ -89,7 +89,7 @@ export async function openPeople(needs: PeopleNeeds, ledgerPath: string | undefi
 
   for (const { subjectId, receipt } of ledger.all()) if (receipt === undefined) unfinished.set(subjectId, {})
   const returned = selectReturned.all(JSON.stringify(ledger.all().map(({ subjectId }) => subjectId)))
-  for (const { id } of returned) unfinished.set(id, await eraseRows(id))
+  for (const { id } of returned) await eraseRows(id)
   if (returned.length > 0)
     log.warn({ people: returned.length }, "an older backup brought back people who were erased: erased again")
   if (unfinished.size > 0) void finishSoon()
@@ -97,18 +97,24 @@ export async function openPeople(needs: PeopleNeeds, ledgerPath: string | undefi
   async function begin(subjectId: string, faceIds?: readonly string[]): Promise<void> {
     // Before anything else: whatever is killed from here on, the next start ends it.
     ledger.record({ subjectId, askedAtMs: ledger.get(subjectId)?.askedAtMs ?? wallClockMs() })
-    unfinished.set(subjectId, await eraseRows(subjectId, faceIds))
+    await eraseRows(subjectId, faceIds)
   }
 
-  /** Also of whoever became part of somebody else meanwhile, at this box or in an older backup. */
-  function eraseRows(subjectId: string, faceIds?: readonly string[]): Promise<ErasedRows> {
-    const anew = eraser.isThere(subjectId) ? "no_rearrangement" : rearrangements.makeAnewToErase(subjectId)
-    if (anew !== "undone" && anew !== "no_rearrangement")
-      log.error(
-        { subjectId, why: anew },
-        "whose faces became somebody else's by a merge cannot be told: they stay with that person",
-      )
-    return eraser.erase(subjectId, faceIds)
+  async function eraseRows(subjectId: string, faceIds?: readonly string[]): Promise<void> {
+    if (!rearrangements.giveBackToErase(subjectId))
+      log.error({ subjectId }, "a memo of a merge is damaged: faces of an erased person stay with whom they became part of")
+    const parts = rearrangements.partsOf(subjectId).filter(isToLeaveWith)
+    for (const id of parts) {
+      ledger.record({ subjectId: id, askedAtMs: ledger.get(id)?.askedAtMs ?? wallClockMs() })
+      gallery.moves.erasedAsPart(id)
+    }
+    unfinished.set(subjectId, await eraser.erase(subjectId, faceIds))
+    for (const id of parts) unfinished.set(id, {})
+  }
+
+  /** Who became part of somebody leaves with their rows: here, but not from older backups, and not at other boxes. */
+  function isToLeaveWith(partId: string): boolean {
+    return !eraser.isThere(partId) && ledger.get(partId)?.receipt === undefined
   }
 
   /** By another box, and nothing has been done about it yet. */

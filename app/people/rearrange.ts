@@ -61,8 +61,12 @@ export function openRearrangements(
   )
   const select = store.prepare<Row>(`select ${columns}, memo from rearrangements where id = ?`)
   const selectOwn = store.prepare<Row>(`select ${columns}, memo from rearrangements where subject_id = ? order by number`)
-  const selectMerge = store.prepare<Row>(`
-    select ${columns}, memo from rearrangements where kind = 'merge' and other_id = ? order by number desc limit 1`)
+  const selectParts = store.prepare<{ otherId: string }>(
+    "select distinct other_id as otherId from rearrangements where kind = 'merge' and subject_id = ?",
+  )
+  const selectMerges = store.prepare<{ id: string }>(
+    "select id from rearrangements where kind = 'merge' and other_id = ? order by number desc",
+  )
   const hand = store.prepare("update rearrangements set subject_id = ?, memo = ? where id = ?")
   const remove = store.prepare("delete from rearrangements where id = ?")
   const selectOther = store.prepare("select 1 from rearrangements where other_id = ? limit 1")
@@ -148,6 +152,19 @@ export function openRearrangements(
     return merged.kind === "merged" ? { kind: "undone", rearrangement: told(row) } : merged
   }
 
+  function giveBack(row: Row): boolean {
+    // Whoever has the number by now keeps it.
+    const { kind } = undoMerge(row, (subject) => ({ ...subject, externalId: undefined }))
+    if (kind !== "subject_exists") return kind === "undone"
+    const memo = memoOf(row)
+    store.transact<void>((transaction) => {
+      moves.moveNow(row.subjectId, memo.merged?.faceIds ?? [], row.otherId, transaction)
+      moveBack(memo, row.subjectId, row.otherId)
+      remove.run(row.id)
+    })
+    return true
+  }
+
   return {
     /** Everything held of `fromId` becomes that of `intoId`, but for reports of enrolments, which leave. */
     merge(fromId: string, intoId: string): Rearranged<Extract<Merged, { kind: "merged" }>> {
@@ -175,17 +192,21 @@ export function openRearrangements(
     },
 
     /**
-     * Makes somebody anew who became part of somebody else here, with all that was theirs, because another box, which did not know of
-     * it, has erased them: so it can be erased. Nothing is done for anybody else.
-     * @returns `broken` when the memo, or a face, was damaged on the disk
+     * Gives somebody who became part of somebody else here, and is being erased, all back that was theirs, so that it is erased with
+     * them: they are made anew if need be. Another box, which did not know of the merge, has erased them, or an older backup knows of it.
+     * @returns false when the memo of a merge, or a face, was damaged on the disk
      */
-    makeAnewToErase(subjectId: string): Undone["kind"] | "broken" {
-      const row = selectMerge.get(subjectId)
-      if (row === undefined) return "no_rearrangement"
-      // Whoever has the number by now keeps it.
-      const withoutNumber = (subject: Subject) => ({ ...subject, externalId: undefined })
-      return unlessBroken(() => undoMerge(row, withoutNumber))?.kind ?? "broken"
+    giveBackToErase(subjectId: string): boolean {
+      const given = selectMerges.all(subjectId).map(({ id }) => {
+        // Read anew: with the one before it may have gone to somebody else.
+        const row = select.get(id)
+        return row === undefined || unlessBroken(() => giveBack(row))
+      })
+      return given.every((isDone) => isDone === true)
     },
+
+    /** Who became part of this person, as far as it can be undone. */
+    partsOf: (subjectId: string): readonly string[] => selectParts.all(subjectId).map(({ otherId }) => otherId),
 
     /** Newest first. */
     of: (subjectId: string): readonly Rearrangement[] => selectOf.all(subjectId, subjectId),

@@ -2,6 +2,7 @@ import { expect, test } from "bun:test"
 import { copyFileSync, readdirSync } from "node:fs"
 import { join } from "node:path"
 import { projectRoot } from "../../app/base/paths.ts"
+import type { Store } from "../../app/store/store.ts"
 import { createMaterial } from "../../app/vault/master-key.ts"
 import { tempFolder } from "../support/shared.ts"
 import { plainVaultOf, sealedVaultOf } from "../support/vault.ts"
@@ -58,5 +59,37 @@ test.each(["plain", "sealed"] as const)(
       ])
     }
     await gatehouse(env, "people", "export", staying.subjectId, "--out", elsewhere.file("export.zip"), ...data)
+  },
+)
+
+test.each(["plain", "sealed"] as const)(
+  "kept backups forget who had become part of somebody who was erased, also from before that, and bring nobody back (%s)",
+  async (kind) => {
+    using folder = tempFolder()
+    using elsewhere = tempFolder()
+    const material = createMaterial()
+    const env: Record<string, string> = kind === "sealed" ? { GATEHOUSE_MASTER_KEY: material.toHex() } : {}
+    const vaultOf = (store: Store) => (kind === "sealed" ? sealedVaultOf(store, "aes", material) : plainVaultOf(store))
+    const before = await openPeopleBox({ folder, vaultOf })
+    const [part, whole] = [plant(before, 1), plant(before, 2)]
+    await before.close()
+    const data = ["--data", folder.path]
+    await gatehouse(env, "backup", ...data)
+    const shelf = folder.file("backups")
+    const older = elsewhere.file("older.backup")
+    copyFileSync(join(shelf, readdirSync(shelf)[0] ?? ""), older)
+    const after = await openPeopleBox({ folder, vaultOf })
+    expect(after.people.rearrangements.merge(part.subjectId, whole.subjectId).kind).toBe("done")
+    await after.close()
+
+    await gatehouse(env, "people", "erase", whole.subjectId, ...data)
+    if (kind === "plain") expect(tracesIn(folder.path, [part, whole])).toEqual([])
+    for (const file of [join(shelf, readdirSync(shelf)[0] ?? ""), older]) {
+      await gatehouse(env, "restore", file, "--replace", ...data)
+      expect(await gatehouse(env, "gallery", "stats", ...data)).toMatchObject({ subjects: 0, faces: 0 })
+    }
+    const erasures: { subjectId: string; receipt?: object }[] = await gatehouse(env, "people", "erasures", ...data)
+    expect(erasures.map(({ subjectId }) => subjectId).toSorted()).toEqual([part.subjectId, whole.subjectId].toSorted())
+    for (const { receipt } of erasures) expect(receipt).toBeDefined()
   },
 )

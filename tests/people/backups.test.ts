@@ -20,17 +20,21 @@ async function gatehouse(env: Readonly<Record<string, string>>, ...args: readonl
   return JSON.parse(out)
 }
 
+/** A folder in the clear, or sealed, for this process and for the program. */
+function sealing(kind: "plain" | "sealed") {
+  const material = createMaterial()
+  const env: Record<string, string> = kind === "sealed" ? { GATEHOUSE_MASTER_KEY: material.toHex() } : {}
+  const vaultOf = (store: Store) => (kind === "sealed" ? sealedVaultOf(store, "aes", material) : plainVaultOf(store))
+  return { env, vaultOf }
+}
+
 test.each(["plain", "sealed"] as const)(
   "kept backups forget who was erased, and an older one from elsewhere brings nobody back (%s)",
   async (kind) => {
     using folder = tempFolder()
     using elsewhere = tempFolder()
-    const material = createMaterial()
-    const env: Record<string, string> = kind === "sealed" ? { GATEHOUSE_MASTER_KEY: material.toHex() } : {}
-    const box = await openPeopleBox({
-      folder,
-      vaultOf: (store) => (kind === "sealed" ? sealedVaultOf(store, "aes", material) : plainVaultOf(store)),
-    })
+    const { env, vaultOf } = sealing(kind)
+    const box = await openPeopleBox({ folder, vaultOf })
     const [leaving, staying] = [plant(box, 1), plant(box, 2)]
     await box.close()
     const data = ["--data", folder.path]
@@ -67,9 +71,7 @@ test.each(["plain", "sealed"] as const)(
   async (kind) => {
     using folder = tempFolder()
     using elsewhere = tempFolder()
-    const material = createMaterial()
-    const env: Record<string, string> = kind === "sealed" ? { GATEHOUSE_MASTER_KEY: material.toHex() } : {}
-    const vaultOf = (store: Store) => (kind === "sealed" ? sealedVaultOf(store, "aes", material) : plainVaultOf(store))
+    const { env, vaultOf } = sealing(kind)
     const before = await openPeopleBox({ folder, vaultOf })
     const [part, whole] = [plant(before, 1), plant(before, 2)]
     await before.close()

@@ -34,7 +34,7 @@ test(`${seeds} random histories of three boxes end in one gallery`, async () => 
       expect(box.store.prepare("pragma foreign_key_check").all()).toEqual([])
     }
   }
-}, 120_000)
+}, 60_000 + seeds * 2000)
 
 /** Faces whose persons were erased, by those who erased them; and those of which somebody has said that they are another's. */
 interface Book {

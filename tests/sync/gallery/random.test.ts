@@ -10,31 +10,36 @@ import { addFace, type GalleryBox, openSiteOf, pictureOf } from "./support.ts"
 
 const seeds = Number(process.env.GATEHOUSE_SYNC_SEEDS ?? 4)
 const steps = 120
+const timeoutMs = 60_000 + seeds * 2000
 
-test(`${seeds} random histories of three boxes end in one gallery`, async () => {
-  for (let seed = 1; seed <= seeds; seed++) {
-    const random = createRandom(seed)
-    const options = { isSealed: seed % 2 === 0, chips: seed % 3 === 0, pageRecords: 5 }
-    await using site = await openSiteOf(3, options, seed % 4 < 2 ? [] : [0, 3_600_000, -86_400_000])
-    const history: string[] = []
-    const book: Book = { erased: new Set(), splitOff: new Set(), merges: new Map() }
-    for (let step = 0; step < steps; step++) {
-      const box = site.boxes[Math.floor(random() * 3)]!
-      history.push(`${box.name} ${await act(box, random, book)}`)
+test(
+  `${seeds} random histories of three boxes end in one gallery`,
+  async () => {
+    for (let seed = 1; seed <= seeds; seed++) {
+      const random = createRandom(seed)
+      const options = { isSealed: seed % 2 === 0, chips: seed % 3 === 0, pageRecords: 5 }
+      await using site = await openSiteOf(3, options, seed % 4 < 2 ? [] : [0, 3_600_000, -86_400_000])
+      const history: string[] = []
+      const book: Book = { erased: new Set(), splitOff: new Set(), merges: new Map() }
+      for (let step = 0; step < steps; step++) {
+        const box = site.boxes[Math.floor(random() * 3)]!
+        history.push(`${box.name} ${await act(box, random, book)}`)
+      }
+      await site.agree()
+      await site.agree()
+      const [first, ...others] = site.boxes.map((box) => ({ records: recordsOf(box), people: pictureOf(box) }))
+      for (const other of others) expect({ seed, ...other }).toEqual({ seed, ...first! })
+      for (const box of site.boxes) {
+        expect({ seed, hidden: hiddenIn(box) }).toEqual({ seed, hidden: [] })
+        const left = [...book.erased].filter((id) => box.gallery.storedVector(id) !== undefined && hasToGo(book, id))
+        expect({ seed, left }).toEqual({ seed, left: [] })
+        expect((await box.talk()).stored).toBe(0)
+        expect(box.store.prepare("pragma foreign_key_check").all()).toEqual([])
+      }
     }
-    await site.agree()
-    await site.agree()
-    const [first, ...others] = site.boxes.map((box) => ({ records: recordsOf(box), people: pictureOf(box) }))
-    for (const other of others) expect({ seed, ...other }).toEqual({ seed, ...first! })
-    for (const box of site.boxes) {
-      expect({ seed, hidden: hiddenIn(box) }).toEqual({ seed, hidden: [] })
-      const left = [...book.erased].filter((id) => box.gallery.storedVector(id) !== undefined && hasToGo(book, id))
-      expect({ seed, left }).toEqual({ seed, left: [] })
-      expect((await box.talk()).stored).toBe(0)
-      expect(box.store.prepare("pragma foreign_key_check").all()).toEqual([])
-    }
-  }
-}, 60_000 + seeds * 2000)
+  },
+  timeoutMs,
+)
 
 /** Faces whose persons were erased, by those who erased them; and those of which somebody has said that they are another's. */
 interface Book {

@@ -26,6 +26,8 @@ export async function runMonth(program: Program, days: number, perDay: number): 
   if (line === undefined) throw new Error("the box has no line of its own")
   const people = createPeople((await systemOf(here)).models.space)
   const count = days * perDay
+  // One that has just joined would go through all its people once more at the end, whom it had told before that.
+  await settledOrThrow(site.boxes)
   line.cut()
   for (const [i, box] of [here, away].entries()) {
     await box.stop()

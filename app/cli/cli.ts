@@ -6,22 +6,22 @@ import { engineCommand } from "./engine.ts"
 
 import { giveToOwner, takeServiceSettings } from "./install/as-service.ts"
 
-import type { CliContext, CliNeeds } from "./needs.ts"
+import type { CliContext, CliNeeds, CreateCommand } from "./needs.ts"
 import { exitCodes, exitCodesHelp } from "./outcome.ts"
 import { processTerminal, type Terminal } from "./terminal.ts"
 
 /**
  * The whole command line. One file for each command; what a command does to the box comes from `needs`.
- * @param isEngine an engine starts often, and waits for no command but its own
+ * @param alone the only command there is
  */
-async function createCli(context: CliContext, isEngine: boolean): Promise<Command> {
+async function createCli(context: CliContext, alone: CreateCommand | undefined): Promise<Command> {
   const program = new Command("gatehouse")
     .description("Face recognition on the spot: a camera's picture in, a name out.")
     .version(version, "-V, --version")
     .option("--cache-dir <folder>", "where the compiled program unpacks its libraries and models (GATEHOUSE_CACHE)")
     .addHelpText("after", exitCodesHelp)
     .showSuggestionAfterError()
-  if (isEngine) program.addCommand(engineCommand(context))
+  if (alone !== undefined) program.addCommand(alone(context))
   else {
     const { commands, hiddenCommands } = await import("./commands.ts")
     for (const create of commands) program.addCommand(create(context))
@@ -47,9 +47,14 @@ function topNameOf(command: Command): string {
   return parent === null || parent.parent === null ? command.name() : topNameOf(parent)
 }
 
-/** As `selfCommand` starts one. The word may stand elsewhere, too: a folder of people can be called so. */
-function startsEngine(argv: readonly string[]): boolean {
-  return (argv[0] === "--cache-dir" ? argv[2] : argv[0]) === "engine"
+/**
+ * A box and its engines are waited for, and wait for no command but their own: to load the others takes 40 ms. The word may stand
+ * elsewhere, too: a folder of people can be called so.
+ */
+async function commandAlone(argv: readonly string[]): Promise<CreateCommand | undefined> {
+  const word = argv[0] === "--cache-dir" ? argv[2] : argv[0]
+  if (word === "engine") return engineCommand
+  return word === "serve" ? (await import("./serve.ts")).serveCommand : undefined
 }
 
 const unprepared = "gatehouse.unprepared"
@@ -60,7 +65,7 @@ export async function runCli(argv: readonly string[], needs: CliNeeds, terminal:
   const exit = (ended: number) => {
     code = ended
   }
-  const program = await createCli({ needs, terminal, argv, exit }, startsEngine(argv))
+  const program = await createCli({ needs, terminal, argv, exit }, await commandAlone(argv))
   for (const command of [program, ...allCommands(program)])
     command.exitOverride().configureOutput({
       writeOut: (text) => terminal.out(text.trimEnd()),

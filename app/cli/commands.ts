@@ -1,4 +1,3 @@
-import type { Command } from "commander"
 import { adminCommand } from "./admin.ts"
 import { backupCommand } from "./backup.ts"
 import { bundleCommand } from "./bundle.ts"
@@ -11,7 +10,7 @@ import { hubCommand } from "./hub.ts"
 import { identifyCommand } from "./identify.ts"
 import { installCommand } from "./install.ts"
 import { modelsCommand } from "./models.ts"
-import type { CliContext } from "./needs.ts"
+import type { CreateCommand } from "./needs.ts"
 import { peopleCommand } from "./people.ts"
 import { probeCommand } from "./probe.ts"
 import { restoreCommand } from "./restore.ts"
@@ -24,8 +23,6 @@ import { verifyCommand } from "./verify.ts"
 import { versionCommand } from "./version.ts"
 import { warmCommand } from "./warm.ts"
 import { wipeCommand } from "./wipe.ts"
-
-type CreateCommand = (context: CliContext) => Command
 
 /** In the order in which the help shows them. */
 export const commands: readonly CreateCommand[] = [

@@ -1,3 +1,4 @@
+import type { Command } from "commander"
 import type { ForgottenBackups } from "../backup/forget.ts"
 import type { Result } from "../base/result.ts"
 import type { Config } from "../config/config.ts"
@@ -75,3 +76,5 @@ export interface CliContext {
   /** Keeps the exit code of the command that ran. */
   exit(code: number): void
 }
+
+export type CreateCommand = (context: CliContext) => Command

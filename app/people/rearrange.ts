@@ -104,29 +104,28 @@ export function openRearrangements(
   }
 
   /**
-   * What can be undone with one person, it can be with whom they become part of.
+   * What can be undone with one person, it can be with whom they become part of; but for a memo that was damaged on the disk, which
+   * leaves with the person.
    * @param groupsAdded of the one who stays: to undo an earlier merge takes away no others
    */
   function carryAll(fromId: string, toId: string, groupsAdded: readonly string[]): NonNullable<Memo["carried"]> {
-    const rows = selectOwn.all(fromId).filter(({ otherId }) => otherId !== toId)
-    const carried = rows.map((row) => {
-      const memo = memoOf(row)
-      const groups = memo.merged?.groupsAdded ?? []
-      carry(
-        row,
-        memo,
-        toId,
-        groups.filter((group) => groupsAdded.includes(group)),
-      )
-      return [row.id, groups] as const
-    })
-    return Object.fromEntries(carried)
+    const carried: Record<string, readonly string[]> = {}
+    for (const row of selectOwn.all(fromId)) {
+      const memo = row.otherId === toId ? undefined : unlessBroken(() => memoOf(row))
+      if (memo === undefined) continue
+      const had = memo.merged?.groupsAdded ?? []
+      const goesAlong = had.filter((group) => groupsAdded.includes(group))
+      carry(row, memo, toId, goesAlong)
+      carried[row.id] = had
+    }
+    return carried
   }
 
   function carryBack({ carried = {} }: Memo, fromId: string, toId: string): void {
     for (const [id, groups] of Object.entries(carried)) {
       const row = select.get(id)
-      if (row?.subjectId === fromId) carry(row, memoOf(row), toId, groups)
+      const memo = row?.subjectId === fromId ? unlessBroken(() => memoOf(row)) : undefined
+      if (row !== undefined && memo !== undefined) carry(row, memo, toId, groups)
     }
   }
 

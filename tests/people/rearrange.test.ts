@@ -104,6 +104,20 @@ test("who became part of somebody who was split off, and came back with them, ca
   expect(box.gallery.subject(first.subjectId)).toMatchObject({ faceCount: 2, groups: ["staff"] })
 })
 
+test("a memo that was damaged on the disk holds up no other merge, nor the erasure of whom it was about", async () => {
+  await using box = await openPeopleBox({ vaultOf: (store) => sealedVaultOf(store) })
+  const { rearrangements } = box.people
+  const [first, second, third] = [plant(box, 1), plant(box, 2), plant(box, 3)]
+  const merged = rearrangements.merge(first.subjectId, second.subjectId)
+  if (merged.kind !== "done") throw new Error(merged.kind)
+  box.store.prepare("update rearrangements set memo = zeroblob(length(memo))").run()
+  expect(rearrangements.giveBackToErase(first.subjectId)).toBe(false)
+  expect(rearrangements.merge(second.subjectId, third.subjectId).kind).toBe("done")
+  expect(rearrangements.of(third.subjectId).map(({ otherId }) => otherId)).toEqual([second.subjectId])
+  expect((await box.people.erase(third.subjectId)).kind).toBe("erased")
+  expect(tracesIn(box.folder.path, [first, second, third])).toEqual([])
+})
+
 test("a merge into whom it was split off is not remembered as their own", async () => {
   await using box = await openPeopleBox()
   const { rearrangements } = box.people

@@ -1,5 +1,5 @@
 import { dlopen } from "bun:ffi"
-import { readdirSync, readlinkSync } from "node:fs"
+import { readdirSync, readFileSync, readlinkSync } from "node:fs"
 import { openRuntime, type RuntimeChoice } from "../../../app/inference/engine/runtime.ts"
 import { floats, severalNetwork, smallNetwork } from "./made-networks.ts"
 
@@ -30,9 +30,10 @@ switch (what) {
 /** Threads of ONNX Runtime beside the one that asks: before, with networks of one and four threads, and after. */
 async function threads() {
   const input = { x: floats([1, 3, 64, 64]) }
-  // Whatever starts threads of JavaScript has done so by then.
   await (await runtime.openSession(smallNetwork(), { threads: 1 })).close()
-  const count = () => readdirSync("/proc/self/task").length
+  const name = threadName(String(process.pid))
+  // Those of JavaScript have names of their own, and come when they like; those of the library are called as whoever made them.
+  const count = () => readdirSync("/proc/self/task").filter((id) => threadName(id) === name).length
   const start = count()
   const one = await runtime.openSession(smallNetwork(), { threads: 1 })
   await one.run(input)
@@ -43,6 +44,15 @@ async function threads() {
   await four.close()
   await one.close()
   return { before: 0, one: withOne, four: withFour, closed: count() - start }
+}
+
+/** `undefined` for one that has just ended. */
+function threadName(id: string): string | undefined {
+  try {
+    return readFileSync(`/proc/self/task/${id}/comm`, "utf8")
+  } catch {
+    return undefined
+  }
 }
 
 /** How much the process grows while networks are opened, run and closed, after a fifth of that to warm up. */

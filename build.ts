@@ -33,6 +33,9 @@ if (!Number.isInteger(level) || level < 1 || level > 22) stop(`--level ${asked.l
 const wanted = targets.filter(({ name }) => asked.target === "all" || asked.target === name)
 if (wanted.length === 0) stop(`--target ${asked.target} is none of ${targets.map(({ name }) => name).join(", ")}, all`)
 for (const target of wanted) await build(target)
+console.log(
+  `Built in ${projectRoot}: there the same sources make the same bytes. In another folder the names of the program's chunks differ, which Bun makes of the path`,
+)
 
 async function build(target: Target): Promise<void> {
   const startTickMs = performance.now()

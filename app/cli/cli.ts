@@ -48,7 +48,7 @@ function topNameOf(command: Command): string {
 }
 
 /**
- * A box and its engines are waited for, and wait for no command but their own: to load the others takes 40 ms. The word may stand
+ * A box and its engines are waited for, and wait for no command but their own: to load the others takes 30 ms. The word may stand
  * elsewhere, too: a folder of people can be called so.
  */
 async function commandAlone(argv: readonly string[]): Promise<CreateCommand | undefined> {

@@ -2,10 +2,12 @@ import { describe, expect, test } from "bun:test"
 import { plant, space, tracesIn } from "../../people/support.ts"
 import { enrol, found, openGalleryBox, openSiteOf, pictureOf } from "./support.ts"
 
-describe.each([
+const forms = [
   ["in the clear", false],
   ["sealed", true],
-])("erased, %s", (_, isSealed) => {
+] as const
+
+describe.each(forms)("erased, %s", (_, isSealed) => {
   test("at one box: gone at the other with everything that it had seen, byte by byte, with receipts of both", async () => {
     await using site = await openSiteOf(2, { isSealed, chips: true })
     const [a, b] = [site.boxes[0]!, site.boxes[1]!]
@@ -58,10 +60,7 @@ describe.each([
   })
 })
 
-describe.each([
-  ["in the clear", false],
-  ["sealed", true],
-])("erased at one box, %s, while another one makes them part of somebody else", (_, isSealed) => {
+describe.each(forms)("erased at one box, %s, while another one makes them part of somebody else", (_, isSealed) => {
   test("whose faces they are then: they leave everywhere, and what was the other person's stays", async () => {
     await using site = await openSiteOf(3, { isSealed, chips: true })
     const [a, b, c] = [site.boxes[0]!, site.boxes[1]!, site.boxes[2]!]
